@@ -1,0 +1,68 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch.hpp>
+
+#include <thread>
+
+#include "base/fixed_string.hpp"
+#include "base/fixed_vec.hpp"
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "base/seq_box.hpp"
+
+using namespace dpdkbond;
+
+TEST_CASE("a MAC is read in the forms people write and refused in others") {
+    CHECK(Mac::parse("02:bd:00:00:00:01")->to_string() == "02:bd:00:00:00:01");
+    CHECK(Mac::parse("2-BD-0-0-0-1")->to_string() == "02:bd:00:00:00:01");
+    for (const char* bad : {"", "02:bd:00:00:00", "02:bd:00:00:00:01:02", "02:bd-00:00:00:01", "0g:bd:00:00:00:01",
+                            "002:bd:00:00:00:01", "02bd00000001", "02:bd:00:00:00:01 "})
+        CHECK_FALSE(Mac::parse(bad).has_value());
+    CHECK(Mac::parse("ff:ff:ff:ff:ff:ff")->is_broadcast());
+    CHECK_FALSE(Mac::parse("01:80:c2:00:00:02")->is_valid_unicast());
+}
+
+TEST_CASE("a prefix is read as ip(8) writes it") {
+    CHECK(IpPrefix::parse("192.0.2.1/24")->to_string() == "192.0.2.1/24");
+    CHECK(IpPrefix::parse("2001:db8::1/64")->to_string() == "2001:db8::1/64");
+    CHECK(IpPrefix::parse("192.0.2.1")->length == 32);
+    for (const char* bad : {"192.0.2.1/33", "192.0.2/24", "2001:db8::1/129", "x/24", "192.0.2.1/", "192.0.2.1/2x"})
+        CHECK_FALSE(IpPrefix::parse(bad).has_value());
+}
+
+TEST_CASE("a full FixedVec takes nothing more and erasing keeps the order") {
+    FixedVec<int, 3> v;
+    CHECK(v.push_back(1));
+    CHECK(v.push_back(2));
+    CHECK(v.push_back(3));
+    CHECK_FALSE(v.push_back(4));
+    v.erase_at(0);
+    CHECK(v.size() == 2);
+    CHECK(v[0] == 2);
+    CHECK(v[1] == 3);
+}
+
+TEST_CASE("a FixedString cuts what is too long") { CHECK(FixedString<4>("abcdef") == "abcd"); }
+
+TEST_CASE("readers of a SeqBox never see half of a record") {
+    struct Pair {
+        std::uint64_t a, b[40];
+    };
+    SeqBox<Pair> box;
+    std::atomic<bool> stop{false};
+    std::thread writer([&] {
+        for (std::uint64_t i = 1; !stop.load(); ++i) {
+            Pair p{i, {}};
+            for (auto& x : p.b) x = i;
+            box.store(p);
+        }
+    });
+    bool torn = false;
+    for (int i = 0; i < 20000; ++i) {
+        Pair p{};
+        box.load(p);
+        for (const auto& x : p.b) torn |= x != p.a;
+    }
+    stop = true;
+    writer.join();
+    CHECK_FALSE(torn);
+}
