@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What happened to a bond, listed once: log lines, telemetry and the console's `events` derive from it.
+#pragma once
+
+#include <cstdint>
+#include <string_view>
+
+#include "base/fixed_string.hpp"
+#include "base/strong_id.hpp"
+#include "base/time.hpp"
+
+namespace dpdkbond {
+
+#define DPDKBOND_EVENTS(X)                                                                                   \
+    X(bond_up)         /* the logical interface has carrier */                                               \
+    X(bond_down)       /* … lost it */                                                                       \
+    X(member_added)                                                                                          \
+    X(member_removed)                                                                                        \
+    X(carrier_up)      /* the link came: what the watcher saw */                                             \
+    X(carrier_down)                                                                                          \
+    X(member_up)       /* the verdict, after updelay */                                                      \
+    X(member_down)     /* the verdict, after downdelay */                                                    \
+    X(going_up)        /* updelay runs */                                                                    \
+    X(going_down)      /* downdelay runs */                                                                  \
+    X(active_changed)  /* member: the new active member; empty: none */                                      \
+    X(option_changed)                                                                                        \
+    X(mode_changed)                                                                                          \
+    X(mac_changed)                                                                                           \
+    X(warning)                                                                                               \
+    X(reloaded)
+
+enum class EventKind : std::uint8_t {
+#define X(name) name,
+    DPDKBOND_EVENTS(X)
+#undef X
+        count
+};
+
+constexpr std::string_view event_name(EventKind kind) {
+    constexpr std::string_view names[] = {
+#define X(name) #name,
+        DPDKBOND_EVENTS(X)
+#undef X
+    };
+    return names[static_cast<unsigned>(kind)];
+}
+
+struct Event {
+    Time at{};
+    EventKind kind{};
+    FixedString<63> member; // empty: the bond as a whole
+    FixedString<127> detail;
+};
+
+inline constexpr std::size_t kEventHistory = 256;
+
+} // namespace dpdkbond

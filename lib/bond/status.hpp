@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a bond says of itself: plain records. Control fills a BondStatus and publishes it through a SeqBox; every other
+// thread reads copies.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/fixed_string.hpp"
+#include "base/fixed_vec.hpp"
+#include "base/mac.hpp"
+#include "base/strong_id.hpp"
+#include "bond/drop_reasons.hpp"
+#include "bond/options.hpp"
+
+namespace dpdkbond {
+
+enum class MiiStatus : std::uint8_t { up = 0, going_down = 1, down = 2, going_back = 3 };
+enum class Duplex : std::uint8_t { half = 0, full = 1, unknown = 255 };
+
+// "up", "going_down", "down", "going_back"
+constexpr std::string_view mii_status_name(MiiStatus s) {
+    constexpr std::string_view names[] = {"up", "going_down", "down", "going_back"};
+    return names[static_cast<unsigned>(s)];
+}
+
+struct MemberStatus {
+    MemberId id{};
+    FixedString<63> name;
+    FixedString<127> device;
+    std::uint16_t port_id = 0;
+    bool carrier = false;    // what the link says now
+    bool admin_down = false; // taken out by `set member … link down`
+    MiiStatus mii = MiiStatus::down;
+    bool active = false;     // state: active or backup
+    bool usable = false;     // takes part in transmission
+    std::uint32_t speed_mbps = 0; // 0: unknown
+    Duplex duplex = Duplex::unknown;
+    std::uint32_t link_failures = 0;
+    Mac mac{}, perm_mac{};
+    MemberOptions options{};
+};
+
+struct BondStatus {
+    FixedString<15> name;
+    Mode mode = Mode::balance_rr;
+    bool link_up = false;
+    MemberId active_member = kNoMember; // modes with one; kNoMember: none
+    MemberId primary = kNoMember;
+    Mac mac{};
+    std::uint32_t mtu = 0;
+    std::uint64_t failovers = 0; // changes of the active member since start, the first choice not counted
+    FixedVec<MemberStatus, kMaxMembers> members; // in the order in which they joined
+    FixedString<15> logical_backend; // "tap", "virtio-user", "device"
+    FixedString<63> logical_name;    // netdev name, or the device of backend `device`
+};
+
+// Sums over lanes at the moment of reading, less the baseline of the last `clear stats`.
+struct MemberCounters {
+    std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
+    std::array<std::uint64_t, kDropReasons> drops{};
+};
+
+struct BondCounters {
+    std::uint64_t rx_packets = 0, rx_bytes = 0; // handed up to the logical interface
+    std::uint64_t tx_packets = 0, tx_bytes = 0; // taken from the logical interface
+    std::uint64_t punted = 0;                   // received frames given to control
+    std::uint64_t injected = 0;                 // frames of control's own put on the wire
+    std::array<std::uint64_t, kDropReasons> drops{};
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,66 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What telemetry, the console and the status text see of the running program. Implemented by app/wiring; every
+// function may be called from any ordinary thread (telemetry's, the console's), never from control or a worker.
+#pragma once
+
+#include <cstdint>
+#include <map>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/result.hpp"
+#include "bond/events.hpp"
+#include "bond/flow.hpp"
+#include "bond/options.hpp"
+#include "bond/status.hpp"
+
+namespace dpdkbond {
+
+struct MemberView {
+    MemberStatus status;
+    MemberCounters counters;
+};
+
+struct BondView {
+    BondStatus status;
+    BondOptions options;
+    BondCounters counters;
+    std::vector<MemberView> members; // as status.members
+};
+
+struct Explanation { // which member a flow would leave by, and why
+    bool hashed = false;      // the mode chooses by hash; else `reason` says how it chooses
+    std::uint32_t hash = 0;
+    std::uint32_t bucket = 0;
+    std::uint32_t buckets = 0;
+    std::string member;       // empty: none usable; "*": every usable member
+    std::string reason;       // one sentence
+};
+
+class Instance {
+public:
+    virtual ~Instance() = default;
+    virtual std::vector<std::string> bond_names() = 0;
+    virtual std::optional<BondView> bond(std::string_view name) = 0;
+    virtual std::vector<Event> events(std::string_view name) = 0; // oldest first, at most kEventHistory
+    virtual Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) = 0;
+    // Frames since start by bucket of the bond's table: bucket's member and (where the mode measures it) bytes a second.
+    virtual Result<std::string> config_text(std::string_view bond) = 0; // YAML of the bond as it runs now
+
+    // Commands. They return when they took effect or were refused; a refusal changes nothing.
+    virtual Result<void> set_bond_option(std::string_view bond, std::string_view option, std::string_view value) = 0;
+    virtual Result<void> set_active(std::string_view bond, std::string_view member) = 0;
+    virtual Result<void> set_member_option(std::string_view bond, std::string_view member, std::string_view option,
+                                           std::string_view value) = 0;
+    virtual Result<void> set_member_link(std::string_view bond, std::string_view member, bool up) = 0;
+    virtual Result<void> add_member(std::string_view bond, std::string_view device) = 0;
+    virtual Result<void> remove_member(std::string_view bond, std::string_view member) = 0;
+    virtual Result<void> clear_stats(std::string_view bond) = 0;
+    virtual Result<void> reload() = 0;
+    virtual void quit() = 0; // asks the program to end; returns at once
+};
+
+} // namespace dpdkbond
