@@ -1,0 +1,333 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bond/bond.hpp"
+
+#include <algorithm>
+
+#include "proto/arp.hpp"
+#include "proto/nd.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr bool has(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
+constexpr Duration ms(std::uint32_t n) { return std::chrono::milliseconds(n); }
+
+MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
+
+} // namespace
+
+Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
+           std::uint32_t mtu)
+    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mac_given_(mac.has_value()), mtu_(mtu) {}
+
+Bond::Member* Bond::member(MemberId id) {
+    for (Member& m : members_)
+        if (m.id == id) return &m;
+    return nullptr;
+}
+
+const Bond::Member* Bond::member(MemberId id) const { return const_cast<Bond*>(this)->member(id); }
+
+bool Bond::has_member(MemberId id) const { return member(id) != nullptr; }
+
+MemberId Bond::find(std::string_view name) const {
+    for (const Member& m : members_)
+        if (m.info.name == name) return m.id;
+    return kNoMember;
+}
+
+LinkMonitor::Delays Bond::delays() const { return {ms(options_.updelay), ms(options_.downdelay)}; }
+
+// Without a monitor a member counts as up, as in Linux: then nothing ever fails over.
+bool Bond::is_up(const Member& m) const { return !m.admin_down && (!monitored() || m.monitor.up()); }
+
+Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
+    if (members_.full()) return Error{"a bond has at most " + std::to_string(kMaxMembers) + " members"};
+    std::uint32_t taken = 0;
+    for (const Member& m : members_) taken |= 1U << m.id.value;
+    Member m;
+    m.id = MemberId{static_cast<std::uint8_t>(__builtin_ctz(~taken))};
+    m.info = info;
+    m.link = link;
+    m.monitor.start(link.carrier, now, delays());
+    // The first member lends the bond its address (Linux's rule for every mode) unless one was given.
+    if (members_.empty() && !mac_given_) mac_ = info.perm_mac;
+    members_.push_back(m);
+    if (options_.primary == info.name.view()) primary_is_new_ = true;
+    reselect_ = true;
+    raise(EventKind::member_added, &m, info.device, now);
+    settle(now);
+    return m.id;
+}
+
+void Bond::remove_member(MemberId id, Time now) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        if (members_[i].id != id) continue;
+        raise(EventKind::member_removed, &members_[i], "", now);
+        members_.erase_at(i);
+        break;
+    }
+    reselect_ = true;
+    changed_ = true;
+    settle(now);
+}
+
+void Bond::handle_link(MemberId id, LinkState link, Time now) {
+    Member* m = member(id);
+    if (m == nullptr || m->link == link) return;
+    const bool carrier_changed = m->link.carrier != link.carrier;
+    m->link = link;
+    changed_ = true;
+    if (carrier_changed) {
+        raise(link.carrier ? EventKind::carrier_up : EventKind::carrier_down, m, "", now);
+        if (monitored() && m->monitor.handle_carrier(link.carrier, now, delays())) {
+            if (m->monitor.state() == LinkMonitor::State::going_down)
+                raise(EventKind::going_down, m, std::to_string(options_.downdelay) + " ms", now);
+            if (m->monitor.state() == LinkMonitor::State::going_back)
+                raise(EventKind::going_up, m, std::to_string(options_.updelay) + " ms", now);
+        }
+    }
+    settle(now);
+}
+
+void Bond::handle_timeout(Time now) {
+    bool due = now >= next_announcement_;
+    for (Member& m : members_) due |= m.monitor.handle_timeout(now);
+    if (due) settle(now);
+}
+
+void Bond::set_link_admin(MemberId id, bool up, Time now) {
+    Member* m = member(id);
+    if (m == nullptr || m->admin_down == !up) return;
+    m->admin_down = !up;
+    settle(now);
+}
+
+Result<void> Bond::set_active(std::string_view name, Time now) {
+    if (!mode_.controller->has_active()) return Error{"this mode has no active member to choose"};
+    if (!name.empty()) {
+        const MemberId id = find(name);
+        const Member* m = member(id);
+        if (m == nullptr) return Error{"no member of that name"};
+        if (!is_up(*m)) return Error{"that member is down"};
+        wanted_active_ = id;
+    } else {
+        active_ = kNoMember;
+    }
+    reselect_ = true;
+    settle(now);
+    return {};
+}
+
+void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now) {
+    if (options.primary != options_.primary && !options.primary.empty()) primary_is_new_ = true;
+    const bool was_monitored = monitored();
+    options_ = options;
+    mode_.tx_burst = tx_burst;
+    if (monitored() && !was_monitored)
+        for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
+    reselect_ = true;
+    changed_ = true;
+    settle(now);
+}
+
+void Bond::set_member_options(MemberId id, const MemberOptions& options, Time now) {
+    if (Member* m = member(id)) m->info.options = options;
+    reselect_ = true;
+    changed_ = true;
+    settle(now);
+}
+
+void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
+    raise(EventKind::mode_changed, nullptr, mode_name(mode.mode), now);
+    mode_ = mode;
+    set_options(options, mode.tx_burst, now);
+}
+
+void Bond::set_mac(const Mac& mac, Time now) {
+    if (mac == mac_) return;
+    mac_ = mac;
+    mac_given_ = true;
+    raise(EventKind::mac_changed, nullptr, mac.to_string(), now);
+    changed_ = true;
+}
+
+void Bond::set_mtu(std::uint32_t mtu, Time) {
+    changed_ |= mtu_ != mtu;
+    mtu_ = mtu;
+}
+
+void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) { raise(kind, member(id), detail, now); }
+
+Time Bond::next_deadline() const {
+    Time next = next_announcement_;
+    for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
+    return next;
+}
+
+void Bond::settle(Time now) {
+    // Linux skips updelay when no member is usable: the first that has carrier is better than none.
+    const bool any_up = std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return is_up(m); });
+    if (!any_up)
+        for (Member& m : members_)
+            if (!m.admin_down && m.monitor.skip_updelay()) break;
+    report_verdicts(now);
+    if (std::exchange(reselect_, false)) decide(now);
+    if (now >= next_announcement_) announce(now);
+}
+
+void Bond::report_verdicts(Time now) {
+    for (Member& m : members_) {
+        const bool up = is_up(m);
+        if (up == m.was_up) continue;
+        m.was_up = up;
+        reselect_ = true;
+        changed_ = true;
+        if (!up && !m.admin_down) ++m.link_failures;
+        raise(up ? EventKind::member_up : EventKind::member_down, &m, m.admin_down ? "taken out by hand" : "carrier", now);
+    }
+}
+
+void Bond::decide(Time now) {
+    FixedVec<Candidate, kMaxMembers> candidates;
+    for (const Member& m : members_)
+        candidates.push_back({m.id, is_up(m), m.info.options.prio, m.link.speed_mbps, m.link.duplex});
+    const MemberId primary = options_.primary.empty() ? kNoMember : find(options_.primary);
+    MemberId current = active_;
+    bool forced = primary_is_new_;
+    MemberId preferred = primary;
+    if (wanted_active_ != kNoMember) { // the operator's word, once: as a primary that has just been named
+        preferred = wanted_active_;
+        forced = true;
+        wanted_active_ = kNoMember;
+    }
+    const Decision next = mode_.controller->decide(
+        {{candidates.begin(), candidates.size()}, options_, current, preferred, forced});
+    const Member* p = member(primary);
+    if (p != nullptr && is_up(*p)) primary_is_new_ = false;
+
+    changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
+                next.may_receive != decision_.may_receive;
+    decision_ = next;
+    if (next.active != active_) become_active(next.active, now);
+
+    const bool up = next.may_send != 0;
+    if (up == link_up_) return;
+    link_up_ = up;
+    changed_ = true;
+    raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
+}
+
+void Bond::become_active(MemberId id, Time now) {
+    const Member* was = member(active_);
+    active_ = id;
+    const Member* is = member(id);
+    if (mode_.controller->has_active())
+        raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{}, now);
+    if (is == nullptr) {
+        next_announcement_ = kNever;
+        return;
+    }
+    if (had_active_ && mode_.controller->has_active()) ++failovers_;
+    had_active_ = true;
+    announcements_left_ = mode_.controller->announces() ? options_.num_grat_arp : 0;
+    next_announcement_ = announcements_left_ > 0 ? now : kNever;
+}
+
+// Tells the neighbours, and by the way the switch, where the bond's addresses now are: one frame an address, by the
+// active member (Linux: num_grat_arp = num_unsol_na, peer_notif_delay; RFC 5227, RFC 4861 7.2.6).
+void Bond::announce(Time now) {
+    const Member* m = member(active_);
+    if (m == nullptr || announcements_left_ == 0) {
+        next_announcement_ = kNever;
+        return;
+    }
+    for (const IpPrefix& a : addresses_) {
+        Transmit t;
+        t.member = active_;
+        t.length = static_cast<std::uint16_t>(a.is_v6 ? build_unsolicited_na(t.frame, mac_, a.v6)
+                                                      : build_gratuitous_arp(t.frame, mac_, a.v4));
+        frames_.push_back(t);
+    }
+    const Duration gap = ms(options_.peer_notif_delay != 0 ? options_.peer_notif_delay
+                                                           : std::max(options_.miimon, std::uint32_t{1}));
+    next_announcement_ = --announcements_left_ > 0 ? now + gap : kNever;
+}
+
+void Bond::raise(EventKind kind, const Member* m, std::string_view detail, Time now) {
+    Event e;
+    e.at = now;
+    e.kind = kind;
+    if (m != nullptr) e.member = m->info.name;
+    e.detail = detail;
+    if (!events_.push_back(e)) ++events_lost_;
+}
+
+bool Bond::poll_event(Event& out) {
+    if (events_.empty()) return false;
+    out = events_[0];
+    events_.erase_at(0);
+    return true;
+}
+
+bool Bond::poll_transmit(Transmit& out) {
+    if (frames_.empty()) return false;
+    out = frames_[0];
+    frames_.erase_at(0);
+    return true;
+}
+
+void Bond::fill(Snapshot& out) const {
+    out.tx_burst = mode_.tx_burst;
+    out.active = decision_.active;
+    out.packets_per_member = options_.packets_per_slave;
+    out.rx_accept = decision_.may_receive;
+    out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
+    FixedVec<MemberId, kMaxMembers> all;
+    out.tx_count = 0;
+    out.rx_count = 0;
+    for (const Member& m : members_) {
+        all.push_back(m.id);
+        out.member[m.id.value] = m.info.data;
+        out.rx[out.rx_count++] = m.id.value;
+        if (has(decision_.may_send, m.id)) out.tx[out.tx_count++] = m.id.value;
+    }
+    const BucketMap map = make_bucket_map({all.begin(), all.size()}, decision_.may_send);
+    out.buckets = map.size;
+    out.bucket = map.owner;
+    out.bucket_mod = FastMod(std::max(map.size, std::uint32_t{1}));
+}
+
+void Bond::fill(BondStatus& out) const {
+    out.name = name_;
+    out.mode = mode_.mode;
+    out.link_up = link_up_;
+    out.active_member = mode_.controller->has_active() ? active_ : kNoMember;
+    out.primary = options_.primary.empty() ? kNoMember : find(options_.primary);
+    out.mac = mac_;
+    out.mtu = mtu_;
+    out.failovers = failovers_;
+    out.members.clear();
+    for (const Member& m : members_) {
+        MemberStatus s;
+        s.id = m.id;
+        s.name = m.info.name;
+        s.device = m.info.device;
+        s.port_id = m.info.data.port;
+        s.carrier = m.link.carrier;
+        s.admin_down = m.admin_down;
+        s.mii = m.admin_down ? MiiStatus::down : monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
+        s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
+        s.usable = has(decision_.may_send, m.id);
+        s.speed_mbps = m.link.speed_mbps;
+        s.duplex = m.link.duplex;
+        s.link_failures = m.link_failures;
+        s.mac = mac_;
+        s.perm_mac = m.info.perm_mac;
+        s.options = m.info.options;
+        out.members.push_back(s);
+    }
+}
+
+} // namespace dpdkbond

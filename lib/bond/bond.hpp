@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bond below DPDK, sans-IO: link states, commands and time go in; a snapshot, events, frames to send and a status
+// come out. It knows no mode: its Controller does. Owner: the control lcore; nothing here allocates after start
+// except set_options() and set_addresses().
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+#include <utility>
+
+#include "base/fixed_vec.hpp"
+#include "base/ip.hpp"
+#include "base/result.hpp"
+#include "base/time.hpp"
+#include "bond/controller.hpp"
+#include "bond/events.hpp"
+#include "bond/snapshot.hpp"
+#include "bond/status.hpp"
+#include "monitor/link.hpp"
+
+namespace dpdkbond {
+
+struct LinkState {
+    bool carrier = false;
+    std::uint32_t speed_mbps = 0; // 0: unknown
+    Duplex duplex = Duplex::unknown;
+    bool operator==(const LinkState&) const = default;
+};
+
+struct MemberInfo {
+    FixedString<63> name;
+    FixedString<127> device;
+    Mac perm_mac{};
+    MemberOptions options{};
+    SnapshotMember data{}; // what workers need to reach it
+};
+
+// The mode-dependent parts; both outlive the bond's use of them.
+struct ModeParts {
+    Mode mode = Mode::balance_rr;
+    Controller* controller = nullptr;
+    TxBurstFn tx_burst = nullptr;
+};
+
+inline constexpr std::size_t kMaxAddresses = 32; // of the logical interface, that are announced
+
+class Bond {
+public:
+    Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
+         std::uint32_t mtu);
+
+    // ---- inputs. Each records what it was told, then settles: decides anew, announces, raises events.
+    Result<MemberId> add_member(const MemberInfo& info, LinkState link, Time now); // full: error
+    void remove_member(MemberId id, Time now);
+    void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
+    void handle_timeout(Time now);                           // spurious calls are no-ops
+    void set_link_admin(MemberId id, bool up, Time now);
+    Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
+    void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
+    void set_member_options(MemberId id, const MemberOptions& options, Time now);
+    void set_mode(ModeParts mode, const BondOptions& options, Time now);
+    void set_addresses(const FixedVec<IpPrefix, kMaxAddresses>& addresses) { addresses_ = addresses; }
+    void set_mac(const Mac& mac, Time now);
+    void set_mtu(std::uint32_t mtu, Time now);
+    void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
+
+    // ---- outputs
+    [[nodiscard]] Time next_deadline() const;
+    struct Transmit {
+        MemberId member{};
+        std::uint16_t length = 0;
+        std::array<std::uint8_t, 128> frame{};
+    };
+    bool poll_transmit(Transmit& out); // true: one frame to put on that member's wire
+    bool poll_event(Event& out);
+    // True when what workers or readers should see has changed since the last call.
+    bool take_changed() { return std::exchange(changed_, false); }
+    void fill(Snapshot& out) const;
+    void fill(BondStatus& out) const; // all but the logical interface's fields
+
+    [[nodiscard]] bool link_up() const { return link_up_; }
+    [[nodiscard]] const Mac& mac() const { return mac_; }
+    [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
+    [[nodiscard]] MemberId active() const { return active_; }
+    [[nodiscard]] std::uint32_t usable() const { return decision_.may_send; } // bit MemberId
+    [[nodiscard]] bool has_member(MemberId id) const;
+
+private:
+    struct Member {
+        MemberId id{};
+        MemberInfo info;
+        LinkState link;
+        LinkMonitor monitor;
+        bool admin_down = false;
+        bool was_up = false; // the verdict when it was last told
+        std::uint32_t link_failures = 0;
+    };
+    Member* member(MemberId id);
+    [[nodiscard]] const Member* member(MemberId id) const;
+    [[nodiscard]] bool is_up(const Member& m) const;
+    [[nodiscard]] LinkMonitor::Delays delays() const;
+    [[nodiscard]] bool monitored() const { return options_.miimon != 0; }
+    void settle(Time now);
+    void report_verdicts(Time now);
+    void decide(Time now);
+    void become_active(MemberId id, Time now);
+    void announce(Time now);
+    void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
+
+    FixedString<15> name_;
+    ModeParts mode_;
+    BondOptions options_;
+    Mac mac_{};
+    bool mac_given_ = false;
+    std::uint32_t mtu_;
+    FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
+    FixedVec<IpPrefix, kMaxAddresses> addresses_;
+
+    MemberId active_ = kNoMember;
+    MemberId wanted_active_ = kNoMember; // named by the operator, once
+    bool primary_is_new_ = false;
+    Decision decision_{};
+    bool link_up_ = false;
+    bool had_active_ = false;
+    std::uint64_t failovers_ = 0;
+
+    std::uint32_t announcements_left_ = 0;
+    Time next_announcement_ = kNever;
+
+    bool reselect_ = true; // something that the choice depends on has changed
+    bool changed_ = true;
+    FixedVec<Event, 64> events_;
+    std::uint32_t events_lost_ = 0;
+    FixedVec<Transmit, 2 * kMaxAddresses> frames_;
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// All that a worker knows of a bond, compiled by control and never changed once published. A worker loads one
+// pointer a burst; the old one is retired after every worker has passed a quiet point.
+#pragma once
+
+#include <array>
+#include <cstdint>
+
+#include "base/strong_id.hpp"
+#include "bond/buckets.hpp"
+#include "bond/fast_mod.hpp"
+
+struct rte_mbuf;
+
+namespace dpdkbond {
+
+class Lane;
+struct Snapshot;
+
+// The data half of a mode. Takes ownership of all `n` mbufs (n > 0): each is handed to a member's queue, or freed and
+// counted. Worker threads only; noexcept by contract.
+using TxBurstFn = void (*)(Lane& lane, const Snapshot& snapshot, rte_mbuf** frames, std::uint16_t n);
+
+struct SnapshotMember {
+    std::uint16_t port = 0;
+    std::uint8_t rx_queues = 1;
+    std::uint8_t tx_queues = 1;
+    bool kernel_socket = false; // frames come from a socket of the kernel's: checksums and lengths need a look
+};
+
+struct alignas(64) Snapshot {
+    // Sending.
+    TxBurstFn tx_burst = nullptr;
+    std::uint8_t tx_count = 0;            // members that may send
+    MemberId active = kNoMember;          // the active member; in balancing modes the one for frames of a single member
+    std::uint16_t packets_per_member = 1; // balance-rr; 0: random
+    FastMod bucket_mod{1};
+    std::array<std::uint8_t, kMaxMembers> tx{}; // their ids, in the order in which they joined
+
+    // Receiving.
+    std::uint32_t rx_accept = 0; // bit MemberId: what it receives goes up
+    std::uint8_t rx_count = 0;
+    std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
+
+    std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
+    std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId
+    std::uint32_t buckets = 0;
+    std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
+    std::uint64_t generation = 0;
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,192 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "dpdk/port.hpp"
+
+#include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <cctype>
+#include <cstring>
+#include <utility>
+
+namespace dpdkbond {
+
+namespace {
+
+std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
+
+std::string device_name(const std::string& devargs) { return devargs.substr(0, devargs.find(',')); }
+
+// ethdev names a PCI port by its full address, whatever form was probed.
+std::optional<std::uint16_t> port_of(const std::string& devargs) {
+    std::uint16_t id = 0;
+    const std::string name = device_name(devargs);
+    if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
+    if (rte_eth_dev_get_port_by_name(("0000:" + name).c_str(), &id) == 0) return id;
+    rte_dev_iterator it;
+    RTE_ETH_FOREACH_MATCHING_DEV(id, name.c_str(), &it) {
+        rte_eth_iterator_cleanup(&it);
+        return id;
+    }
+    return std::nullopt;
+}
+
+} // namespace
+
+Result<Port> Port::open(const std::string& device) {
+    if (port_of(device)) return Error{fmt::format("{}: a device of that name is open already", device)};
+    if (const int rc = rte_dev_probe(device.c_str()); rc != 0)
+        return Error{fmt::format("{}: no driver took it: {}", device, reason(rc))};
+    const auto id = port_of(device);
+    if (!id) return Error{fmt::format("{}: it is no network device", device)};
+
+    Port port;
+    port.open_ = true;
+    port.id_ = *id;
+    port.device_ = device;
+    rte_eth_dev_info info;
+    if (const int rc = rte_eth_dev_info_get(*id, &info); rc != 0)
+        return Error{fmt::format("{}: it does not tell what it can do: {}", device, reason(rc))};
+    port.driver_ = info.driver_name;
+    rte_ether_addr mac;
+    if (rte_eth_macaddr_get(*id, &mac) == 0) port.permanent_mac_ = Mac::from_bytes(mac.addr_bytes);
+    return port;
+}
+
+Port::Port(Port&& other) noexcept { *this = std::move(other); }
+
+Port& Port::operator=(Port&& other) noexcept {
+    if (this == &other) return *this;
+    close();
+    open_ = std::exchange(other.open_, false);
+    started_ = std::exchange(other.started_, false);
+    mac_changed_ = std::exchange(other.mac_changed_, false);
+    rx_interrupts_ = other.rx_interrupts_;
+    link_interrupts_ = other.link_interrupts_;
+    id_ = other.id_;
+    rx_queues_ = other.rx_queues_;
+    tx_queues_ = other.tx_queues_;
+    device_ = std::move(other.device_);
+    driver_ = std::move(other.driver_);
+    permanent_mac_ = other.permanent_mac_;
+    return *this;
+}
+
+Port::~Port() { close(); }
+
+void Port::close() noexcept {
+    if (!open_) return;
+    stop();
+    rte_eth_dev_info info;
+    rte_device* device = rte_eth_dev_info_get(id_, &info) == 0 ? info.device : nullptr;
+    rte_eth_dev_close(id_);
+    if (device != nullptr) rte_dev_remove(device);
+    open_ = false;
+}
+
+Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts) {
+    rte_eth_dev_info info;
+    if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0) return Error{reason(rc)};
+    rx_queues_ = std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
+    tx_queues_ = std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(info.max_tx_queues, 1));
+    if (driver_ == "net_tap") rx_queues_ = tx_queues_ = std::max(rx_queues_, tx_queues_); // it takes no others
+
+    rte_eth_conf conf{};
+    conf.intr_conf.lsc = link_interrupts ? 1 : 0;
+    conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
+    if (rx_queues_ > 1 && info.flow_type_rss_offloads != 0) {
+        conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
+        conf.rx_adv_conf.rss_conf.rss_hf =
+            info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
+    }
+    // Frames of several segments and shared buffers (broadcast) must be sendable: never MBUF_FAST_FREE.
+    conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    if (const int rc = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); rc != 0)
+        return Error{fmt::format("configuring it failed: {}", reason(rc))};
+    if (setup.mtu != 0)
+        if (auto set = set_mtu(setup.mtu); !set) return set;
+
+    std::uint16_t rx_ring = 1024, tx_ring = 1024;
+    rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_ring, &tx_ring);
+    const int socket = rte_eth_dev_socket_id(id_);
+    const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);
+    for (std::uint16_t q = 0; q < rx_queues_; ++q)
+        if (const int rc = rte_eth_rx_queue_setup(id_, q, rx_ring, node, nullptr, setup.pool); rc != 0)
+            return Error{fmt::format("receive queue {} failed: {}", q, reason(rc))};
+    rte_eth_txconf txconf = info.default_txconf;
+    txconf.offloads = conf.txmode.offloads;
+    for (std::uint16_t q = 0; q < tx_queues_; ++q)
+        if (const int rc = rte_eth_tx_queue_setup(id_, q, tx_ring, node, &txconf); rc != 0)
+            return Error{fmt::format("transmit queue {} failed: {}", q, reason(rc))};
+    if (const int rc = rte_eth_dev_start(id_); rc != 0) return Error{fmt::format("starting it failed: {}", reason(rc))};
+    started_ = true;
+    rx_interrupts_ = rx_interrupts && rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
+    link_interrupts_ = link_interrupts;
+    return {};
+}
+
+Result<void> Port::start(const PortSetup& setup) {
+    rte_eth_dev_info info;
+    if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0)
+        return Error{fmt::format("{}: it does not tell what it can do: {}", device_, reason(rc))};
+    const bool lsc = setup.link_interrupts && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    // Interrupts are a wish: a port that does not start with them starts without.
+    auto done = configure(setup, setup.rx_interrupts, lsc);
+    if (!done && (setup.rx_interrupts || lsc)) done = configure(setup, false, lsc);
+    if (!done && lsc) done = configure(setup, false, false);
+    if (!done) return Error{fmt::format("{}: {}", device_, done.error())};
+    return {};
+}
+
+void Port::stop() {
+    if (!open_ || !started_) return;
+    if (mac_changed_) (void)set_mac(permanent_mac_);
+    mac_changed_ = false;
+    rte_eth_dev_stop(id_);
+    started_ = false;
+}
+
+Result<void> Port::set_mac(const Mac& mac) {
+    rte_ether_addr address;
+    std::memcpy(address.addr_bytes, mac.data(), sizeof address.addr_bytes);
+    if (const int rc = rte_eth_dev_default_mac_addr_set(id_, &address); rc != 0)
+        return Error{fmt::format("{}: it cannot take the address {}: {}", device_, mac.to_string(), reason(rc))};
+    mac_changed_ = mac != permanent_mac_;
+    return {};
+}
+
+Result<void> Port::set_mtu(std::uint32_t mtu) {
+    std::uint16_t current = 0;
+    if (rte_eth_dev_get_mtu(id_, &current) == 0 && current == mtu) return {};
+    const int rc = rte_eth_dev_set_mtu(id_, static_cast<std::uint16_t>(mtu));
+    if (rc == 0 || rc == -ENOTSUP) return {}; // what cannot be told has no limit of its own
+    return Error{fmt::format("{}: it cannot take an MTU of {}: {}", device_, mtu, reason(rc))};
+}
+
+void Port::set_promiscuous(bool on) {
+    on ? rte_eth_promiscuous_enable(id_) : rte_eth_promiscuous_disable(id_);
+}
+
+void Port::set_allmulticast(bool on) {
+    on ? rte_eth_allmulticast_enable(id_) : rte_eth_allmulticast_disable(id_);
+}
+
+PortLink Port::link() const {
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(id_, &link) != 0) return {};
+    PortLink out;
+    out.up = link.link_status == RTE_ETH_LINK_UP;
+    out.speed_mbps = link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN ? 0 : link.link_speed;
+    if (out.speed_mbps != 0) out.full_duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX;
+    return out;
+}
+
+bool Port::is_kernel_socket() const {
+    return driver_ == "net_af_packet" || driver_ == "net_af_xdp" || driver_ == "net_pcap";
+}
+
+bool Port::has_link_state() const { return !is_kernel_socket(); }
+
+} // namespace dpdkbond

@@ -1,0 +1,82 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// One ethdev port from probe to removal. It asks the PMD what it can do, remembers what it cannot, and the rest of
+// the program adapts. Ordinary threads only (probe, configure, start and stop may block); errors by Result.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/mac.hpp"
+#include "base/result.hpp"
+#include "base/strong_id.hpp"
+
+struct rte_mempool;
+
+namespace dpdkbond {
+
+struct PortSetup {
+    std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has
+    std::uint16_t tx_queues = 1;
+    std::uint32_t mtu = 0;       // 0: leave as it is
+    bool rx_interrupts = false;  // wished for, so that an idle worker can sleep
+    bool link_interrupts = false;
+    rte_mempool* pool = nullptr; // for reception; outlives the port
+};
+
+struct PortLink {
+    bool up = false;
+    std::uint32_t speed_mbps = 0; // 0: unknown
+    std::optional<bool> full_duplex;
+};
+
+class Port {
+public:
+    // Probes `device` (a PCI address or vdev devargs such as "net_af_packet0,iface=m0") and owns what appears.
+    static Result<Port> open(const std::string& device);
+    Port(Port&& other) noexcept;
+    Port& operator=(Port&& other) noexcept;
+    Port(const Port&) = delete;
+    Port& operator=(const Port&) = delete;
+    ~Port(); // stops, closes and removes the device
+
+    Result<void> start(const PortSetup& setup); // configures, sets queues up, starts
+    void stop();                                // gives the permanent MAC back, if it was changed, and stops
+    Result<void> set_mac(const Mac& mac);
+    Result<void> set_mtu(std::uint32_t mtu);
+    void set_promiscuous(bool on); // best effort; PMDs without it see everything anyway
+    void set_allmulticast(bool on);
+    [[nodiscard]] PortLink link() const; // does not wait
+
+    [[nodiscard]] std::uint16_t id() const { return id_; }
+    [[nodiscard]] std::string_view driver() const { return driver_; } // "net_af_packet", "net_virtio" …
+    [[nodiscard]] const std::string& device() const { return device_; }
+    [[nodiscard]] const Mac& permanent_mac() const { return permanent_mac_; }
+    [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }
+    [[nodiscard]] std::uint16_t tx_queues() const { return tx_queues_; }
+    [[nodiscard]] bool has_rx_interrupts() const { return rx_interrupts_; }
+    [[nodiscard]] bool has_link_interrupts() const { return link_interrupts_; }
+    // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums unfinished.
+    [[nodiscard]] bool is_kernel_socket() const;
+    // What it has no notion of: link state comes from a netdev, or not at all.
+    [[nodiscard]] bool has_link_state() const;
+
+private:
+    Port() = default;
+    Result<void> configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts);
+    void close() noexcept;
+
+    bool open_ = false;
+    bool started_ = false;
+    bool mac_changed_ = false;
+    bool rx_interrupts_ = false;
+    bool link_interrupts_ = false;
+    std::uint16_t id_ = 0;
+    std::uint16_t rx_queues_ = 0;
+    std::uint16_t tx_queues_ = 0;
+    std::string device_, driver_;
+    Mac permanent_mac_{};
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,32 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Quiescent-state RCU of librte_rcu: workers say when they hold nothing, control asks and never waits.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+
+struct rte_rcu_qsbr;
+
+namespace dpdkbond {
+
+class Rcu {
+public:
+    explicit Rcu(unsigned max_threads);
+    ~Rcu();
+    Rcu(const Rcu&) = delete;
+    Rcu& operator=(const Rcu&) = delete;
+
+    // Worker threads, each with its own number below max_threads.
+    void online(unsigned thread);    // before the first read; after sleeping
+    void offline(unsigned thread);   // holds nothing and will read nothing until online()
+    void quiescent(unsigned thread); // between bursts: holds nothing
+
+    // Control (or any one thread at a time).
+    std::uint64_t start();             // begins a grace period after something was unpublished
+    bool passed(std::uint64_t token); // every online worker has been quiet since; never waits
+
+private:
+    rte_rcu_qsbr* qsbr_;
+};
+
+} // namespace dpdkbond
