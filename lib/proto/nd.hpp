@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// IPv6 neighbour solicitation and advertisement (RFC 4861). Pure; any thread; no allocation.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+
+#include "base/bytes.hpp"
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "proto/eth.hpp"
+
+namespace dpdkbond {
+
+enum class NdType : std::uint8_t { solicitation = 135, advertisement = 136 };
+
+struct NdPacket {
+    NdType type = NdType::solicitation;
+    Ipv6 source{};      // of the IPv6 header; unspecified while an address is tested for duplicates
+    Ipv6 destination{}; // of the IPv6 header
+    Ipv6 target{};
+    bool router = false, solicited = false, override_flag = false; // advertisement only
+    std::optional<Mac> link_address{}; // source (solicitation) or target (advertisement) link-layer option
+    bool operator==(const NdPacket&) const = default;
+};
+
+// Reads the IPv6 header and what follows it. nullopt: no NS or NA directly behind the IPv6 header, or one
+// that RFC 4861 7.1 has a node discard (hop limit not 255, code not 0, bad checksum, multicast target, an
+// option of length zero).
+std::optional<NdPacket> parse_nd(Bytes ipv6_packet);
+// The same for a whole frame, tagged or not.
+std::optional<NdPacket> parse_nd_frame(Bytes frame);
+
+// Both write a whole frame and return its length (86, 90 with a tag), 0 when `out` is too small.
+// "Our `address` is at `source`", to all nodes (ff02::1), override set, with the target link-layer option.
+std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address,
+                                 std::optional<VlanTag> tag = std::nullopt);
+// "Who has `target`", to its solicited-node group, with the source link-layer option.
+// When `source_address` is unspecified the option is left out (RFC 4861 4.3) and the frame is 8 bytes
+// shorter.
+std::size_t build_ns(MutableBytes out, Mac source, Ipv6 source_address, Ipv6 target,
+                     std::optional<VlanTag> tag = std::nullopt);
+
+// ff02::1:ffXX:XXXX and its MAC 33:33:ff:XX:XX:XX.
+Ipv6 solicited_node_group(Ipv6 target);
+Mac multicast_mac(Ipv6 group);
+
+} // namespace dpdkbond
