@@ -1,0 +1,19 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The modes that there are. A ninth mode is one more file and one more line in registry.cpp.
+#pragma once
+
+#include <span>
+
+#include "datapath/mode.hpp"
+
+namespace dpdkbond {
+
+std::span<const ModeDescriptor* const> mode_registry();
+const ModeDescriptor* find_mode(Mode mode); // nullptr: not built yet
+
+extern const ModeDescriptor balance_rr_mode;
+extern const ModeDescriptor active_backup_mode;
+extern const ModeDescriptor balance_xor_mode;
+extern const ModeDescriptor broadcast_mode;
+
+} // namespace dpdkbond

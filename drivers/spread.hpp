@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control half of the modes that use every member that is up: balance-rr, balance-xor, broadcast.
+#pragma once
+
+#include "bond/controller.hpp"
+
+namespace dpdkbond {
+
+class SpreadController final : public Controller {
+public:
+    Decision decide(const ControllerInput& in) override {
+        Decision d;
+        for (const Candidate& c : in.members) {
+            if (!c.up) continue;
+            d.may_send |= 1U << c.id.value;
+            // Frames of a single member (balance-rr's IGMP) go by the first; it stays while it is up.
+            if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
+        }
+        // Linux hands up what a member receives whether its watcher calls it up or not, as long as it is not inactive;
+        // in these modes no member is.
+        for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;
+        return d;
+    }
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,40 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A lane's counters: written by its worker with plain relaxed stores, summed over lanes by readers.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "base/strong_id.hpp"
+#include "bond/drop_reasons.hpp"
+
+namespace dpdkbond {
+
+class Counter { // one writer
+public:
+    void add(std::uint64_t n) noexcept {
+        value_.store(value_.load(std::memory_order_relaxed) + n, std::memory_order_relaxed);
+    }
+    [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
+struct alignas(64) MemberLaneCounters {
+    Counter rx;
+    Counter tx;
+    std::array<Counter, kDropReasons> drops;
+};
+
+struct alignas(64) LaneCounters {
+    Counter up;       // received frames handed to the logical interface
+    Counter down;     // frames taken from the logical interface
+    Counter injected; // control's own frames put on the wire
+    Counter punted;   // received frames given to control
+    std::array<Counter, kDropReasons> drops; // those of no member
+    std::array<MemberLaneCounters, kMaxMembers> member;
+};
+
+} // namespace dpdkbond

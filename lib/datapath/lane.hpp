@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bond as one worker serves it: the worker's own queues, staging and counters. One lane for each worker and bond;
+// owner: that worker. Nothing here is shared but the counters (read by others) and the queues below a lock.
+#pragma once
+
+#include <rte_ethdev.h>
+#include <rte_mbuf.h>
+#include <rte_spinlock.h>
+
+#include <atomic>
+
+#include "bond/snapshot.hpp"
+#include "datapath/counters.hpp"
+#include "dpdk/ring.hpp"
+
+namespace dpdkbond {
+
+inline constexpr std::uint16_t kBurst = 32;
+inline constexpr std::uint16_t kMaxBurst = 64; // the most that a data half is given at once
+inline constexpr int kTxRetries = 4;           // after a queue took only a part
+
+// Locks for transmit queues that several workers share because the PMD has fewer queues than there are workers.
+struct alignas(64) QueueLock {
+    rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;
+};
+QueueLock& queue_lock(std::uint16_t port, std::uint16_t queue);
+
+// What a policy may keep between bursts. Owner: the lane's worker.
+struct PolicyState {
+    std::uint32_t position = 0;   // balance-rr: index into Snapshot::tx
+    std::uint32_t sent_there = 0; // balance-rr: frames of the present turn
+    std::uint64_t random = 0x9e3779b97f4a7c15ULL;
+
+    std::uint32_t next_random() noexcept { // xorshift64*
+        random ^= random >> 12U;
+        random ^= random << 25U;
+        random ^= random >> 27U;
+        return static_cast<std::uint32_t>((random * 0x2545f4914f6cdd1dULL) >> 32U);
+    }
+};
+
+struct LogicalQueue {
+    std::uint16_t port = 0;
+    std::uint16_t tx_queue = 0;
+    bool shared = false;     // tx_queue is used by several workers
+    bool receives = false;   // this worker reads the logical interface's queue of its own number
+    std::uint16_t rx_queue = 0;
+};
+
+class alignas(64) Lane {
+public:
+    Lane(unsigned worker, unsigned workers, const std::atomic<const Snapshot*>& snapshot, LogicalQueue logical)
+        : worker(static_cast<std::uint16_t>(worker)), workers(static_cast<std::uint16_t>(workers)),
+          snapshot(&snapshot), logical(logical) {}
+
+    const std::uint16_t worker, workers;
+    const std::atomic<const Snapshot*>* const snapshot;
+    const LogicalQueue logical;
+    Ring<rte_mbuf*>* inject = nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
+    PolicyState policy;
+    LaneCounters counters;
+
+    // Staging of one burst, by MemberId. Contents live only within a data half.
+    std::array<std::uint16_t, kMaxMembers> staged_count{};
+    std::array<std::array<rte_mbuf*, kMaxBurst>, kMaxMembers> staged{};
+};
+
+// Frees n frames and counts them.
+void drop(Counter& counter, rte_mbuf** frames, std::uint16_t n) noexcept;
+
+} // namespace dpdkbond

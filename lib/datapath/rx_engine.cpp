@@ -1,0 +1,103 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "datapath/rx_engine.hpp"
+
+#include <rte_pause.h>
+
+#include "datapath/checksum.hpp"
+#include "datapath/tx_engine.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+std::uint16_t hand_up_once(const LogicalQueue& q, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (!q.shared) return rte_eth_tx_burst(q.port, q.tx_queue, frames, n);
+    QueueLock& lock = queue_lock(q.port, q.tx_queue);
+    rte_spinlock_lock(&lock.lock);
+    const std::uint16_t sent = rte_eth_tx_burst(q.port, q.tx_queue, frames, n);
+    rte_spinlock_unlock(&lock.lock);
+    return sent;
+}
+
+void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t sent = hand_up_once(lane.logical, frames, n);
+    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
+        rte_pause();
+        sent = static_cast<std::uint16_t>(
+            sent + hand_up_once(lane.logical, frames + sent, static_cast<std::uint16_t>(n - sent)));
+    }
+    lane.counters.up.add(sent);
+    if (sent < n)
+        drop(lane.counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + sent,
+             static_cast<std::uint16_t>(n - sent));
+}
+
+// Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine that left
+// the cutting to hardware that is not there) and completes checksums left to such hardware. Returns how many stay.
+std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t kept = 0;
+    for (std::uint16_t i = 0; i < n; ++i) {
+        if (frames[i]->pkt_len > s.max_frame) [[unlikely]] {
+            drop(counters.drops[static_cast<unsigned>(DropReason::oversize)], &frames[i], 1);
+            continue;
+        }
+        complete_checksum(frames[i]);
+        frames[kept++] = frames[i];
+    }
+    return kept;
+}
+
+} // namespace
+
+unsigned receive(Lane& lane, const Snapshot& s) noexcept {
+    unsigned seen = 0;
+    rte_mbuf* frames[kBurst];
+    for (unsigned k = 0; k < s.rx_count; ++k) {
+        const std::uint8_t id = s.rx[k];
+        const SnapshotMember& m = s.member[id];
+        for (std::uint16_t q = lane.worker; q < m.rx_queues; q = static_cast<std::uint16_t>(q + lane.workers)) {
+            std::uint16_t n = rte_eth_rx_burst(m.port, q, frames, kBurst);
+            if (n == 0) continue;
+            seen += n;
+            MemberLaneCounters& counters = lane.counters.member[id];
+            counters.rx.add(n);
+            if ((s.rx_accept >> id & 1U) == 0) {
+                drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);
+                continue;
+            }
+            if (m.kernel_socket) n = mend(counters, s, frames, n);
+            if (n != 0) hand_up(lane, frames, n);
+        }
+    }
+    return seen;
+}
+
+unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
+    if (!lane.logical.receives) return 0;
+    rte_mbuf* frames[kBurst];
+    const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, lane.logical.rx_queue, frames, kBurst);
+    if (n == 0) return 0;
+    lane.counters.down.add(n);
+    s.tx_burst(lane, s, frames, n);
+    return n;
+}
+
+unsigned inject(Lane& lane, const Snapshot& s) noexcept {
+    if (lane.inject == nullptr) return 0;
+    rte_mbuf* frames[kBurst];
+    const unsigned n = lane.inject->pop_burst(frames, kBurst);
+    for (unsigned i = 0; i < n; ++i) {
+        const auto id = static_cast<std::uint8_t>(frames[i]->port);
+        bool present = false;
+        for (unsigned k = 0; k < s.rx_count; ++k) present |= s.rx[k] == id;
+        if (!present) {
+            drop(lane.counters.drops[static_cast<unsigned>(DropReason::member_gone)], &frames[i], 1);
+            continue;
+        }
+        lane.counters.injected.add(1);
+        send(lane, s, id, &frames[i], 1);
+    }
+    return n;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "datapath/tx_engine.hpp"
+
+#include <rte_pause.h>
+
+namespace dpdkbond {
+
+namespace {
+
+QueueLock g_queue_locks[RTE_MAX_ETHPORTS][kMaxWorkers];
+
+std::uint16_t send_once(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept {
+    return m.tx_queues >= lane.workers ? rte_eth_tx_burst(m.port, lane.worker, frames, n)
+                                       : send_shared(lane, m, frames, n);
+}
+
+} // namespace
+
+QueueLock& queue_lock(std::uint16_t port, std::uint16_t queue) { return g_queue_locks[port][queue % kMaxWorkers]; }
+
+void drop(Counter& counter, rte_mbuf** frames, std::uint16_t n) noexcept {
+    rte_pktmbuf_free_bulk(frames, n);
+    counter.add(n);
+}
+
+std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept {
+    const auto queue = static_cast<std::uint16_t>(lane.worker % m.tx_queues);
+    QueueLock& lock = queue_lock(m.port, queue);
+    rte_spinlock_lock(&lock.lock);
+    const std::uint16_t sent = rte_eth_tx_burst(m.port, queue, frames, n);
+    rte_spinlock_unlock(&lock.lock);
+    return sent;
+}
+
+void send_rest(Lane& lane, const SnapshotMember& m, std::uint8_t id, rte_mbuf** frames, std::uint16_t sent,
+               std::uint16_t n) noexcept {
+    const std::uint16_t first = sent;
+    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
+        rte_pause();
+        sent = static_cast<std::uint16_t>(sent + send_once(lane, m, frames + sent, static_cast<std::uint16_t>(n - sent)));
+    }
+    MemberLaneCounters& counters = lane.counters.member[id];
+    counters.tx.add(static_cast<std::uint64_t>(sent - first));
+    if (sent < n)
+        drop(counters.drops[static_cast<unsigned>(DropReason::member_full)], frames + sent,
+             static_cast<std::uint16_t>(n - sent));
+}
+
+} // namespace dpdkbond
