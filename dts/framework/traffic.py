@@ -57,6 +57,13 @@ class Capture:
                     raise
                 time.sleep(0.0005)
 
+    def send_all(self, frames, burst=32, pause=0.002):
+        """Send many frames, with a breath after every burst so that no queue on the way overflows."""
+        for i, frame in enumerate(frames):
+            self.send(frame)
+            if i % burst == burst - 1:
+                time.sleep(pause)
+
     def take(self):
         """All frames that came in since the last call, oldest first; our own are left out."""
         frames = []
