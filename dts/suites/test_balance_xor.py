@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""balance-xor: the member of every flow is the one that Linux's formula names."""
+import pytest
+
+from framework.frames import flow_frames, member_of, number_of
+from framework.wait import eventually
+
+POLICIES = ["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"]
+FLOWS = 96
+
+
+def where(ends, count):
+    """{flow number: member index}, each flow seen exactly once."""
+    found = {}
+
+    def all_there():
+        for i, end in enumerate(ends):
+            for frame in end.take():
+                if (number := number_of(frame)) is not None:
+                    assert number not in found, f"flow {number} left twice"
+                    found[number] = i
+        return len(found) == count
+    eventually(all_there, 3, f"{count} flows, have {len(found)}")
+    return found
+
+
+@pytest.mark.parametrize("members", [2, 3])
+@pytest.mark.parametrize("policy", POLICIES)
+def test_flows_leave_as_linux_hashes_them(fresh, policy, members):
+    wires = fresh.sink(members)
+    fresh.bond(wires, mode="balance-xor", addresses=[], xmit_hash_policy=policy)
+    host = fresh.capture(wires.a, "bond0")
+    frames = flow_frames(policy, FLOWS)
+    with wires.captures() as ends:
+        host.send_all(frames)
+        found = where(ends, FLOWS)
+    expected = {i: member_of(frame, policy, members) for i, frame in enumerate(frames)}
+    wrong = {i: (found[i], expected[i], frames[i].hex()) for i in expected if found[i] != expected[i]}
+    assert not wrong, f"flow: (left by, Linux leaves by, frame) {wrong}"
+    assert len(set(found.values())) == members
+
+
+def test_a_lost_member_moves_only_its_flows_and_its_return_brings_back_the_first_map(fresh):
+    wires = fresh.sink(3)
+    bond = fresh.bond(wires, mode="balance-xor", addresses=[], xmit_hash_policy="layer3+4")
+    host = fresh.capture(wires.a, "bond0")
+    frames = flow_frames("layer3+4", FLOWS)
+
+    def send_and_see():
+        host.send_all(frames)
+        return where(ends, FLOWS)
+    with wires.captures() as ends:
+        first = send_and_see()
+        for lost in range(3):
+            wires.cut(lost)
+            bond.wait_usable(2)
+            without = send_and_see()
+            assert {i for i in first if first[i] != without[i]} == {i for i in first if first[i] == lost}
+            assert {without[i] for i in first if first[i] == lost} == {0, 1, 2} - {lost}
+            wires.restore(lost)
+            bond.wait_usable(3)
+            assert send_and_see() == first
+
+
+def test_explain_names_the_member_that_the_wire_shows(fresh):
+    wires = fresh.sink(3)
+    bond = fresh.bond(wires, mode="balance-xor", addresses=[], xmit_hash_policy="layer3+4")
+    for sport in range(1000, 1040, 5):
+        answer = bond.ask(f"/bond/explain,bond0,src=10.0.0.1,dst=10.0.0.2,sport={sport},dport=53,proto=udp")
+        from framework.frames import Ether, IP, UDP, build
+        frame = build(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
+                      / UDP(sport=sport, dport=53))
+        assert answer["member"] == f"m{member_of(frame, 'layer3+4', 3)}"

@@ -1,0 +1,43 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Is there a carrier right now? The kernel may hold back the notification of a change; the state itself is
+// current.
+#pragma once
+
+#include <string>
+
+#include "base/result.hpp"
+#include "host/fd.hpp"
+
+namespace dpdkbond {
+
+// One netdev polled by one thread, by name. A poll is one pread of the device's sysfs file, in the namespace
+// that the thread was in when it constructed this; where sysfs cannot be had, one rtnetlink query. Both wait
+// for the kernel's rtnl lock, so a poll may block for as long as someone else reconfigures networking: never
+// from the data path.
+class CarrierPoll {
+public:
+    explicit CarrierPoll(std::string name);
+
+    // false: no carrier, administratively down, or no such netdev. A netdev that comes back under the name is
+    // found again. A renamed netdev is followed under its new name until it goes.
+    bool carrier();
+    [[nodiscard]] const std::string& name() const { return name_; }
+
+private:
+    bool read_file(bool& carrier);
+
+    std::string name_;
+    Fd sysfs_; // a mount of sysfs for our namespace that nobody else sees
+    Fd file_;
+};
+
+// The same, once.
+bool carrier_now(const std::string& name);
+
+// Whether the kernel may deliver carrier changes of this netdev up to a second late. It hurries (linkwatch's
+// "urgent" events) only for devices whose lower device or peer has another number than their own; a veth
+// whose peer lives in another namespace under the same number is not hurried either. Such a netdev is better
+// polled. false if there is no such netdev.
+bool carrier_events_may_lag(const std::string& name);
+
+} // namespace dpdkbond

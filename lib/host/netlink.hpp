@@ -1,0 +1,118 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The netdevs of this network namespace: what they are, changing them, and hearing of changes (rtnetlink).
+// Ordinary threads only. The free functions open a socket of their own each time, in the namespace of the
+// calling thread, and may be called from any number of threads at once.
+#pragma once
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "base/result.hpp"
+#include "host/fd.hpp"
+
+namespace dpdkbond {
+
+class RtSocket;
+
+struct LinkEvent {
+    int ifindex = 0;
+    std::string name;
+    bool admin_up = false;
+    bool carrier = false; // IFF_LOWER_UP: the carrier itself, not the operational state derived from it
+    Mac mac{};            // zero where the device has no Ethernet address
+    std::uint32_t mtu = 0;
+    int master_ifindex = 0; // bridge, bond, … that it is enslaved to; 0: none
+    bool promisc =
+        false; // set by an administrator (`ip link set promisc on`); packet sockets do not show here
+    bool allmulti = false; // likewise
+    bool deleted = false;  // gone, or moved to another namespace; the other fields are the last known ones
+    int iflink = 0;        // IFLA_LINK: lower device or peer, numbered in ITS namespace; 0: none
+    std::string kind;      // "veth", "tun", "bridge", …; empty for hardware
+
+    bool operator==(const LinkEvent&) const = default;
+};
+
+struct AddressEvent {
+    int ifindex = 0;
+    IpPrefix prefix{};
+    bool added = true;
+    bool tentative = false; // IPv6: duplicate address detection has not finished, or has failed
+
+    // fe80::/10: comes by itself with every device that speaks IPv6.
+    [[nodiscard]] bool is_v6_link_local() const {
+        return prefix.is_v6 && prefix.v6.bytes[0] == 0xfe && (prefix.v6.bytes[1] & 0xc0U) == 0x80;
+    }
+};
+
+// Link and address changes as they happen. Owned and used by one thread, which polls fd() and calls
+// dispatch(); the callbacks run inside dispatch() and resync() and must not call back into the watcher.
+class NetlinkWatcher {
+public:
+    struct Callbacks {
+        std::function<void(const LinkEvent&)> on_link;
+        std::function<void(const AddressEvent&)> on_address;
+    };
+    // Subscribes at once; what happens from now on is heard, what is already there comes with resync().
+    // receive_buffer: bytes of socket buffer.
+    static Result<NetlinkWatcher> open(Callbacks callbacks, int receive_buffer = 1 << 20);
+    NetlinkWatcher(NetlinkWatcher&&) noexcept;
+    NetlinkWatcher& operator=(NetlinkWatcher&&) noexcept;
+    ~NetlinkWatcher();
+
+    [[nodiscard]] int fd() const { return socket_.get(); } // readable: call dispatch()
+    // Handles everything that is waiting; never blocks for news. After an overrun of the socket buffer the
+    // tables are read again, and what vanished unheard is reported as deleted.
+    Result<void> dispatch();
+    // Reports every link and address there is, and deletions of those known before that are no more.
+    Result<void> resync();
+    [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
+
+private:
+    NetlinkWatcher(Fd socket, std::unique_ptr<RtSocket> query, Callbacks callbacks);
+    void take_link(const LinkEvent& link);
+    void take_address(const AddressEvent& address);
+
+    Fd socket_;
+    std::unique_ptr<RtSocket> query_; // for dumps, opened with socket_ so that both are of one namespace
+    Callbacks callbacks_;
+    std::map<int, LinkEvent> links_;
+    std::set<std::pair<int, IpPrefix>> addresses_;
+    std::vector<std::uint8_t> buffer_;
+    std::uint64_t overruns_ = 0;
+};
+
+// Errors of all these name the netdev and give the kernel's reason in one line.
+Result<LinkEvent> get_link(const std::string& name);
+Result<LinkEvent> get_link(int ifindex);
+Result<std::vector<LinkEvent>> list_links();
+Result<void> set_admin_up(const std::string& name, bool up);
+Result<void> set_mac(const std::string& name, const Mac& mac);
+Result<void> set_mtu(const std::string& name, std::uint32_t mtu);
+Result<void> set_promisc(const std::string& name, bool on);
+Result<void> set_allmulti(const std::string& name, bool on);
+// tun and tap devices (while a process holds a queue of them) and dummies; others answer "Operation not
+// supported".
+Result<void> set_carrier(const std::string& name, bool carrier);
+Result<void> rename_link(const std::string& name,
+                         const std::string& new_name); // older kernels: only while down
+
+// What `ip addr add` does; an address that is already there is no error.
+Result<void> add_address(const std::string& name, const IpPrefix& prefix);
+Result<void> remove_address(const std::string& name, const IpPrefix& prefix);
+Result<std::vector<AddressEvent>> list_addresses(int ifindex);
+// A unicast route of any table leaves by this device; fe80::/10 and multicast, which come by themselves, do
+// not count.
+Result<bool> has_route_via(int ifindex);
+// Why it would be rude to take this netdev from the kernel: "eth0 has the address 192.0.2.1/24",
+// "eth0 is enslaved to br0", "a route leaves by eth0". Nothing if it is free.
+Result<std::optional<std::string>> netdev_in_use(const std::string& name);
+
+} // namespace dpdkbond

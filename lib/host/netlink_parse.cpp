@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/netlink_parse.hpp"
+
+#include <cstring>
+#include <linux/if_addr.h>
+#include <linux/if_link.h>
+#include <linux/rtnetlink.h>
+#include <net/if.h>
+#include <netlink/attr.h>
+#include <netlink/msg.h>
+
+#ifndef IFF_LOWER_UP
+#define IFF_LOWER_UP 0x10000 // <linux/if.h> has it and collides with <net/if.h>
+#endif
+
+namespace dpdkbond {
+
+std::optional<LinkEvent> parse_link(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWLINK && header->nlmsg_type != RTM_DELLINK) return std::nullopt;
+    nlattr* tb[IFLA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(ifinfomsg), tb, IFLA_MAX, nullptr) < 0) return std::nullopt;
+    const auto* info = static_cast<const ifinfomsg*>(nlmsg_data(header));
+    // The bridge tells of its ports in link messages of its own family; a "deletion" there means leaving the
+    // bridge.
+    if (info->ifi_family != AF_UNSPEC) return std::nullopt;
+
+    LinkEvent link;
+    link.ifindex = info->ifi_index;
+    link.deleted = header->nlmsg_type == RTM_DELLINK;
+    link.admin_up = (info->ifi_flags & IFF_UP) != 0;
+    link.carrier = link.admin_up && (info->ifi_flags & IFF_LOWER_UP) != 0;
+    link.promisc = (info->ifi_flags & IFF_PROMISC) != 0;
+    link.allmulti = (info->ifi_flags & IFF_ALLMULTI) != 0;
+    if (tb[IFLA_IFNAME] != nullptr) link.name = nla_get_string(tb[IFLA_IFNAME]);
+    if (tb[IFLA_ADDRESS] != nullptr && nla_len(tb[IFLA_ADDRESS]) == 6)
+        link.mac = Mac::from_bytes(nla_data(tb[IFLA_ADDRESS]));
+    if (tb[IFLA_MTU] != nullptr) link.mtu = nla_get_u32(tb[IFLA_MTU]);
+    if (tb[IFLA_MASTER] != nullptr) link.master_ifindex = static_cast<int>(nla_get_u32(tb[IFLA_MASTER]));
+    if (tb[IFLA_LINK] != nullptr) link.iflink = static_cast<int>(nla_get_u32(tb[IFLA_LINK]));
+    if (tb[IFLA_LINKINFO] != nullptr) {
+        nlattr* inner[IFLA_INFO_MAX + 1];
+        if (nla_parse_nested(inner, IFLA_INFO_MAX, tb[IFLA_LINKINFO], nullptr) == 0 &&
+            inner[IFLA_INFO_KIND] != nullptr)
+            link.kind = nla_get_string(inner[IFLA_INFO_KIND]);
+    }
+    return link;
+}
+
+std::optional<AddressEvent> parse_address(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWADDR && header->nlmsg_type != RTM_DELADDR) return std::nullopt;
+    nlattr* tb[IFA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(ifaddrmsg), tb, IFA_MAX, nullptr) < 0) return std::nullopt;
+    const auto* info = static_cast<const ifaddrmsg*>(nlmsg_data(header));
+    if (info->ifa_family != AF_INET && info->ifa_family != AF_INET6) return std::nullopt;
+
+    AddressEvent address;
+    address.ifindex = static_cast<int>(info->ifa_index);
+    address.added = header->nlmsg_type == RTM_NEWADDR;
+    const std::uint32_t flags = tb[IFA_FLAGS] != nullptr ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags;
+    address.tentative = info->ifa_family == AF_INET6 && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
+    address.prefix.is_v6 = info->ifa_family == AF_INET6;
+    address.prefix.length = info->ifa_prefixlen;
+    // On a point-to-point link IFA_ADDRESS is the other end; ours is IFA_LOCAL.
+    nlattr* const value = tb[IFA_LOCAL] != nullptr ? tb[IFA_LOCAL] : tb[IFA_ADDRESS];
+    const int size = address.prefix.is_v6 ? 16 : 4;
+    if (value == nullptr || nla_len(value) != size) return std::nullopt;
+    std::uint8_t* const bytes =
+        address.prefix.is_v6 ? address.prefix.v6.bytes.data() : address.prefix.v4.bytes.data();
+    std::memcpy(bytes, nla_data(value), static_cast<std::size_t>(size));
+    return address;
+}
+
+namespace {
+
+bool comes_by_itself(const rtmsg& route, nlattr* destination) {
+    if (route.rtm_family != AF_INET6 || destination == nullptr || nla_len(destination) != 16) return false;
+    const auto* bytes = static_cast<const std::uint8_t*>(nla_data(destination));
+    const bool link_local = bytes[0] == 0xfe && (bytes[1] & 0xc0U) == 0x80;
+    return link_local || bytes[0] == 0xff;
+}
+
+} // namespace
+
+std::optional<std::vector<int>> parse_route_devices(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWROUTE) return std::nullopt;
+    nlattr* tb[RTA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(rtmsg), tb, RTA_MAX, nullptr) < 0) return std::nullopt;
+    const auto* route = static_cast<const rtmsg*>(nlmsg_data(header));
+    if (route->rtm_family != AF_INET && route->rtm_family != AF_INET6) return std::nullopt;
+    if (route->rtm_type != RTN_UNICAST || (route->rtm_flags & RTM_F_CLONED) != 0) return std::nullopt;
+    if (comes_by_itself(*route, tb[RTA_DST])) return std::nullopt;
+
+    std::vector<int> devices;
+    if (tb[RTA_OIF] != nullptr) devices.push_back(static_cast<int>(nla_get_u32(tb[RTA_OIF])));
+    if (tb[RTA_MULTIPATH] != nullptr) {
+        auto* hop = static_cast<rtnexthop*>(nla_data(tb[RTA_MULTIPATH]));
+        int left = nla_len(tb[RTA_MULTIPATH]);
+        while (RTNH_OK(hop, left)) {
+            devices.push_back(hop->rtnh_ifindex);
+            left -= static_cast<int>(RTNH_ALIGN(hop->rtnh_len));
+            hop = RTNH_NEXT(hop);
+        }
+    }
+    return devices;
+}
+
+} // namespace dpdkbond

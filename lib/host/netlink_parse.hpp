@@ -1,0 +1,17 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// rtnetlink messages to plain structs; nothing for messages that are not of that sort. No state.
+#pragma once
+
+#include <linux/netlink.h>
+#include <optional>
+
+#include "host/netlink.hpp"
+
+namespace dpdkbond {
+
+std::optional<LinkEvent> parse_link(nlmsghdr* header);       // RTM_NEWLINK, RTM_DELLINK
+std::optional<AddressEvent> parse_address(nlmsghdr* header); // RTM_NEWADDR, RTM_DELADDR
+// The device that a unicast route leaves by, once for each; RTM_NEWROUTE.
+std::optional<std::vector<int>> parse_route_devices(nlmsghdr* header);
+
+} // namespace dpdkbond
