@@ -49,9 +49,9 @@ struct LogicalQueue {
 
 class alignas(64) Lane {
 public:
-    Lane(unsigned worker, unsigned workers, const std::atomic<const Snapshot*>& snapshot, LogicalQueue logical)
-        : worker(static_cast<std::uint16_t>(worker)), workers(static_cast<std::uint16_t>(workers)),
-          snapshot(&snapshot), logical(logical) {}
+    Lane(unsigned this_worker, unsigned all_workers, const std::atomic<const Snapshot*>& slot, LogicalQueue queue)
+        : worker(static_cast<std::uint16_t>(this_worker)), workers(static_cast<std::uint16_t>(all_workers)),
+          snapshot(&slot), logical(queue) {}
 
     const std::uint16_t worker, workers;
     const std::atomic<const Snapshot*>* const snapshot;
