@@ -1,0 +1,169 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/control.hpp"
+
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <poll.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+
+#include "dpdk/clock.hpp"
+
+namespace dpdkbond {
+
+BondCore::BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
+                   const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
+                   const std::string& tag)
+    : controller(std::move(mode_controller)), bond(name, {mode.mode, controller.get(), mode.tx_burst}, options, mac, mtu),
+      publisher(rcu), inject("inject-" + tag, 512, RingKind::spsc) {}
+
+Control::Control(Rcu& rcu, Idle idle, rte_mempool* pool)
+    : rcu_(rcu), idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
+      outbox_("control-outbox", 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), scratch_(std::make_unique<BondStatus>()) {
+    if (event_ < 0 || outbox_event_ < 0) throw std::runtime_error("control got no eventfd descriptor");
+}
+
+Control::~Control() {
+    close(event_);
+    close(outbox_event_);
+}
+
+void Control::wake() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+}
+
+bool Control::post_link(std::uint32_t bond, MemberId member, LinkState link) {
+    Message m;
+    m.bond = bond;
+    m.member = member.value;
+    m.speed = link.speed_mbps;
+    m.carrier = link.carrier ? 1 : 0;
+    m.duplex = static_cast<std::uint8_t>(link.duplex);
+    const bool taken = inbox_.push(m);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (sleeping_.load(std::memory_order_seq_cst)) wake();
+    return taken;
+}
+
+void Control::stop() noexcept {
+    stop_.store(true);
+    wake();
+}
+
+void Control::submit(Call& c) {
+    if (!serving_.load()) {
+        c.run(c.with);
+        return;
+    }
+    Message m;
+    m.is_call = 1;
+    m.call = &c;
+    while (!inbox_.push(m)) usleep(50);
+    std::atomic_thread_fence(std::memory_order_seq_cst);
+    if (sleeping_.load(std::memory_order_seq_cst)) wake();
+    c.done.wait(0);
+}
+
+void Control::set_bond(std::uint32_t number, BondCore* core) { bonds_[number] = core; }
+
+void Control::drain() {
+    Message m;
+    while (inbox_.pop(m)) {
+        if (m.is_call != 0) {
+            m.call->run(m.call->with);
+            m.call->done.store(1);
+            m.call->done.notify_one();
+        } else if (BondCore* core = bonds_[m.bond]) {
+            core->bond.handle_link(MemberId{static_cast<std::uint8_t>(m.member)},
+                                   {m.carrier != 0, m.speed, static_cast<Duplex>(m.duplex)}, now());
+        }
+    }
+}
+
+void Control::put_on_wire(BondCore& core, const Bond::Transmit& frame) {
+    rte_mbuf* m = rte_pktmbuf_alloc(pool_);
+    if (m == nullptr) return;
+    std::memcpy(rte_pktmbuf_append(m, frame.length), frame.frame.data(), frame.length);
+    m->port = frame.member.value;
+    if (!core.inject.push(m)) rte_pktmbuf_free(m);
+}
+
+// What the bond has to say, after whatever happened to it.
+void Control::tend(std::uint32_t number, BondCore& core, Time at) {
+    core.bond.handle_timeout(at);
+    if (core.bond.take_changed()) {
+        core.unpublished = true;
+        core.bond.fill(*scratch_);
+        core.status.store(*scratch_);
+    }
+    if (core.unpublished) {
+        if (Snapshot* draft = core.publisher.draft()) {
+            core.bond.fill(*draft);
+            core.publisher.publish(draft);
+            core.unpublished = false;
+        }
+    }
+    Bond::Transmit frame;
+    bool sent = false;
+    while (core.bond.poll_transmit(frame)) {
+        put_on_wire(core, frame);
+        sent = true;
+    }
+    if (sent && !workers_.empty()) workers_[0]->wake();
+
+    Notice notice;
+    notice.bond = number;
+    bool told = false;
+    while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
+    if (told) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = write(outbox_event_, &one, sizeof one);
+    }
+    core.publisher.retire();
+    retiring_ |= !core.publisher.settled();
+    next_deadline_ = std::min(next_deadline_, core.bond.next_deadline());
+}
+
+void Control::serve() {
+    drain();
+    next_deadline_ = kNever;
+    retiring_ = false;
+    const Time at = now();
+    for (std::uint32_t i = 0; i < kMaxBonds; ++i)
+        if (bonds_[i] != nullptr) tend(i, *bonds_[i], at);
+}
+
+void Control::sleep(Time until, bool soon) {
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (inbox_.empty() && !stop_.load()) {
+        Duration wait = std::chrono::seconds(1);
+        if (until != kNever) wait = std::clamp(until - now(), Duration{0}, wait);
+        if (soon) wait = std::min(wait, Duration{std::chrono::milliseconds(1)});
+        const timespec t{static_cast<time_t>(wait.count() / 1'000'000'000), wait.count() % 1'000'000'000};
+        pollfd p{event_, POLLIN, 0};
+        ppoll(&p, 1, &t, nullptr);
+        std::uint64_t count = 0;
+        [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
+    }
+    sleeping_.store(false, std::memory_order_seq_cst);
+}
+
+void Control::run() {
+    while (!stop_.load(std::memory_order_relaxed)) {
+        serve();
+        if (idle_ == Idle::busy)
+            rte_pause();
+        else
+            sleep(next_deadline_, retiring_);
+    }
+}
+
+} // namespace dpdkbond

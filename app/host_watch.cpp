@@ -1,0 +1,212 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/host_watch.hpp"
+
+#include <poll.h>
+#include <pthread.h>
+#include <sys/eventfd.h>
+#include <sys/signalfd.h>
+#include <sys/timerfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+
+#include "app/log.hpp"
+#include "dpdk/clock.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// Netdevs whose carrier events the kernel holds back are looked at this often: a cut must not cost 5 ms.
+constexpr std::uint32_t kLaggingPollMs = 2;
+constexpr std::uint32_t kSlowPollMs = 100;
+
+sigset_t heard_signals() {
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGTERM);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGHUP);
+    return set;
+}
+
+} // namespace
+
+void block_signals() {
+    sigset_t set = heard_signals();
+    // net_tap asks for a SIGIO a packet to save itself a read; blocked everywhere, it simply reads, and no thread is
+    // interrupted at packet rate.
+    sigaddset(&set, SIGIO);
+    pthread_sigmask(SIG_BLOCK, &set, nullptr);
+    signal(SIGPIPE, SIG_IGN);
+}
+
+HostWatch::HostWatch(Control& control, Hooks hooks)
+    : control_(control), hooks_(std::move(hooks)), timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+      end_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
+    const sigset_t set = heard_signals();
+    signals_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
+    if (timer_ < 0 || end_ < 0 || signals_ < 0) throw std::runtime_error("no descriptors left for timer and signals");
+    auto netlink = NetlinkWatcher::open({[this](const LinkEvent& e) { on_link(e); },
+                                         [this](const AddressEvent& e) { on_address(e); }});
+    if (!netlink) throw std::runtime_error(netlink.error());
+    netlink_.emplace(std::move(netlink).value());
+}
+
+HostWatch::~HostWatch() {
+    stop();
+    close(timer_);
+    close(signals_);
+    close(end_);
+}
+
+void HostWatch::start() {
+    thread_ = std::thread([this] { run(); });
+}
+
+void HostWatch::stop() {
+    if (!thread_.joinable()) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(end_, &one, sizeof one);
+    thread_.join();
+}
+
+void HostWatch::watch_member(std::uint32_t bond, MemberPort& member) {
+    {
+        const std::lock_guard lock(mutex_);
+        members_.push_back({bond, &member});
+        look_at(members_.back());
+    }
+    arm_timer();
+}
+
+void HostWatch::forget_member(MemberPort& member) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(members_, [&](const Watched& w) { return w.member == &member; });
+}
+
+void HostWatch::watch_logical(std::uint32_t bond, const std::string& netdev) {
+    const auto link = get_link(netdev);
+    if (!link) return;
+    {
+        const std::lock_guard lock(mutex_);
+        logical_[bond] = netdev;
+        logical_index_[link.value().ifindex] = bond;
+    }
+    refresh_addresses(bond, link.value().ifindex);
+}
+
+void HostWatch::forget_logical(std::uint32_t bond) {
+    const std::lock_guard lock(mutex_);
+    logical_.erase(bond);
+    std::erase_if(logical_index_, [&](const auto& entry) { return entry.second == bond; });
+}
+
+void HostWatch::set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms) {
+    {
+        const std::lock_guard lock(mutex_);
+        miimon_[bond] = miimon_ms;
+    }
+    arm_timer();
+}
+
+void HostWatch::arm_timer() {
+    std::uint32_t ms = kSlowPollMs;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& [bond, miimon] : miimon_)
+            if (miimon != 0) ms = std::min(ms, miimon);
+        for (const Watched& w : members_)
+            if (w.member->netdev_lags) ms = std::min(ms, kLaggingPollMs);
+    }
+    itimerspec spec{};
+    spec.it_interval = {0, static_cast<long>(ms) * 1'000'000};
+    spec.it_value = spec.it_interval;
+    timerfd_settime(timer_, 0, &spec, nullptr);
+}
+
+void HostWatch::look_at(const Watched& w) {
+    const LinkState link = w.member->read_link();
+    if (link == w.member->last_posted) return;
+    if (control_.post_link(w.bond, w.member->id, link)) w.member->last_posted = link;
+}
+
+void HostWatch::on_tick() {
+    std::uint64_t ticks = 0;
+    [[maybe_unused]] const ssize_t got = read(timer_, &ticks, sizeof ticks);
+    const std::lock_guard lock(mutex_);
+    const Time at = now();
+    std::uint32_t poll_ms = kSlowPollMs;
+    for (const auto& [bond, miimon] : miimon_)
+        if (miimon != 0) poll_ms = std::min(poll_ms, miimon);
+    const bool full = at - last_full_poll_ >= std::chrono::milliseconds(poll_ms) - std::chrono::microseconds(500);
+    const bool slow = at - last_slow_poll_ >= std::chrono::milliseconds(kSlowPollMs);
+    if (full) last_full_poll_ = at;
+    if (slow) last_slow_poll_ = at;
+    for (const Watched& w : members_) {
+        if (full || w.member->netdev_lags) look_at(w);
+        if (slow) hooks_.on_poll(w.bond, *w.member);
+    }
+}
+
+void HostWatch::on_link(const LinkEvent& link) {
+    const std::lock_guard lock(mutex_);
+    for (const Watched& w : members_)
+        if (w.member->netdev == link.name) look_at(w);
+}
+
+void HostWatch::on_address(const AddressEvent& address) {
+    std::uint32_t bond = 0;
+    {
+        const std::lock_guard lock(mutex_);
+        const auto it = logical_index_.find(address.ifindex);
+        if (it == logical_index_.end()) return;
+        bond = it->second;
+    }
+    refresh_addresses(bond, address.ifindex);
+}
+
+void HostWatch::refresh_addresses(std::uint32_t bond, int ifindex) {
+    const auto list = list_addresses(ifindex);
+    if (!list) return;
+    FixedVec<IpPrefix, kMaxAddresses> addresses;
+    for (const AddressEvent& a : list.value())
+        if (!a.tentative) addresses.push_back(a.prefix);
+    control_.call([&] {
+        if (BondCore* core = control_.bond(bond)) core->bond.set_addresses(addresses);
+    });
+}
+
+void HostWatch::hear_control() {
+    std::uint64_t count = 0;
+    [[maybe_unused]] const ssize_t got = read(control_.outbox_event(), &count, sizeof count);
+    Notice notice;
+    while (control_.take_notice(notice)) hooks_.on_notice(notice);
+}
+
+void HostWatch::run() {
+    pthread_setname_np(pthread_self(), "bond-host");
+    arm_timer();
+    for (;;) {
+        pollfd fds[] = {{netlink_->fd(), POLLIN, 0},
+                        {timer_, POLLIN, 0},
+                        {signals_, POLLIN, 0},
+                        {control_.outbox_event(), POLLIN, 0},
+                        {end_, POLLIN, 0}};
+        if (poll(fds, 5, -1) < 0) continue;
+        if (fds[0].revents != 0)
+            if (auto done = netlink_->dispatch(); !done) log_line("rtnetlink: " + done.error());
+        if (fds[1].revents != 0) on_tick();
+        if (fds[2].revents != 0) {
+            signalfd_siginfo info;
+            while (read(signals_, &info, sizeof info) == sizeof info) hooks_.on_signal(static_cast<int>(info.ssi_signo));
+        }
+        if (fds[3].revents != 0) hear_control();
+        if (fds[4].revents != 0) break;
+    }
+    hear_control();
+}
+
+} // namespace dpdkbond

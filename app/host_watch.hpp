@@ -1,0 +1,73 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The thread that looks at the machine for control: link states (told by rtnetlink, and polled at miimon besides),
+// addresses of the logical interfaces, signals; and that says aloud what control noticed: log, history, carrier of the
+// logical interface. It may block; control never waits for it.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <thread>
+#include <vector>
+
+#include "app/control.hpp"
+#include "app/member_port.hpp"
+#include "host/netlink.hpp"
+
+namespace dpdkbond {
+
+class HostWatch {
+public:
+    struct Hooks {
+        std::function<void(const Notice&)> on_notice;      // every event of every bond, in order
+        std::function<void(int signal)> on_signal;         // SIGTERM, SIGINT, SIGHUP
+        std::function<void(std::uint32_t bond, MemberPort&)> on_poll; // each member, about ten times a second
+    };
+    HostWatch(Control& control, Hooks hooks);
+    ~HostWatch();
+    HostWatch(const HostWatch&) = delete;
+    HostWatch& operator=(const HostWatch&) = delete;
+
+    void start();
+    void stop(); // the thread has ended when it returns; signals go unheard from then on
+
+    // ---- ordinary threads
+    void watch_member(std::uint32_t bond, MemberPort& member); // after it has joined
+    void forget_member(MemberPort& member);                    // before it is closed
+    void watch_logical(std::uint32_t bond, const std::string& netdev);
+    void forget_logical(std::uint32_t bond);
+    void set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms); // 0: this bond asks for none
+
+private:
+    struct Watched {
+        std::uint32_t bond;
+        MemberPort* member;
+    };
+    void run();
+    void arm_timer();
+    void on_tick();
+    void on_link(const LinkEvent& link);
+    void on_address(const AddressEvent& address);
+    void refresh_addresses(std::uint32_t bond, int ifindex);
+    void look_at(const Watched& w);
+    void hear_control();
+
+    Control& control_;
+    Hooks hooks_;
+    std::optional<NetlinkWatcher> netlink_;
+    int timer_ = -1, signals_ = -1, end_ = -1;
+    std::thread thread_;
+    std::mutex mutex_; // guards what follows
+    std::vector<Watched> members_;
+    std::map<std::uint32_t, std::string> logical_;
+    std::map<std::uint32_t, std::uint32_t> miimon_;
+    std::map<int, std::uint32_t> logical_index_; // ifindex → bond
+    Time last_full_poll_{};
+    Time last_slow_poll_{};
+};
+
+// Blocks the signals that HostWatch hears, and SIGIO, in this thread and all that it starts. Before the EAL starts.
+void block_signals();
+
+} // namespace dpdkbond

@@ -1,0 +1,87 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/logical_port.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+
+#include "host/netlink.hpp"
+#include "host/vhost.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+LogicalBackend choose(LogicalBackend asked) {
+    if (asked != LogicalBackend::automatic) return asked;
+    return vhost_net_works() ? LogicalBackend::virtio_user : LogicalBackend::tap;
+}
+
+std::string devargs(const std::string& bond, const LogicalConfig& config, LogicalBackend backend, std::optional<Mac> mac) {
+    const std::string address = mac ? ",mac=" + mac->to_string() : "";
+    switch (backend) {
+    case LogicalBackend::virtio_user:
+        return fmt::format("net_virtio_user_{0},path=/dev/vhost-net,queues={1},queue_size=1024,iface={0}{2}", bond,
+                           config.queues, address);
+    case LogicalBackend::device: return config.device;
+    default: return fmt::format("net_tap_{0},iface={0}{1}", bond, address);
+    }
+}
+
+} // namespace
+
+Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
+                                                       std::optional<Mac> mac, rte_mempool* pool, bool sleepy) {
+    std::unique_ptr<LogicalPort> logical(new LogicalPort);
+    const LogicalBackend backend = choose(config.backend);
+    const bool in_kernel = backend != LogicalBackend::device;
+    if (in_kernel && get_link(bond).ok())
+        return Error{fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
+
+    const std::string device = devargs(bond, config, backend, mac);
+    auto port = Port::open(device);
+    if (!port) return Error{fmt::format("{}: the logical interface: {}", bond, port.error())};
+    logical->port_.emplace(std::move(port).value());
+    logical->backend_ = backend == LogicalBackend::tap ? "tap" : in_kernel ? "virtio-user" : "device";
+    logical->name_ = in_kernel ? bond : device.substr(0, device.find(','));
+    if (in_kernel) logical->netdev_ = bond;
+
+    PortSetup setup;
+    setup.rx_queues = setup.tx_queues = static_cast<std::uint16_t>(config.queues);
+    setup.rx_interrupts = sleepy;
+    setup.pool = pool;
+    setup.mtu = in_kernel ? 0 : config.mtu;
+    if (auto started = logical->port_->start(setup); !started)
+        return Error{fmt::format("{}: the logical interface: {}", bond, started.error())};
+    // What the other side of a device asks for is its own business.
+    if (!in_kernel) {
+        logical->port_->set_promiscuous(true);
+        logical->port_->set_allmulticast(true);
+        return logical;
+    }
+    if (auto done = set_mtu(bond, config.mtu); !done) return Error{done.error()};
+    (void)logical->set_carrier(false);
+    if (mac)
+        if (auto done = logical->set_mac(*mac); !done) return Error{done.error()};
+    for (const IpPrefix& a : config.addresses)
+        if (auto done = add_address(bond, a); !done) return Error{done.error()};
+    if (auto done = set_admin_up(bond, true); !done) return Error{done.error()};
+    return logical;
+}
+
+Result<void> LogicalPort::set_carrier(bool up) {
+    if (in_kernel()) return dpdkbond::set_carrier(netdev_, up);
+    up ? rte_eth_dev_set_link_up(port_->id()) : rte_eth_dev_set_link_down(port_->id()); // where the PMD can
+    return {};
+}
+
+Result<void> LogicalPort::set_mac(const Mac& mac) {
+    if (in_kernel()) return dpdkbond::set_mac(netdev_, mac);
+    return port_->set_mac(mac);
+}
+
+Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {
+    if (in_kernel()) return dpdkbond::set_mtu(netdev_, mtu);
+    return port_->set_mtu(mtu);
+}
+
+} // namespace dpdkbond

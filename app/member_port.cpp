@@ -1,0 +1,136 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/member_port.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+
+#include "app/control.hpp"
+#include "host/link_speed.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+LinkState from(const PortLink& l) {
+    return {l.up, l.speed_mbps,
+            !l.full_duplex ? Duplex::unknown : *l.full_duplex ? Duplex::full : Duplex::half};
+}
+
+// The kernel netdev that a socket driver would sit on: it has to be arranged before the driver opens it.
+std::string socket_netdev(const std::string& device) {
+    for (const char* driver : {"net_af_packet", "net_af_xdp", "net_pcap"})
+        if (device.starts_with(driver)) return devargs_value(device, "iface");
+    return {};
+}
+
+} // namespace
+
+Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config, const MemberSetup& setup,
+                                                     std::vector<std::string>& warnings) {
+    std::unique_ptr<MemberPort> member(new MemberPort);
+    member->config = config;
+
+    const std::string below = socket_netdev(config.device);
+    if (!below.empty()) {
+        auto guard = NetdevGuard::take(below, {setup.state_dir, true});
+        if (!guard) return Error{guard.error()};
+        if (guard.value().in_use())
+            warnings.push_back(fmt::format("member {}: {}; as a member it serves the bond alone", config.name,
+                                           *guard.value().in_use()));
+        member->guard_.emplace(std::move(guard).value());
+    }
+
+    auto port = Port::open(config.device);
+    if (!port) return Error{port.error()};
+    member->port.emplace(std::move(port).value());
+    Port& p = *member->port;
+
+    PortSetup s;
+    s.rx_queues = static_cast<std::uint16_t>(setup.workers);
+    s.tx_queues = static_cast<std::uint16_t>(setup.workers);
+    s.mtu = setup.mtu;
+    s.rx_interrupts = setup.sleepy;
+    s.link_interrupts = true;
+    s.pool = setup.pool;
+    if (auto started = p.start(s); !started) return Error{started.error()};
+    p.set_allmulticast(true);
+
+    switch (config.carrier.kind) {
+    case CarrierKind::netdev: member->netdev = config.carrier.netdev; break;
+    case CarrierKind::ethdev: break;
+    case CarrierKind::automatic:
+        if (!p.has_link_state()) member->netdev = devargs_value(config.device, "iface");
+        break;
+    }
+    if (!member->netdev.empty()) {
+        member->carrier_ = std::make_unique<CarrierPoll>(member->netdev);
+        member->netdev_lags = carrier_events_may_lag(member->netdev);
+    }
+    return member;
+}
+
+MemberPort::~MemberPort() {
+    if (link_target_)
+        rte_eth_dev_callback_unregister(port->id(), RTE_ETH_EVENT_INTR_LSC,
+                                        reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt), link_target_.get());
+    shield.reset();
+    port.reset();  // gives its MAC back and goes …
+    guard_.reset(); // … before the netdev below it gets its old state
+}
+
+LinkState MemberPort::read_link() {
+    if (!carrier_) return from(port->link());
+    LinkState link;
+    link.carrier = carrier_->carrier();
+    if (!link.carrier) return link;
+    const LinkSpeed speed = link_speed(netdev);
+    link.speed_mbps = speed.mbps;
+    link.duplex = !speed.full_duplex ? Duplex::unknown : *speed.full_duplex ? Duplex::full : Duplex::half;
+    return link;
+}
+
+int MemberPort::on_link_interrupt(std::uint16_t port, int, void* arg, void*) {
+    const auto* target = static_cast<LinkTarget*>(arg);
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(port, &link) != 0) return 0;
+    LinkState state;
+    state.carrier = link.link_status == RTE_ETH_LINK_UP;
+    if (state.carrier && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) {
+        state.speed_mbps = link.link_speed;
+        state.duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX ? Duplex::full : Duplex::half;
+    }
+    target->control->post_link(target->bond, target->id, state);
+    return 0;
+}
+
+void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, MemberId member) {
+    if (!netdev.empty() || !port->has_link_interrupts()) return;
+    link_target_ = std::make_unique<LinkTarget>(LinkTarget{&control, bond, member});
+    rte_eth_dev_callback_register(port->id(), RTE_ETH_EVENT_INTR_LSC,
+                                  reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt), link_target_.get());
+}
+
+std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
+    if (mac == port->permanent_mac()) return std::nullopt;
+    const auto set = port->set_mac(mac);
+    if (set) return std::nullopt;
+    port->set_promiscuous(true);
+    return fmt::format("{}; it receives everything instead", set.error());
+}
+
+MemberInfo MemberPort::info() const {
+    MemberInfo i;
+    i.name = config.name;
+    i.device = config.device;
+    i.perm_mac = port->permanent_mac();
+    i.options = config.options;
+    i.data.port = port->id();
+    i.data.rx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->rx_queues(), 255));
+    i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->tx_queues(), 255));
+    i.data.kernel_socket = port->is_kernel_socket();
+    return i;
+}
+
+} // namespace dpdkbond

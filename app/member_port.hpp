@@ -1,0 +1,80 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A member below the bond: its device, what of the host had to be arranged for it, and where its carrier is read.
+// Ordinary threads. Destruction puts everything back.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "bond/bond.hpp"
+#include "bond/status.hpp"
+#include "config/model.hpp"
+#include "dpdk/port.hpp"
+#include "host/carrier.hpp"
+#include "host/netdev_guard.hpp"
+
+struct rte_mempool;
+
+namespace dpdkbond {
+
+class Control;
+
+struct MemberSetup {
+    rte_mempool* pool = nullptr;
+    unsigned workers = 1;
+    std::uint32_t mtu = 1500;
+    bool sleepy = true; // idle: adaptive: receive interrupts are worth having
+    std::string state_dir;
+};
+
+class MemberPort {
+public:
+    // Takes the device and starts it. An error leaves everything as it was. `warning` gets what the operator should know.
+    static Result<std::unique_ptr<MemberPort>> open(const MemberConfig& config, const MemberSetup& setup,
+                                                    std::vector<std::string>& warnings);
+    ~MemberPort();
+    MemberPort(const MemberPort&) = delete;
+    MemberPort& operator=(const MemberPort&) = delete;
+
+    // What the link says now. May wait for the kernel's rtnl lock.
+    LinkState read_link();
+    // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
+    void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
+    // Takes the bond's MAC; a PMD that cannot receives everything instead. Returns what to tell the operator, or nothing.
+    std::optional<std::string> wear_mac(const Mac& mac);
+    [[nodiscard]] MemberInfo info() const;
+
+    MemberConfig config;
+    MemberId id = kNoMember; // once it has joined
+
+private:
+    MemberPort() = default;
+    std::optional<NetdevGuard> guard_;
+
+public:
+    std::optional<Port> port;
+    std::optional<SegmentationShield> shield; // once a peer on this machine has sent unsegmented frames
+
+    // Where the carrier is read: a netdev, or (empty) the PMD.
+    std::string netdev;
+    bool netdev_lags = false; // the kernel may tell of its carrier late: poll it often
+    LinkState last_posted;    // owner: the host thread, once watched
+    std::uint64_t oversize_seen = 0;
+
+    // Counters of this slot when the member joined, or at the last `clear stats`.
+    MemberCounters baseline;
+
+private:
+    std::unique_ptr<CarrierPoll> carrier_;
+    struct LinkTarget {
+        Control* control;
+        std::uint32_t bond;
+        MemberId id;
+    };
+    std::unique_ptr<LinkTarget> link_target_;
+    static int on_link_interrupt(std::uint16_t port, int event, void* self, void*);
+};
+
+} // namespace dpdkbond
