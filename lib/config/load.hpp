@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// FILE → Config, or every problem at once. The one user of yaml-cpp. Start-up and the reload thread; never control.
+// FILE → Config, or every problem at once. The one user of yaml-cpp. Start-up and the reload thread; never
+// control.
 #pragma once
 
 #include <string>

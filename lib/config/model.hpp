@@ -54,9 +54,11 @@ struct MemberConfig {
     CarrierSource carrier;
     bool force = false;
     MemberOptions options;
+    OptionSet given = 0; // which member options the file wrote
     bool operator==(const MemberConfig&) const = default;
 
-    [[nodiscard]] bool is_pci() const; // device is a PCI address: "0000:01:00.0" or "01:00.0"
+    // device is a PCI address: "0000:01:00.0" or "01:00.0", devargs may follow a comma
+    [[nodiscard]] bool is_pci() const;
 };
 
 struct BondConfig {
@@ -74,6 +76,12 @@ struct Config {
     std::vector<BondConfig> bonds;
     bool operator==(const Config&) const = default;
 };
+
+// The part of devargs before the first comma: a vdev's name or a PCI address.
+std::string devargs_head(const std::string& devargs);
+
+// "01:00.0" or "0000:01:00.0" in full and in lower case, nothing for anything else.
+std::optional<std::string> pci_address(const std::string& text);
 
 // The value of KEY=value in vdev devargs ("net_af_packet0,iface=m1"), empty when absent.
 std::string devargs_value(const std::string& devargs, const std::string& key);

@@ -1,0 +1,217 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/validate.hpp"
+
+#include <algorithm>
+#include <map>
+#include <utility>
+
+#include "base/quote.hpp"
+
+namespace dpdkbond {
+namespace {
+
+class Validator {
+public:
+    Validator(Config& config, const std::set<std::string>& broken) : config_(config), broken_(broken) {}
+
+    std::vector<ConfigProblem> run() {
+        check_runtime();
+        if (config_.bonds.empty() && !is_broken("bonds")) add("bonds", "at least one bond is needed");
+        if (config_.bonds.size() > kMaxBonds)
+            add("bonds", "too many bonds; allowed: up to " + std::to_string(kMaxBonds));
+        for (std::size_t i = 0; i < config_.bonds.size(); ++i) {
+            check_bond(config_.bonds[i], "bonds[" + std::to_string(i) + "]");
+        }
+        return std::move(problems_);
+    }
+
+private:
+    void add(std::string key, std::string message) {
+        problems_.push_back({0, 0, std::move(key), std::move(message)});
+    }
+    bool is_broken(const std::string& key) const { return broken_.contains(key); }
+
+    // Notes who uses `id`; false, and a problem, when someone does already.
+    bool claim(std::map<std::string, std::string>& users, const std::string& id, const std::string& key,
+               const std::string& what) {
+        const auto [user, is_new] = users.emplace(id, key);
+        if (!is_new) add(key, what + " " + quoted(id) + " is already used by " + user->second);
+        return is_new;
+    }
+
+    void check_runtime() {
+        const RuntimeConfig& runtime = config_.runtime;
+        if (is_broken("runtime.worker_lcores")) return;
+        if (runtime.worker_lcores.empty())
+            add("runtime.worker_lcores", "is empty; at least one lcore is needed");
+        std::set<unsigned> seen;
+        for (std::size_t i = 0; i < runtime.worker_lcores.size(); ++i) {
+            const std::string key = "runtime.worker_lcores[" + std::to_string(i) + "]";
+            const unsigned lcore = runtime.worker_lcores[i];
+            if (!seen.insert(lcore).second)
+                add(key, std::to_string(lcore) + " is there twice; list each lcore once");
+            if (lcore == runtime.control_lcore && !is_broken("runtime.control_lcore")) {
+                add(key, std::to_string(lcore) + " is control_lcore; give the workers lcores of their own");
+            }
+        }
+    }
+
+    void check_bond(BondConfig& bond, const std::string& key) {
+        if (!bond.name.empty()) claim(bonds_, bond.name, key + ".name", "the name");
+        if (!is_broken(key + ".mode")) {
+            for (const OptionProblem& problem : check_options(bond.mode, bond.options, bond.given)) {
+                add(key + "." + problem.option, problem.message);
+            }
+            if (!mode_available(bond.mode)) {
+                add(key + ".mode",
+                    std::string(mode_name(bond.mode)) + " is not available yet; allowed: " + available());
+            }
+        }
+        check_logical(bond.logical, key + ".logical");
+        if (bond.members.size() > kMaxMembers) {
+            add(key + ".members", std::to_string(bond.members.size()) +
+                                      " members are too many; allowed: up to " + std::to_string(kMaxMembers));
+        }
+        std::map<std::string, std::string> names;
+        for (std::size_t i = 0; i < bond.members.size(); ++i) {
+            check_member(bond, bond.members[i], key + ".members[" + std::to_string(i) + "]", names);
+        }
+        if (is_broken(key + ".members")) return;
+        check_names_member(bond, bond.options.primary, key + ".primary");
+        check_names_member(bond, bond.options.active_slave, key + ".active_slave");
+    }
+
+    static std::string available() {
+        ModeMask modes = 0;
+        for (const ModeDef& def : mode_table()) {
+            if (def.available) modes |= mask_of(def.mode);
+        }
+        return modes_phrase(modes);
+    }
+
+    void check_names_member(const BondConfig& bond, const std::string& name, const std::string& key) {
+        if (name.empty() || std::ranges::find(bond.members, name, &MemberConfig::name) != bond.members.end())
+            return;
+        std::vector<std::string_view> names;
+        std::string list;
+        for (const MemberConfig& member : bond.members) {
+            // A member without a readable name may be the one that is meant.
+            if (member.name.empty()) return;
+            names.push_back(member.name);
+            list += (list.empty() ? "" : ", ") + member.name;
+        }
+        const std::string near = nearest_name(name, names);
+        add(key, quoted(name) + " is not a member of the bond; " +
+                     (near.empty() ? "allowed: " + (list.empty() ? "none, as it has no members" : list)
+                                   : "did you mean " + near + "?"));
+    }
+
+    void check_logical(const LogicalConfig& logical, const std::string& key) {
+        if (!is_broken(key + ".backend")) {
+            const bool takes_device = logical.backend == LogicalBackend::device;
+            if (takes_device && logical.device.empty() && !is_broken(key + ".device")) {
+                add(key + ".backend",
+                    "device needs the key device; give the devargs of the device, or use auto");
+            }
+            if (!takes_device && !logical.device.empty()) {
+                add(key + ".device", "is only for backend: device; leave it out or set the backend");
+            }
+        }
+        if (!logical.device.empty()) claim_device(logical.device, key + ".device");
+        const std::size_t workers = config_.runtime.worker_lcores.size();
+        if (workers > 0 && !is_broken("runtime.worker_lcores") && logical.queues > workers) {
+            add(key + ".queues", std::to_string(logical.queues) +
+                                     " are more than there are workers; allowed: up to " +
+                                     std::to_string(workers) + ", or more runtime.worker_lcores");
+        }
+        std::set<std::string> seen;
+        for (std::size_t i = 0; i < logical.addresses.size(); ++i) {
+            const std::string text = logical.addresses[i].to_string();
+            if (!seen.insert(text).second)
+                add(key + ".addresses[" + std::to_string(i) + "]", text + " is there twice");
+        }
+    }
+
+    void check_member(const BondConfig& bond, const MemberConfig& member, const std::string& key,
+                      std::map<std::string, std::string>& names) {
+        bool own_device = true;
+        if (!is_broken(key + ".device")) {
+            if (!member.device.empty()) own_device = claim_device(member.device, key + ".device");
+            if (!member.driver.empty() && !member.is_pci()) {
+                add(key + ".driver", "is only for a PCI device; leave it out");
+            }
+        }
+        // The default name of a device that is there twice is no second mistake.
+        const bool judge_name = own_device || member.name != default_member_name(member.device);
+        if (!member.name.empty() && judge_name) claim(names, member.name, key + ".name", "the name");
+        if (is_broken(bond_key(key) + ".mode")) return;
+        for (const OptionProblem& problem : check_member_options(bond.mode, member.given)) {
+            add(key + "." + problem.option, problem.message);
+        }
+    }
+
+    static std::string bond_key(const std::string& member_key) {
+        return member_key.substr(0, member_key.find('.'));
+    }
+
+    // A device, and the netdev below it, can serve one member or logical interface of the whole file.
+    bool claim_device(const std::string& devargs, const std::string& key) {
+        const std::string head = devargs_head(devargs);
+        if (!claim(devices_, pci_address(head).value_or(head), key, "the device")) return false;
+        const std::string netdev = devargs_value(devargs, "iface");
+        return netdev.empty() || claim(netdevs_, netdev, key, "the interface");
+    }
+
+    Config& config_;
+    const std::set<std::string>& broken_;
+    std::vector<ConfigProblem> problems_;
+    std::map<std::string, std::string> bonds_, devices_, netdevs_; // what → the key of its first user
+};
+
+bool is_plain(char c) { return c > ' ' && c < 0x7f && c != '/' && c != ',' && c != '"' && c != '\\'; }
+
+} // namespace
+
+std::string interface_name_problem(const std::string& name) {
+    const bool plain = std::ranges::all_of(name, [](char c) { return is_plain(c) && c != ':' && c != '%'; });
+    if (plain && !name.empty() && name.size() <= 15 && name != "." && name != "..") return {};
+    return quoted(name) +
+           " cannot name an interface; allowed: 1 to 15 printable characters without space, slash, "
+           "colon, comma, percent sign, quote and backslash";
+}
+
+std::string member_name_problem(const std::string& name) {
+    if (!name.empty() && name.size() <= 31 && std::ranges::all_of(name, is_plain)) return {};
+    return quoted(name) +
+           " cannot name a member; allowed: 1 to 31 printable characters without space, slash, comma, "
+           "quote and backslash";
+}
+
+std::string device_problem(const std::string& devargs) {
+    constexpr const char* allowed =
+        "; allowed: a PCI address (0000:01:00.0) or vdev devargs (net_af_packet0,iface=m1)";
+    const std::string head = devargs_head(devargs);
+    const bool printable = std::ranges::all_of(devargs, [](char c) { return c > ' ' && c < 0x7f; });
+    if (head.empty() || !printable || devargs.size() > 255)
+        return quoted(devargs) + " is not a device" + allowed;
+    if (pci_address(head)) return {};
+    if (head[0] >= '0' && head[0] <= '9') return quoted(head) + " is not a PCI address" + allowed;
+    // Other buses ("auxiliary:mlx5_core.sf.1", "fslmc:dpni.1") have a colon or a dot; a virtual device says
+    // its kind.
+    const bool known =
+        head.starts_with("net_") || head.starts_with("eth_") || head.find_first_of(":.") != std::string::npos;
+    return known ? "" : quoted(head) + " is not a DPDK device" + allowed;
+}
+
+std::string default_member_name(const std::string& device) {
+    const std::string netdev = devargs_value(device, "iface");
+    if (!netdev.empty()) return netdev;
+    const std::string head = devargs_head(device);
+    return pci_address(head).value_or(head);
+}
+
+std::vector<ConfigProblem> validate(Config& config, const std::set<std::string>& broken) {
+    return Validator(config, broken).run();
+}
+
+} // namespace dpdkbond

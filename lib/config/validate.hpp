@@ -1,0 +1,29 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a configuration must hold beyond the form of its single values. Pure, any thread.
+#pragma once
+
+#include <set>
+#include <string>
+#include <vector>
+
+#include "config/load.hpp"
+
+namespace dpdkbond {
+
+inline constexpr std::size_t kMaxBonds = 64;
+inline constexpr std::size_t kMaxMembers = 32; // of a bond
+
+// One line about what is wrong with it and what is allowed; empty: nothing.
+std::string interface_name_problem(const std::string& name); // Linux's rule for a netdev's name
+std::string member_name_problem(const std::string& name);
+std::string device_problem(const std::string& devargs);
+
+// "MEMBER" by the rule of the documentation: iface= of the devargs, else the PCI address or the devargs'
+// head.
+std::string default_member_name(const std::string& device);
+
+// Every problem, without line and column. `broken` holds the keys ("bonds[0].mode") whose value could not be
+// read: what depends on them is not judged. Completes the options as check_options() does.
+std::vector<ConfigProblem> validate(Config& config, const std::set<std::string>& broken = {});
+
+} // namespace dpdkbond
