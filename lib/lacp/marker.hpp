@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Marker generator (802.1AX-2014 6.5): a marker leaves on each port of a set; when its answers are in, every
+// frame that was sent before it has been received, and flows may move to other ports without reordering.
+// owner: control lcore.
+#pragma once
+
+#include <optional>
+
+#include "base/fixed_vec.hpp"
+#include "lacp/types.hpp"
+
+namespace dpdkbond::lacp {
+
+using MarkerRunId = StrongId<struct MarkerRunTag, std::uint32_t>; // the transaction of its frames; never 0
+
+struct MarkerResult {
+    BondId bond{};
+    MarkerRunId run{};
+    PortMask asked = 0; // as start() was told
+    PortMask answered = 0;
+    PortMask gone = 0; // could not be asked, or its link was lost since: nothing of it will still arrive
+    [[nodiscard]] PortMask timed_out() const { return asked & ~(answered | gone); }
+    [[nodiscard]] bool all_answered() const { return timed_out() == 0; }
+};
+
+class MarkerRuns {
+public:
+    static constexpr std::size_t kMaxRuns = 4; // of one bond at a time
+
+    // `gone`: those of `asked` that no marker is sent to. nullopt: as many runs as there may be are under
+    // way.
+    std::optional<MarkerRunId> start(BondId bond, PortMask asked, PortMask gone, Time deadline);
+    void answered(MarkerRunId run, MemberId member);
+    void lost(MemberId member);
+    // The next run that is complete or out of time; it is forgotten.
+    std::optional<MarkerResult> finish(Time now);
+    [[nodiscard]] Time deadline() const;
+
+private:
+    struct Run {
+        MarkerResult result{};
+        Time deadline = kNever;
+    };
+    FixedVec<Run, kMaxRuns> runs_;
+    std::uint32_t last_ = 0;
+};
+
+} // namespace dpdkbond::lacp

@@ -1,0 +1,51 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What telemetry and /proc/net/bonding's text say of LACP. Trivially copyable, to cross threads in a SeqBox.
+#pragma once
+
+#include "base/fixed_vec.hpp"
+#include "lacp/port.hpp"
+
+namespace dpdkbond::lacp {
+
+struct PortStatus {
+    MemberId member{};
+    AggregatorId aggregator = kNoAggregator;
+    Selected selected{};
+    RxState rx{};
+    PeriodicState periodic{};
+    MuxState mux{};
+    ChurnState actor_churn{}, partner_churn{};
+    std::uint32_t actor_churn_count = 0, partner_churn_count = 0;
+    LacpInfo actor{}, partner{};
+    bool port_enabled = false;
+    std::uint32_t speed_mbps = 0;
+    bool full_duplex = true;
+    bool collecting = false, distributing = false; // data may come in, may go out
+    bool without_partner = false;                  // … though no partner answers
+    Counters counters{};
+};
+
+// Which ports may receive and send data. owner: control lcore.
+struct Forwarding {
+    PortMask collecting = 0, distributing = 0;
+    PortMask without_partner = 0; // part of both: the black hole that lacp_strict closes
+    bool operator==(const Forwarding&) const = default;
+};
+
+struct BondStatus {
+    LacpOptions options{};
+    AggregatorId active_aggregator = kNoAggregator;
+    std::uint32_t active_ports = 0; // ports of the active aggregator ("Number of ports")
+    std::uint32_t usable_ports = 0; // that may send data: what min_links counts
+    SystemPriority actor_system_priority{};
+    Mac actor_system{};
+    Key actor_key{};
+    SystemPriority partner_system_priority{};
+    Mac partner_system{};
+    Key partner_key{};
+    Forwarding forwarding{};
+    FixedVec<PortStatus, kMaxPorts> ports{};
+};
+static_assert(std::is_trivially_copyable_v<BondStatus>);
+
+} // namespace dpdkbond::lacp

@@ -1,0 +1,149 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bond's configuration and its status.
+#include "lacp/system.hpp"
+
+#include <bit>
+
+#include "lacp/machines.hpp"
+
+namespace dpdkbond::lacp {
+
+System::System(BondId id, Outbox& outbox, const LacpOptions& options, Mac mac)
+    : id_(id), outbox_(outbox), options_(options), mac_(mac) {}
+
+const Port* System::port(MemberId member) const {
+    return member.value < kMaxPorts && ports_[member.value].in_use ? &ports_[member.value] : nullptr;
+}
+
+Port* System::find(MemberId member) {
+    return member.value < kMaxPorts && ports_[member.value].in_use ? &ports_[member.value] : nullptr;
+}
+
+// --- configuration
+// ---------------------------------------------------------------------------------------------------
+
+// Brings the actor's parameters in line with the options. A change of what makes the LAG ID unselects the
+// port.
+void System::refresh_actor(Port& port) {
+    LacpInfo& actor = port.actor;
+    const LacpInfo before = actor;
+    actor.system = options_.actor_system.is_zero() ? mac_ : options_.actor_system;
+    actor.system_priority = options_.actor_system_priority;
+    actor.key = make_key(options_.user_port_key, port.speed_mbps, port.full_duplex);
+    actor.port = {static_cast<std::uint16_t>(port.member.value + 1U)};
+    actor.state.set(StateBit::activity, options_.active);
+    actor.state.set(StateBit::timeout, options_.rate == Rate::fast);
+    actor.state.set(StateBit::aggregation, port.full_duplex);
+    if (actor == before) return;
+    port.ntt = true;
+    if (actor.system != before.system || actor.system_priority != before.system_priority ||
+        actor.key != before.key ||
+        actor.state.has(StateBit::aggregation) != before.state.has(StateBit::aggregation))
+        port.selected = Selected::UNSELECTED;
+}
+
+bool System::add_port(MemberId member, Mac mac, PortPriority priority, Time now) {
+    if (member.value >= kMaxPorts || ports_[member.value].in_use) return false;
+    Port& port = ports_[member.value];
+    port = Port{};
+    port.in_use = true;
+    port.member = member;
+    port.mac = mac;
+    port.coupled_control = options_.coupled_control;
+    port.actor.port_priority = priority;
+    members_ |= mask_of(member);
+    end_ = static_cast<std::size_t>(std::bit_width(members_));
+    refresh_actor(port);
+    begin(port, now);
+    settle(now);
+    return true;
+}
+
+void System::remove_port(MemberId member, Time now) {
+    Port* port = find(member);
+    if (port == nullptr) return;
+    // Not counted against three a second: a port leaves once, and a partner that is not told sends into the
+    // void.
+    if (port->port_enabled && port->lacp_enabled && port->periodic != PeriodicState::NO_PERIODIC) {
+        SlowFrame frame;
+        encode_lacpdu(frame, port->mac, compose_last(*port));
+        if (send(*port, frame)) tell(now, member, EventKind::left, 0, 0, "last LACPDU queued");
+    }
+    selection_.leave(*port);
+    markers_.lost(member);
+    *port = Port{};
+    members_ &= ~mask_of(member);
+    end_ = static_cast<std::size_t>(std::bit_width(members_));
+    settle(now);
+}
+
+void System::set_options(const LacpOptions& options, Time now) {
+    if (options == options_) return;
+    options_ = options;
+    for (Port& port : ports_) {
+        if (!port.in_use) continue;
+        set_coupled_control(port, options.coupled_control);
+        refresh_actor(port);
+    }
+    settle(now);
+}
+
+void System::set_mac(Mac mac, Time now) {
+    if (mac == mac_) return;
+    mac_ = mac;
+    for (Port& port : ports_)
+        if (port.in_use) refresh_actor(port);
+    settle(now);
+}
+
+void System::set_port_priority(MemberId member, PortPriority priority, Time now) {
+    Port* port = find(member);
+    if (port == nullptr || port->actor.port_priority == priority) return;
+    port->actor.port_priority = priority;
+    port->ntt = true;
+    settle(now);
+}
+
+void System::status(BondStatus& out) const {
+    out = BondStatus{};
+    out.options = options_;
+    out.active_aggregator = selection_.active();
+    out.actor_system_priority = options_.actor_system_priority;
+    out.actor_system = options_.actor_system.is_zero() ? mac_ : options_.actor_system;
+    out.forwarding = forwarding_;
+    out.usable_ports = static_cast<std::uint32_t>(std::popcount(forwarding_.distributing));
+    if (out.active_aggregator != kNoAggregator) {
+        const Aggregator& active = selection_.at(out.active_aggregator);
+        out.active_ports = static_cast<std::uint32_t>(std::popcount(active.ports));
+        out.actor_key = active.lag.actor_key;
+        out.partner_system_priority = active.lag.partner_system_priority;
+        out.partner_system = active.lag.partner_system;
+        out.partner_key = active.lag.partner_key;
+    }
+    for (const Port& p : ports_) {
+        if (!p.in_use) continue;
+        PortStatus s;
+        s.member = p.member;
+        s.aggregator = p.attached ? p.aggregator : kNoAggregator;
+        s.selected = p.selected;
+        s.rx = p.rx;
+        s.periodic = p.periodic;
+        s.mux = p.mux;
+        s.actor_churn = p.actor_churn.state;
+        s.partner_churn = p.partner_churn.state;
+        s.actor_churn_count = p.actor_churn.count;
+        s.partner_churn_count = p.partner_churn.count;
+        s.actor = p.actor;
+        s.partner = p.partner;
+        s.port_enabled = p.port_enabled;
+        s.speed_mbps = p.speed_mbps;
+        s.full_duplex = p.full_duplex;
+        s.collecting = p.collecting;
+        s.distributing = p.distributing;
+        s.without_partner = p.without_partner;
+        s.counters = p.counters;
+        out.ports.push_back(s);
+    }
+}
+
+} // namespace dpdkbond::lacp
