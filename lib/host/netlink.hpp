@@ -45,6 +45,7 @@ struct AddressEvent {
     IpPrefix prefix{};
     bool added = true;
     bool tentative = false; // IPv6: duplicate address detection has not finished, or has failed
+    bool permanent = true;  // not of a lease or a router's advertisement
 
     // fe80::/10: comes by itself with every device that speaks IPv6.
     [[nodiscard]] bool is_v6_link_local() const {

@@ -58,6 +58,7 @@ std::optional<AddressEvent> parse_address(nlmsghdr* header) {
     address.added = header->nlmsg_type == RTM_NEWADDR;
     const std::uint32_t flags = tb[IFA_FLAGS] != nullptr ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags;
     address.tentative = info->ifa_family == AF_INET6 && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
+    address.permanent = (flags & IFA_F_PERMANENT) != 0;
     address.prefix.is_v6 = info->ifa_family == AF_INET6;
     address.prefix.length = info->ifa_prefixlen;
     // On a point-to-point link IFA_ADDRESS is the other end; ours is IFA_LOCAL.

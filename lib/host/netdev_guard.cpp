@@ -1,0 +1,186 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/netdev_guard.hpp"
+
+#include <system_error>
+#include <unistd.h>
+
+#include "host/bpf.hpp"
+#include "host/files.hpp"
+#include "host/netdev_state.hpp"
+#include "host/netlink.hpp"
+#include "host/offloads.hpp"
+
+namespace dpdkbond {
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::string_view kPrefix = "netdev-";
+
+fs::path state_file_of(const fs::path& state_dir, const std::string& name) {
+    return state_dir / (std::string(kPrefix) + name);
+}
+
+// The line to report for a state file; nothing if it is to be kept.
+std::optional<std::string> settle_leftover(const fs::path& file) {
+    const auto text = read_text(file);
+    const auto state = text ? NetdevState::parse(*text) : std::nullopt;
+    std::error_code ignored;
+    if (!state) {
+        fs::remove(file, ignored);
+        return file.string() + " is not a netdev's state; removed";
+    }
+    if (state->netns != NetnsId::current() || state->pid == ::getpid()) return std::nullopt;
+    std::string line = state->name + " has gone; its saved state is forgotten";
+    if (get_link(state->ifindex)) {
+        auto restored = state->restore();
+        line = restored ? state->name + " is again as it was before process " + std::to_string(state->pid)
+                        : state->name + ": " + restored.error();
+    }
+    fs::remove(file, ignored);
+    return line;
+}
+
+void add_word(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
+
+} // namespace
+
+NetdevGuard::NetdevGuard() = default;
+NetdevGuard::NetdevGuard(NetdevGuard&&) noexcept = default;
+NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
+    if (this != &other) {
+        (void)release();
+        before_ = std::move(other.before_);
+        state_file_ = std::move(other.state_file_);
+        tcx_ = std::move(other.tcx_);
+        in_use_ = std::move(other.in_use_);
+        description_ = std::move(other.description_);
+    }
+    return *this;
+}
+NetdevGuard::~NetdevGuard() { (void)release(); }
+
+int NetdevGuard::ifindex() const { return before_ ? before_->ifindex : 0; }
+
+Result<NetdevGuard> NetdevGuard::take(const std::string& name, const NetdevGuardOptions& options) {
+    NetdevGuard guard;
+    auto in_use = netdev_in_use(name);
+    if (!in_use) return Error{in_use.error()};
+    guard.in_use_ = in_use.value();
+    if (!options.state_dir.empty()) {
+        std::error_code error;
+        fs::create_directories(options.state_dir, error);
+        if (error) return Error{"cannot create " + options.state_dir.string() + ": " + error.message()};
+        const fs::path file = state_file_of(options.state_dir, name);
+        if (fs::exists(file, error)) {
+            const auto text = read_text(file);
+            const auto held = text ? NetdevState::parse(*text) : std::nullopt;
+            if (held && held->pid == ::getpid() && held->netns == NetnsId::current() &&
+                get_link(held->ifindex))
+                return Error{"netdev " + name + " is a bond member of this process already"};
+            (void)settle_leftover(file);
+        }
+    }
+    auto state = NetdevState::of(name);
+    if (!state) return Error{state.error()};
+    if (!options.state_dir.empty()) {
+        guard.state_file_ = state_file_of(options.state_dir, name);
+        if (auto noted = replace_file(guard.state_file_, state.value().to_text()); !noted)
+            return Error{noted.error()};
+    }
+    guard.before_ = std::make_unique<NetdevState>(std::move(state).value());
+    if (auto applied = guard.apply(options); !applied) return Error{applied.error()}; // ~guard puts it back
+    return guard;
+}
+
+Result<void> NetdevGuard::apply(const NetdevGuardOptions& options) {
+    const std::string& name = before_->name;
+    std::string done;
+    std::string missing;
+    // The kernel is silenced before the netdev comes up, or it would greet the wire (DAD, router
+    // solicitation, MLD).
+    if (options.use_tcx) {
+        auto link = attach_tcx_drop(before_->ifindex);
+        if (link) tcx_ = std::move(link).value();
+        add_word(link ? done : missing, link ? "ingress dropped by tcx" : "tcx (" + link.error() + ")");
+    }
+    const std::pair<const char*, const char*> settings[] = {
+        {"ipv6/disable_ipv6", "1"}, {"ipv4/arp_ignore", "8"}, {"ipv4/rp_filter", "1"}};
+    for (const auto& [key, value] : settings) {
+        auto written = write_conf(name, key, value);
+        add_word(written ? done : missing, std::string(key) + "=" + value);
+    }
+    if (before_->gro == true) {
+        auto off = set_gro(name, false);
+        add_word(off ? done : missing, "GRO off");
+    }
+    if (before_->lro == true) {
+        auto off = set_lro(name, false);
+        add_word(off ? done : missing, "LRO off");
+    }
+    if (!before_->admin_up) {
+        if (auto up = set_admin_up(name, true); !up) return up;
+        add_word(done, "brought up");
+    }
+    description_ = "netdev " + name + ": " + done + (missing.empty() ? "" : "; not possible: " + missing);
+    return {};
+}
+
+Result<void> NetdevGuard::release() {
+    if (!before_) return {};
+    auto restored = before_->restore();
+    before_.reset();
+    tcx_.reset(); // last: until here the kernel hears nothing
+    std::error_code ignored;
+    if (!state_file_.empty()) fs::remove(state_file_, ignored);
+    return restored;
+}
+
+Result<std::vector<std::string>> restore_leftovers(const fs::path& state_dir) {
+    std::vector<std::string> lines;
+    std::error_code error;
+    fs::directory_iterator entries(state_dir, error);
+    if (error == std::errc::no_such_file_or_directory) return lines;
+    if (error) return Error{"cannot read " + state_dir.string() + ": " + error.message()};
+    std::vector<fs::path> files;
+    for (const auto& entry : entries)
+        if (entry.path().filename().string().starts_with(kPrefix)) files.push_back(entry.path());
+    for (const fs::path& file : files)
+        if (auto line = settle_leftover(file)) lines.push_back(std::move(*line));
+    return lines;
+}
+
+Result<SegmentationShield> ask_peer_to_segment(const std::string& name) {
+    auto link = get_link(name);
+    if (!link) return Error{link.error()};
+    if (link.value().kind != "veth") return Error{"netdev " + name + " is not a veth; it has no peer to ask"};
+    const bool gro_before = gro_is_on(name).value_or(false);
+    auto xdp = attach_native_xdp_pass(link.value().ifindex);
+    if (!xdp)
+        return Error{"cannot attach XDP to veth " + name + ", its peer may send frames beyond the MTU: " +
+                     xdp.error() + " (the peer may have more transmit queues than " + name +
+                     " has receive queues, or a program is attached already)"};
+    SegmentationShield shield(std::move(xdp).value(), link.value().ifindex, gro_before);
+    if (auto off = set_gro(name, false); !off) return Error{off.error()};
+    return shield;
+}
+
+SegmentationShield& SegmentationShield::operator=(SegmentationShield&& other) noexcept {
+    if (this != &other) {
+        release();
+        link_ = std::move(other.link_);
+        ifindex_ = other.ifindex_;
+        gro_before_ = other.gro_before_;
+    }
+    return *this;
+}
+
+void SegmentationShield::release() {
+    if (!link_) return;
+    link_.reset();
+    if (!gro_before_) return;
+    if (auto link = get_link(ifindex_)) (void)set_gro(link.value().name, true);
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,90 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A netdev that a DPDK socket driver (af_packet, af_xdp) drives as a member of a bond: prepared for that, and
+// given back as it was. Ordinary threads, one at a time, always in the network namespace it was taken in.
+#pragma once
+
+#include <filesystem>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/result.hpp"
+#include "host/fd.hpp"
+
+namespace dpdkbond {
+
+struct NetdevState;
+
+struct NetdevGuardOptions {
+    // Where to note what was changed, for restore_leftovers() after a crash; created if missing. Empty:
+    // nowhere.
+    std::filesystem::path state_dir;
+    // Also drop by tcx what the netdev receives before the kernel's protocols see it.
+    bool use_tcx = true;
+};
+
+// While it is held: the netdev is up, merges no frames on receive (GRO, LRO), and the kernel does not speak
+// on it (no IPv6, no ARP answers, strict reverse path, and all ingress dropped by tcx where the kernel has
+// it). Release puts back the administrative state, MAC, MTU, promiscuous and allmulticast mode, offloads,
+// sysctls and permanent IPv6 addresses of before, whoever changed them meanwhile. IPv6 routes that were
+// configured on it do not come back.
+class NetdevGuard {
+public:
+    // An error leaves the netdev as it was. What a crashed process left changed is put right first.
+    static Result<NetdevGuard> take(const std::string& name, const NetdevGuardOptions& options);
+    NetdevGuard(NetdevGuard&&) noexcept;
+    NetdevGuard& operator=(NetdevGuard&&) noexcept;
+    ~NetdevGuard();
+
+    // Everything is tried even if something fails; the error is the first. A netdev that has gone is no
+    // error.
+    Result<void> release();
+    // Why the netdev was not free when it was taken (an address, a route, a master): for a warning or a
+    // refusal.
+    [[nodiscard]] const std::optional<std::string>& in_use() const { return in_use_; }
+    // One line: what was applied, and what was not for want of support.
+    [[nodiscard]] const std::string& describe() const { return description_; }
+    [[nodiscard]] bool drops_by_tcx() const { return static_cast<bool>(tcx_); }
+    [[nodiscard]] int ifindex() const;
+
+private:
+    NetdevGuard();
+    Result<void> apply(const NetdevGuardOptions& options);
+
+    std::unique_ptr<NetdevState> before_; // null: nothing to give back
+    std::filesystem::path state_file_;
+    Fd tcx_;
+    std::optional<std::string> in_use_;
+    std::string description_;
+};
+
+// Puts right what a process that died left changed, and forgets it. Entries whose netdev has gone are
+// forgotten; entries of another network namespace and of this very process are kept. One line for each netdev
+// that was dealt with. Call it when no other process can be using the directory.
+Result<std::vector<std::string>> restore_leftovers(const std::filesystem::path& state_dir);
+
+// A veth's far end hands over TCP segments of up to 64 KiB, which nothing on a real wire would. The kernel
+// stops that while a native XDP program is attached to our end: then the far end segments in software.
+class SegmentationShield {
+public:
+    SegmentationShield(SegmentationShield&&) noexcept = default;
+    SegmentationShield& operator=(SegmentationShield&& other) noexcept;
+    ~SegmentationShield() { release(); }
+    void release();
+
+private:
+    friend Result<SegmentationShield> ask_peer_to_segment(const std::string&);
+    SegmentationShield(Fd link, int ifindex, bool gro_before)
+        : link_(std::move(link)), ifindex_(ifindex), gro_before_(gro_before) {}
+    Fd link_;
+    int ifindex_;
+    bool gro_before_;
+};
+
+// Not for a veth driven by af_xdp, which attaches a program of its own. An error for everything that is not a
+// veth. Switches GRO off, as attaching the program would switch it on; take the NetdevGuard first, so that a
+// crash is covered.
+Result<SegmentationShield> ask_peer_to_segment(const std::string& name);
+
+} // namespace dpdkbond

@@ -1,0 +1,388 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <sys/wait.h>
+
+#include "host/files.hpp"
+#include "host/netdev_guard.hpp"
+#include "host/netdev_state.hpp"
+#include "host/netlink.hpp"
+#include "host/offloads.hpp"
+#include "netns.hpp"
+#include "packet_tap.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::testing;
+
+namespace fs = std::filesystem;
+
+namespace {
+
+constexpr std::uint16_t kMarkerType = 0x88b5; // IEEE local experimental
+
+struct TempDir {
+    TempDir() {
+        char name[] = "/tmp/dpdk-bond-test-XXXXXX";
+        if (::mkdtemp(name) == nullptr) throw std::runtime_error("mkdtemp");
+        path = name;
+    }
+    TempDir(const TempDir&) = delete;
+    TempDir& operator=(const TempDir&) = delete;
+    ~TempDir() { fs::remove_all(path); }
+    fs::path path;
+};
+
+// m0 here, p0 in a namespace of its own; a tap "gbond" here carries the addresses that the kernel would
+// answer for.
+struct Lab {
+    Lab() : link("m0") {
+        ip("link add m0 type veth peer name p0 netns " + peer.path());
+        ip("addr add 192.0.2.1/24 dev gbond");
+        ip("link set gbond up");
+        peer.run([] {
+            ip("addr add 192.0.2.2/24 dev p0");
+            ip("link set p0 up");
+        });
+    }
+    PeerNetns peer;
+    ScopedLink link;
+    Fd tap = open_tap("gbond");
+};
+
+Frame ethernet(const Mac& to, const Mac& from, std::uint16_t type) {
+    Frame frame(60);
+    std::copy(to.bytes.begin(), to.bytes.end(), frame.begin());
+    std::copy(from.bytes.begin(), from.bytes.end(), frame.begin() + 6);
+    store_be16(&frame[12], type);
+    return frame;
+}
+
+Frame arp_request(const Mac& from) {
+    Frame frame = ethernet(*Mac::parse("ff:ff:ff:ff:ff:ff"), from, ETH_P_ARP);
+    const std::uint8_t fixed[] = {0, 1, 8, 0, 6, 4, 0, 1};
+    std::copy(std::begin(fixed), std::end(fixed), frame.begin() + 14);
+    std::copy(from.bytes.begin(), from.bytes.end(), frame.begin() + 22);
+    const std::uint8_t addresses[] = {192, 0, 2, 2, 0, 0, 0, 0, 0, 0, 192, 0, 2, 1};
+    std::copy(std::begin(addresses), std::end(addresses), frame.begin() + 28);
+    return frame;
+}
+
+void put_checksum(std::uint8_t* data, std::size_t size, std::uint8_t* field) {
+    std::uint32_t sum = 0;
+    for (std::size_t i = 0; i < size; i += 2) sum += load_be16(data + i);
+    while (sum >> 16) sum = (sum & 0xffffU) + (sum >> 16);
+    store_be16(field, static_cast<std::uint16_t>(~sum));
+}
+
+Frame ping(const Mac& to, const Mac& from) {
+    Frame frame = ethernet(to, from, ETH_P_IP);
+    const std::uint8_t header[] = {0x45, 0, 0,   28, 0, 1, 0, 0, 64, 1, 0, 0, 192, 0,
+                                   2,    2, 192, 0,  2, 1, 8, 0, 0,  0, 0, 7, 0,   1};
+    std::copy(std::begin(header), std::end(header), frame.begin() + 14);
+    put_checksum(&frame[14], 20, &frame[24]);
+    put_checksum(&frame[34], 8, &frame[36]);
+    return frame;
+}
+
+struct Answers {
+    int arp_replies = 0;    // back to the peer
+    int on_bond = 0;        // anything that the kernel sent by the bond device
+    int seen_by_driver = 0; // frames that the packet socket on m0 received
+};
+
+// The peer asks by ARP and by ping. Frames are handled in order on the CPU that sent them, so once the marker
+// sent last has come through, whatever the kernel wanted to answer is on its way, ahead of the marker sent
+// back.
+Answers ask(const Lab& lab) {
+    Answers answers;
+    const auto m0 = get_link("m0").value();
+    const PacketTap driver(m0.ifindex);
+    char drain[2048];
+    while (::read(lab.tap.get(), drain, sizeof drain) > 0) {
+    }
+    lab.peer.run([&] {
+        cpu_set_t one;
+        CPU_ZERO(&one);
+        CPU_SET(static_cast<unsigned>(::sched_getcpu()), &one);
+        ::sched_setaffinity(0, sizeof one, &one);
+        const auto p0 = get_link("p0").value();
+        const PacketTap far(p0.ifindex);
+        far.send(arp_request(p0.mac));
+        far.send(ping(m0.mac, p0.mac));
+        far.send(ethernet(m0.mac, p0.mac, kMarkerType));
+        bool marked = false;
+        REQUIRE(eventually([&] {
+            for (Frame frame = driver.next(); !frame.empty(); frame = driver.next()) {
+                if (ether_type(frame) == kMarkerType)
+                    marked = true;
+                else if (std::equal(p0.mac.bytes.begin(), p0.mac.bytes.end(), frame.begin() + 6))
+                    ++answers.seen_by_driver;
+            }
+            return marked;
+        }));
+        driver.send(ethernet(p0.mac, m0.mac, kMarkerType));
+        marked = false;
+        REQUIRE(eventually([&] {
+            for (Frame frame = far.next(); !frame.empty(); frame = far.next()) {
+                if (ether_type(frame) == kMarkerType) marked = true;
+                if (ether_type(frame) == ETH_P_ARP && frame[21] == 2) ++answers.arp_replies;
+            }
+            return marked;
+        }));
+    });
+    while (::read(lab.tap.get(), drain, sizeof drain) > 0) ++answers.on_bond;
+    return answers;
+}
+
+void disable_v6_on_bond() { REQUIRE(write_conf("gbond", "ipv6/disable_ipv6", "1").ok()); }
+
+} // namespace
+
+TEST_CASE("without a guard the kernel answers on a member for the bond's address") {
+    Lab lab;
+    disable_v6_on_bond();
+    REQUIRE(set_admin_up("m0", true).ok());
+    REQUIRE(write_conf("m0", "ipv4/rp_filter", "0").ok());
+    const Answers answers = ask(lab);
+    CHECK(answers.arp_replies == 1);
+    CHECK(answers.on_bond > 0);
+    CHECK(answers.seen_by_driver >= 2);
+}
+
+TEST_CASE("on a guarded netdev the kernel answers nothing and a packet socket receives everything") {
+    const bool use_tcx = GENERATE(true, false);
+    Lab lab;
+    disable_v6_on_bond();
+    auto guard = NetdevGuard::take("m0", {.state_dir = {}, .use_tcx = use_tcx});
+    REQUIRE(guard.ok());
+    INFO(guard.value().describe());
+    CHECK_FALSE(guard.value().in_use().has_value());
+    if (!use_tcx) CHECK_FALSE(guard.value().drops_by_tcx());
+    const Answers answers = ask(lab);
+    CHECK(answers.arp_replies == 0);
+    CHECK(answers.on_bond == 0);
+    CHECK(answers.seen_by_driver >= 2);
+    REQUIRE(guard.value().release().ok());
+    CHECK_FALSE(get_link("m0").value().admin_up);
+}
+
+TEST_CASE("tcx alone keeps the kernel from hearing what a guarded netdev receives") {
+    Lab lab;
+    disable_v6_on_bond();
+    auto guard = NetdevGuard::take("m0", {});
+    REQUIRE(guard.ok());
+    if (!guard.value().drops_by_tcx()) {
+        WARN("this kernel has no tcx: " << guard.value().describe());
+        return;
+    }
+    REQUIRE(write_conf("m0", "ipv4/arp_ignore", "0").ok());
+    REQUIRE(write_conf("m0", "ipv4/rp_filter", "0").ok());
+    const Answers answers = ask(lab);
+    CHECK(answers.arp_replies == 0);
+    CHECK(answers.on_bond == 0);
+    CHECK(answers.seen_by_driver >= 2);
+    REQUIRE(guard.value().release().ok());
+    REQUIRE(set_admin_up("m0", true).ok());
+    REQUIRE(write_conf("m0", "ipv4/rp_filter", "0").ok());
+    CHECK(ask(lab).arp_replies == 1); // the program has gone with the guard
+}
+
+TEST_CASE("a netdev brought up by a guard does not greet the wire") {
+    Lab lab;
+    lab.peer.run([] { REQUIRE(write_conf("p0", "ipv6/disable_ipv6", "1").ok()); });
+    const Mac mac = get_link("m0").value().mac;
+    std::unique_ptr<PacketTap> far;
+    lab.peer.run([&] { far = std::make_unique<PacketTap>(get_link("p0").value().ifindex); });
+    auto guard = NetdevGuard::take("m0", {.state_dir = {}, .use_tcx = true});
+    REQUIRE(guard.ok());
+    CHECK(get_link("m0").value().admin_up);
+    CHECK(list_addresses(guard.value().ifindex()).value().empty());
+    const PacketTap driver(guard.value().ifindex());
+    driver.send(ethernet(*Mac::parse("ff:ff:ff:ff:ff:ff"), mac, kMarkerType));
+    REQUIRE(readable(far->fd(), std::chrono::milliseconds(5000)));
+    CHECK(ether_type(far->next()) == kMarkerType); // the first frame that ever came
+}
+
+TEST_CASE("release puts back everything that a guard or its user changed") {
+    const bool was_up = GENERATE(true, false);
+    const TempDir dir;
+    Lab lab;
+    REQUIRE(write_conf("m0", "ipv4/arp_ignore", "2").ok());
+    REQUIRE(set_mtu("m0", 1400).ok());
+    REQUIRE(set_promisc("m0", was_up).ok());
+    REQUIRE(set_gro("m0", true).ok());
+    REQUIRE(set_admin_up("m0", was_up).ok());
+    REQUIRE(add_address("m0", *IpPrefix::parse("2001:db8:1::1/64")).ok());
+    const LinkEvent before = get_link("m0").value();
+
+    auto guard = NetdevGuard::take("m0", {.state_dir = dir.path / "run"});
+    REQUIRE(guard.ok());
+    CHECK(guard.value().in_use() == "m0 has the address 2001:db8:1::1/64");
+    CHECK(fs::exists(dir.path / "run" / "netdev-m0"));
+    CHECK(gro_is_on("m0") == false);
+    CHECK(read_conf("m0", "ipv6/disable_ipv6") == "1");
+    CHECK(read_conf("m0", "ipv4/arp_ignore") == "8");
+    CHECK(read_conf("m0", "ipv4/rp_filter") == "1");
+    REQUIRE(set_mac("m0", *Mac::parse("02:bd:00:00:00:42")).ok());
+    REQUIRE(set_mtu("m0", 1500).ok());
+    REQUIRE(set_promisc("m0", !was_up).ok());
+    REQUIRE(set_allmulti("m0", true).ok());
+
+    REQUIRE(guard.value().release().ok());
+    LinkEvent after = get_link("m0").value();
+    if (was_up) REQUIRE(eventually([&] { return get_link("m0").value().carrier; }));
+    after.carrier = before.carrier; // comes by itself, in its own time
+    CHECK(after == before);
+    CHECK(gro_is_on("m0") == true);
+    CHECK(read_conf("m0", "ipv6/disable_ipv6") == "0");
+    CHECK(read_conf("m0", "ipv4/arp_ignore") == "2");
+    const auto addresses = list_addresses(before.ifindex).value();
+    CHECK(std::ranges::any_of(
+        addresses, [](const AddressEvent& a) { return a.prefix == *IpPrefix::parse("2001:db8:1::1/64"); }));
+    CHECK_FALSE(fs::exists(dir.path / "run" / "netdev-m0"));
+}
+
+TEST_CASE("a guard whose netdev was brought down meanwhile brings it up again") {
+    Lab lab;
+    REQUIRE(set_admin_up("m0", true).ok());
+    auto guard = NetdevGuard::take("m0", {});
+    REQUIRE(guard.ok());
+    REQUIRE(set_admin_up("m0", false).ok());
+    REQUIRE(guard.value().release().ok());
+    CHECK(get_link("m0").value().admin_up);
+}
+
+TEST_CASE("a guard gives back a renamed netdev and says nothing of one that has gone") {
+    const TempDir dir;
+    Lab lab;
+    auto guard = NetdevGuard::take("m0", {.state_dir = dir.path});
+    REQUIRE(guard.ok());
+    const ScopedLink cleanup("m9");
+    SECTION("renamed") {
+        REQUIRE(rename_link("m0", "m9").ok());
+        REQUIRE(guard.value().release().ok());
+        CHECK_FALSE(get_link("m9").value().admin_up);
+        CHECK(read_conf("m9", "ipv4/rp_filter") != "1");
+    }
+    SECTION("gone") {
+        ip("link del m0");
+        CHECK(guard.value().release().ok());
+    }
+    SECTION("gone, and another under its name") {
+        ip("link del m0");
+        ip("link add m0 type veth peer name m0x");
+        ip("link set m0 mtu 1234");
+        CHECK(guard.value().release().ok());
+        CHECK(get_link("m0").value().mtu == 1234);
+    }
+    CHECK(fs::is_empty(dir.path));
+}
+
+TEST_CASE("a netdev is taken once, and one that is not there not at all") {
+    const TempDir dir;
+    Lab lab;
+    auto guard = NetdevGuard::take("m0", {.state_dir = dir.path});
+    REQUIRE(guard.ok());
+    auto again = NetdevGuard::take("m0", {.state_dir = dir.path});
+    REQUIRE_FALSE(again.ok());
+    CHECK(again.error() == "netdev m0 is a bond member of this process already");
+    CHECK(NetdevGuard::take("nosuch", {.state_dir = dir.path}).error() ==
+          "there is no netdev nosuch in this namespace");
+    CHECK(fs::exists(dir.path / "netdev-m0"));
+}
+
+namespace {
+
+// A process that takes m0 and dies without a chance to give it back.
+void crash_holding_m0(const fs::path& state_dir) {
+    const pid_t child = ::fork();
+    if (child == 0) {
+        auto guard = NetdevGuard::take("m0", {.state_dir = state_dir});
+        if (!guard || !set_mac("m0", *Mac::parse("02:bd:00:00:00:66"))) ::_exit(1);
+        ::kill(::getpid(), SIGKILL);
+    }
+    int status = 0;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(WIFSIGNALED(status));
+}
+
+} // namespace
+
+TEST_CASE("what a killed process left changed is put right, once") {
+    const TempDir dir;
+    Lab lab;
+    const LinkEvent before = get_link("m0").value();
+    crash_holding_m0(dir.path);
+    CHECK(get_link("m0").value().admin_up);
+    SECTION("by restore_leftovers") {
+        auto lines = restore_leftovers(dir.path);
+        REQUIRE(lines.ok());
+        REQUIRE(lines.value().size() == 1);
+        CHECK(lines.value()[0].starts_with("m0 is again as it was before process "));
+        CHECK(restore_leftovers(dir.path).value().empty());
+    }
+    SECTION("by the next who takes it") {
+        auto guard = NetdevGuard::take("m0", {.state_dir = dir.path});
+        REQUIRE(guard.ok());
+        REQUIRE(guard.value().release().ok());
+    }
+    CHECK(get_link("m0").value() == before);
+    CHECK(read_conf("m0", "ipv6/disable_ipv6") == "0");
+    CHECK(fs::is_empty(dir.path));
+}
+
+TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespaces and of this process kept") {
+    const TempDir dir;
+    Lab lab;
+    CHECK(restore_leftovers(dir.path / "nowhere").value().empty());
+    SECTION("vanished, and another has its name") {
+        crash_holding_m0(dir.path);
+        ip("link del m0");
+        ip("link add m0 type veth peer name m0x");
+        ip("link set m0 mtu 1234");
+        auto lines = restore_leftovers(dir.path);
+        CHECK(lines.value() == std::vector<std::string>{"m0 has gone; its saved state is forgotten"});
+        CHECK(get_link("m0").value().mtu == 1234);
+        CHECK(fs::is_empty(dir.path));
+    }
+    SECTION("another namespace") {
+        crash_holding_m0(dir.path);
+        lab.peer.run([&] { CHECK(restore_leftovers(dir.path).value().empty()); });
+        CHECK(fs::exists(dir.path / "netdev-m0"));
+    }
+    SECTION("this process") {
+        auto guard = NetdevGuard::take("m0", {.state_dir = dir.path});
+        REQUIRE(guard.ok());
+        CHECK(restore_leftovers(dir.path).value().empty());
+        CHECK(get_link("m0").value().admin_up);
+    }
+    SECTION("not a state file") {
+        std::ofstream(dir.path / "netdev-x") << "name x\n";
+        CHECK(restore_leftovers(dir.path).value().size() == 1);
+        CHECK(fs::is_empty(dir.path));
+    }
+}
+
+TEST_CASE("a netdev's state survives being written and read") {
+    NetdevState state;
+    state.name = "eth0.100";
+    state.ifindex = 7;
+    state.netns = {4026531840, 1};
+    state.pid = 123;
+    state.admin_up = true;
+    state.mac = *Mac::parse("02:bd:00:00:00:01");
+    state.mtu = 9000;
+    state.allmulti = true;
+    state.gro = true;
+    state.sysctls = {{"ipv4/arp_ignore", "1"}};
+    state.v6_addresses = {*IpPrefix::parse("2001:db8::1/64")};
+    const auto again = NetdevState::parse(state.to_text());
+    REQUIRE(again.has_value());
+    CHECK(again->to_text() == state.to_text());
+    CHECK(again->gro == true);
+    CHECK_FALSE(again->lro.has_value());
+    CHECK_FALSE(NetdevState::parse("name m0\nifindex x\n").has_value());
+}
