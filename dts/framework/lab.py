@@ -6,6 +6,7 @@ import shutil
 import tempfile
 
 from .app import DpdkBond, TestPmd, bond_config, unique_prefix
+from .netns import Netns
 from .topology import BOND_ADDRESS, SinkTopology, Topology
 from .traffic import Capture, IperfServer, Ping, UdpStream
 
@@ -20,6 +21,12 @@ class Lab:
         self._directory = tempfile.mkdtemp(prefix="dts-lab-")
         self._bonds, self._pcaps = [], []
         _labs.append(self)
+
+    def namespace(self, role="x"):
+        """A bare namespace."""
+        built = Netns(role)
+        self._stack.callback(built.delete)
+        return built
 
     def topology(self, members=2, pcap=True, **options):
         """Members on a switch with a host behind it."""

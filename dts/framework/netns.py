@@ -78,6 +78,8 @@ class Netns:
 
     def _enter_child(self):
         _die_with_parent()
+        if os.getpgrp() != os.getpid():
+            os.setpgid(0, 0)  # Ctrl-C at the terminal is for us: we end our children in order
         _call(_libc.setns, self.fd, CLONE_NEWNET)
         # /sys/class/net shows the namespace of whoever mounted it: give the child one of its own.
         if _libc.unshare(CLONE_NEWNS) == 0 and _libc.mount(b"none", b"/sys", None, MS_REC | MS_PRIVATE, None) == 0:

@@ -51,6 +51,21 @@ def test_ping_at_20_a_second_loses_at_most_one_frame_a_cut(healthy, fresh):
     assert ping.duplicates == 0
 
 
+@pytest.mark.parametrize("side", ["bond", "host"])
+def test_the_kernel_below_the_members_does_not_answer_beside_the_bond(healthy, fresh, side):
+    topology, bond = healthy
+    ns, target = (topology.a, HOST_ADDRESS) if side == "bond" else (topology.h, BOND_ADDRESS)
+    mac = bond.info()["mac"]
+    monitor = fresh.fdb_monitor(topology)
+    fresh.ping(ns, target).settled().stop()
+    port = topology.bridge.fdb()[mac]
+    for _ in range(3):  # a broadcast request reaches every member's netdev, too
+        topology.h.run("ip", "neigh", "flush", "dev", "h0")
+        ping = fresh.ping(ns, target).settled().stop()
+        assert ping.duplicates == 0
+    assert set(monitor.ports_of(mac)) <= {port}
+
+
 @pytest.mark.parametrize("direction", ["out", "in"])
 def test_udp_at_1000_a_second_is_silent_for_less_than_5_ms_a_cut(healthy, fresh, direction):
     topology, bond = healthy

@@ -2,7 +2,7 @@
 """balance-xor: the member of every flow is the one that Linux's formula names."""
 import pytest
 
-from framework.frames import flow_frames, member_of, number_of
+from framework.frames import IP, UDP, Ether, build, flow_frames, member_of, number_of
 from framework.wait import eventually
 
 POLICIES = ["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"]
@@ -67,7 +67,6 @@ def test_explain_names_the_member_that_the_wire_shows(fresh):
     bond = fresh.bond(wires, mode="balance-xor", addresses=[], xmit_hash_policy="layer3+4")
     for sport in range(1000, 1040, 5):
         answer = bond.ask(f"/bond/explain,bond0,src=10.0.0.1,dst=10.0.0.2,sport={sport},dport=53,proto=udp")
-        from framework.frames import Ether, IP, UDP, build
         frame = build(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
                       / UDP(sport=sport, dport=53))
         assert answer["member"] == f"m{member_of(frame, 'layer3+4', 3)}"

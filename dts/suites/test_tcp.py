@@ -5,7 +5,6 @@ import statistics
 
 import pytest
 
-from framework.netns import Netns
 from framework.topology import HOST_ADDRESS
 from framework.traffic import iperf
 
@@ -26,7 +25,7 @@ def test_tcp_is_at_least_nine_tenths_of_testpmd_io(fresh, capsys):
     fresh.bond(topology)
     topology.a.offloads("bond0", False)
     fresh.iperf_server(topology.h)
-    other = fresh.enter(_Closing(Netns("pmd")))  # a third host on the same switch
+    other = fresh.namespace("pmd")  # a third host on the same switch
     topology.bridge.cable("swp", other, "v0")
     other.offloads("v0", False)
     topology.sw.offloads("swp", False)
@@ -44,14 +43,3 @@ def test_tcp_is_at_least_nine_tenths_of_testpmd_io(fresh, capsys):
     with capsys.disabled():
         print(f"\n  TCP Mbit/s {({name: [round(v) for v in values] for name, values in figures.items()})}, ratio {ratio:.2f}")
     assert ratio >= 0.9, figures
-
-
-class _Closing:
-    def __init__(self, ns):
-        self.ns = ns
-
-    def __enter__(self):
-        return self.ns
-
-    def __exit__(self, *_):
-        self.ns.delete()

@@ -1,0 +1,65 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""report.py MESON_JSON JUNIT_XML: what failed, what was skipped and why, and the sum. Exit status 1 on any failure.
+
+A file that is missing although it is named counts as a failure: those tests did not run to their end.
+"""
+import collections
+import json
+import os
+import sys
+import xml.etree.ElementTree as xml
+
+GOOD, SKIPPED = ("OK", "EXPECTEDFAIL"), ("SKIP",)
+
+
+def meson(path):
+    """(outcome, name, reason) of each test of a Meson log."""
+    with open(path, encoding="utf-8") as file:
+        for line in file:
+            test = json.loads(line)
+            name = test["name"]
+            if test["result"] in GOOD:
+                yield "passed", name, ""
+            elif test["result"] in SKIPPED:
+                said = [text for text in (test.get("stdout", "") + test.get("stderr", "")).splitlines() if text.strip()]
+                yield "skipped", name, said[-1].strip() if said else "gave no reason"
+            else:
+                yield "failed", name, test["result"]
+
+
+def pytest(path):
+    """(outcome, name, reason) of each test of a JUnit file."""
+    for case in xml.parse(path).iter("testcase"):
+        name = f"{case.get('classname', '').split('.')[-1]}::{case.get('name')}"
+        broken = [child for child in case if child.tag in ("failure", "error")]
+        skipped = case.find("skipped")
+        if broken:
+            yield "failed", name, (broken[0].get("message") or "").splitlines()[:1]
+        elif skipped is not None:
+            yield "skipped", name, skipped.get("message") or "gave no reason"
+        else:
+            yield "passed", name, ""
+
+
+def main():
+    results = []
+    for path, reader in ((sys.argv[1], meson), (sys.argv[2], pytest)):
+        if os.path.exists(path):
+            results += list(reader(path))
+        else:
+            results.append(("failed", os.path.basename(path), "this part did not run to its end"))
+    reasons = collections.defaultdict(list)
+    for outcome, name, reason in results:
+        if outcome == "failed":
+            print(f"FAILED {name}: {''.join(reason)}"[:300])
+        elif outcome == "skipped":
+            reasons[reason].append(name)
+    for reason, names in reasons.items():
+        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+        print(f"SKIPPED {shown}: {reason}")
+    count = collections.Counter(outcome for outcome, _, _ in results)
+    print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
+    return 1 if count["failed"] or not count["passed"] else 0
+
+
+sys.exit(main())

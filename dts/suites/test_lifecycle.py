@@ -1,0 +1,107 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Start and end: what is left when an instance has gone, in whatever way."""
+import copy
+import os
+import signal
+
+import pytest
+
+from framework import app
+from framework.telemetry import socket_path
+from framework.topology import HOST_ADDRESS
+from framework.wait import eventually
+
+
+def as_the_kernel_sees(ns, device):
+    """What an instance may have changed on a member's netdev."""
+    link = ns.link(device)
+    seen = {key: link.get(key) for key in ("address", "mtu", "promiscuity", "allmulti", "qdisc", "operstate")}
+    seen["flags"] = sorted(link["flags"])
+    with ns.entered():
+        for key in ("ipv4/conf/{}/rp_filter", "ipv4/conf/{}/arp_ignore", "ipv6/conf/{}/disable_ipv6"):
+            with open("/proc/sys/net/" + key.format(device), encoding="ascii") as file:
+                seen[key] = file.read()
+    seen["tc"] = ns.run("tc", "qdisc", "show", "dev", device).stdout
+    return seen
+
+
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT], ids=["SIGTERM", "SIGINT"])
+def test_a_polite_end_takes_less_than_2_s_and_gives_everything_back(fresh, number):
+    topology = fresh.topology(2)
+    own = [as_the_kernel_sees(topology.a, name) for name in topology.members]
+    bond = fresh.bond(topology)
+    assert topology.a.mac("bond0") == bond.info()["mac"]
+    fresh.ping(topology.a, HOST_ADDRESS).settled()
+    assert bond.stop(number) == 0
+    assert bond.stop_seconds < 2
+    assert [as_the_kernel_sees(topology.a, name) for name in topology.members] == own
+    assert sorted(topology.a.devices()) == ["lo", "m0", "m1"]
+    assert not os.path.exists(socket_path(bond.file_prefix))
+
+
+def test_a_start_that_fails_is_one_line_and_leaves_nothing(fresh):
+    wires = fresh.sink(1)
+    own = as_the_kernel_sees(wires.a, "m0")
+    config = app.bond_config([wires.devargs(0), "net_af_packet1,iface=nosuch"], addresses=["192.0.2.1/24"])
+    bond = fresh.bond_from(wires.a, config, wait=False)
+    assert bond.process.wait(10) == 1
+    assert [line for line in bond.log.splitlines() if "nosuch" in line]
+    assert "terminate called" not in bond.log
+    assert wires.a.devices() == ["lo", "m0"]
+    assert as_the_kernel_sees(wires.a, "m0") == own
+    assert not os.path.exists(socket_path(bond.file_prefix))
+
+
+def test_a_second_instance_under_the_same_prefix_is_refused_and_the_first_lives_on(fresh):
+    topology = fresh.topology(2)
+    first = fresh.bond(topology)
+    config = copy.deepcopy(first.config)
+    config["bonds"][0]["name"] = "bond1"
+    wires = fresh.sink(2)
+    second = fresh.bond_from(wires.a, config, wait=False)
+    assert second.process.wait(10) == 1
+    assert first.running()
+    assert first.ask("/bond/list") == ["bond0"]
+    fresh.ping(topology.a, HOST_ADDRESS).settled()
+
+
+def test_after_kill_9_it_starts_again(fresh):
+    topology = fresh.topology(2)
+    bond = fresh.bond(topology)
+    assert bond.stop(signal.SIGKILL) == -signal.SIGKILL
+    eventually(lambda: "bond0" not in topology.a.devices(), 3, "bond0 has gone with its process")
+    again = fresh.bond_from(topology.a, bond.config)
+    fresh.ping(topology.a, HOST_ADDRESS).settled()
+    assert again.stop() == 0
+
+
+def test_addresses_mtu_and_mac_of_the_logical_interface_are_as_configured(fresh):
+    topology = fresh.topology(2, ipv6=True)
+    bond = fresh.bond(topology, addresses=["192.0.2.1/24", "2001:db8::1/64"],
+                      logical={"mac": "02:bd:00:00:00:01", "mtu": 1400})
+    link = topology.a.link("bond0")
+    assert (link["address"], link["mtu"]) == ("02:bd:00:00:00:01", 1400)
+    shown = topology.a.run("ip", "addr", "show", "bond0").stdout
+    assert "192.0.2.1/24" in shown and "2001:db8::1/64" in shown
+    assert bond.info()["mac"] == "02:bd:00:00:00:01"
+    assert bond.info()["mtu"] == 1400
+
+
+def test_the_bonds_mac_is_the_first_members_unless_configured(fresh):
+    wires = fresh.sink(2)
+    own = wires.a.mac("m0")
+    bond = fresh.bond(wires)
+    assert bond.info()["mac"] == own == wires.a.mac("bond0")
+
+
+def test_two_bonds_in_one_instance(fresh):
+    wires = fresh.sink(4)
+    config = app.bond_config([wires.devargs(0), wires.devargs(1)], mode="active-backup")
+    other = app.bond_config([wires.devargs(2), wires.devargs(3)], mode="balance-rr", name="bond1")
+    config["bonds"] += other["bonds"]
+    bond = fresh.bond_from(wires.a, config)
+    assert bond.ask("/bond/list") == ["bond0", "bond1"]
+    assert bond.info("bond1")["members"] == ["m2", "m3"]
+    wires.cut(2)
+    eventually(lambda: not bond.member("m2", "bond1")["usable"], 3)
+    assert bond.usable() == 2

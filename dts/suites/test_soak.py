@@ -1,0 +1,45 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""200 link cuts at random under traffic: nothing is lost track of."""
+import random
+import time
+
+import pytest
+
+from framework.topology import BOND_ADDRESS, HOST_ADDRESS
+from framework.wait import eventually
+
+CUTS = 200
+
+
+def conserved(bond):
+    """(frames in, frames out and drops) over members and logical interface, by the counters."""
+    members = [bond.member(name) for name in bond.info()["members"]]
+    stats = bond.stats()
+    came = sum(member["rx_packets"] for member in members) + stats["tx_packets"] + stats["injected"]
+    went = sum(member["tx_packets"] for member in members) + stats["rx_packets"] + stats["punted"]
+    return came, went + sum(stats["drops"].values())
+
+
+@pytest.mark.parametrize("mode", ["active-backup", "balance-xor"])
+def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
+    chance = random.Random(20)
+    topology = fresh.topology(3, pcap=False)
+    bond = fresh.bond(topology, mode=mode)
+    pid = bond.ask("/info")["pid"]
+    fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
+    before = bond.mempools()
+    out = fresh.udp(topology.a, topology.h, HOST_ADDRESS, rate=2000, port=5201)
+    into = fresh.udp(topology.h, topology.a, BOND_ADDRESS, rate=2000, port=5202)
+    for _ in range(CUTS // 2):
+        i = chance.randrange(3)
+        topology.cut(i)
+        time.sleep(chance.uniform(0, 0.03))
+        topology.restore(i)
+        time.sleep(chance.uniform(0, 0.03))
+    bond.wait_usable(3)
+    fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
+    sent, heard = out.stop(), into.stop()
+    assert sent.rx and heard.rx
+    assert bond.running() and bond.ask("/info")["pid"] == pid
+    eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
+    eventually(lambda: len(set(conserved(bond))) == 1, 2, "frames in = frames out + drops")
