@@ -76,10 +76,10 @@ RtMessage& RtMessage::put_string(int attribute, std::string_view text) {
 
 void RtSocket::Free::operator()(nl_sock* socket) const { nl_socket_free(socket); }
 
-Result<RtSocket> RtSocket::open() {
+Result<RtSocket> RtSocket::open(int protocol) {
     RtSocket socket(nl_socket_alloc());
     if (!socket.socket_) return Error{"no memory for a netlink socket"};
-    if (const int error = nl_connect(socket.socket_.get(), NETLINK_ROUTE); error < 0)
+    if (const int error = nl_connect(socket.socket_.get(), protocol); error < 0)
         return Error{std::string("cannot open a netlink socket: ") + nl_geterror(error)};
     const int on = 1; // both only make errors clearer; kernels without them lose nothing
     const int fd = nl_socket_get_fd(socket.socket_.get());

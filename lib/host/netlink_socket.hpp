@@ -40,7 +40,7 @@ private:
 
 class RtSocket {
 public:
-    static Result<RtSocket> open();
+    static Result<RtSocket> open(int protocol = NETLINK_ROUTE);
 
     using Visitor = std::function<void(nlmsghdr*)>;
     // Sends and waits for the kernel's verdict. The error is the kernel's own explanation where it gives one.

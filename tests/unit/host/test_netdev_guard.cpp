@@ -13,6 +13,7 @@
 #include "host/offloads.hpp"
 #include "netns.hpp"
 #include "packet_tap.hpp"
+#include "temp_dir.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
@@ -22,18 +23,6 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::uint16_t kMarkerType = 0x88b5; // IEEE local experimental
-
-struct TempDir {
-    TempDir() {
-        char name[] = "/tmp/dpdk-bond-test-XXXXXX";
-        if (::mkdtemp(name) == nullptr) throw std::runtime_error("mkdtemp");
-        path = name;
-    }
-    TempDir(const TempDir&) = delete;
-    TempDir& operator=(const TempDir&) = delete;
-    ~TempDir() { fs::remove_all(path); }
-    fs::path path;
-};
 
 // m0 here, p0 in a namespace of its own; a tap "gbond" here carries the addresses that the kernel would
 // answer for.
@@ -364,25 +353,4 @@ TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespace
         CHECK(restore_leftovers(dir.path).value().size() == 1);
         CHECK(fs::is_empty(dir.path));
     }
-}
-
-TEST_CASE("a netdev's state survives being written and read") {
-    NetdevState state;
-    state.name = "eth0.100";
-    state.ifindex = 7;
-    state.netns = {4026531840, 1};
-    state.pid = 123;
-    state.admin_up = true;
-    state.mac = *Mac::parse("02:bd:00:00:00:01");
-    state.mtu = 9000;
-    state.allmulti = true;
-    state.gro = true;
-    state.sysctls = {{"ipv4/arp_ignore", "1"}};
-    state.v6_addresses = {*IpPrefix::parse("2001:db8::1/64")};
-    const auto again = NetdevState::parse(state.to_text());
-    REQUIRE(again.has_value());
-    CHECK(again->to_text() == state.to_text());
-    CHECK(again->gro == true);
-    CHECK_FALSE(again->lro.has_value());
-    CHECK_FALSE(NetdevState::parse("name m0\nifindex x\n").has_value());
 }

@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Descriptors that socket drivers of DPDK hold inside this process and do not show, found by what they are
+// bound to: an idle worker sleeps on them. The descriptors stay their drivers' property; look again after a
+// port was restarted. Ordinary threads.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <vector>
+
+namespace dpdkbond {
+
+// Packet sockets bound to a netdev (af_packet), in order of their numbers.
+std::vector<int> find_packet_socket_fds(int ifindex);
+
+// All AF_XDP sockets of this process. The set difference before and after a port was started is that port's.
+std::vector<int> list_xdp_socket_fds();
+// Those bound to a netdev (af_xdp). Nothing if the kernel cannot tell (needs CONFIG_XDP_SOCKETS_DIAG).
+std::optional<std::vector<int>> find_xdp_socket_fds(int ifindex);
+
+// Queues of a tun or tap device.
+std::vector<int> find_tun_fds(const std::string& name);
+
+} // namespace dpdkbond

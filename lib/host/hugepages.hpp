@@ -1,0 +1,26 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Are there hugepages for EAL? Any ordinary thread.
+#pragma once
+
+#include <cstdint>
+#include <filesystem>
+
+namespace dpdkbond {
+
+// EAL uses pages of a size only through a hugetlbfs mounted for that size, so both are counted together.
+struct HugepageState {
+    struct Size {
+        std::uint64_t free = 0; // pages that nobody has, and nobody has been promised
+        bool mounted = false;
+    };
+    Size pages_2m;
+    Size pages_1g;
+
+    // The roots are for tests.
+    static HugepageState read(const std::filesystem::path& proc = "/proc",
+                              const std::filesystem::path& sysfs = "/sys");
+    [[nodiscard]] std::uint64_t usable_mb() const;
+    [[nodiscard]] bool enough_for(std::uint64_t memory_mb) const { return usable_mb() >= memory_mb; }
+};
+
+} // namespace dpdkbond
