@@ -5,8 +5,10 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <iterator>
 
 #include "app/control.hpp"
+#include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
 
 namespace dpdkbond {
@@ -42,6 +44,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         member->guard_.emplace(std::move(guard).value());
     }
 
+    const std::vector<int> xdp_before = list_xdp_socket_fds();
     auto port = Port::open(config.device);
     if (!port) return Error{port.error()};
     member->port.emplace(std::move(port).value());
@@ -56,6 +59,9 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
     p.set_allmulticast(true);
+    if (member->guard_ && p.driver() == "net_af_packet") member->sockets = find_packet_socket_fds(member->guard_->ifindex());
+    if (member->guard_ && p.driver() == "net_af_xdp")
+        std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
 
     switch (config.carrier.kind) {
     case CarrierKind::netdev: member->netdev = config.carrier.netdev; break;

@@ -7,6 +7,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "bond/bond.hpp"
 #include "bond/status.hpp"
@@ -59,6 +60,7 @@ public:
 
     // Where the carrier is read: a netdev, or (empty) the PMD.
     std::string netdev;
+    std::vector<int> sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
     bool netdev_lags = false; // the kernel may tell of its carrier late: poll it often
     LinkState last_posted;    // owner: the host thread, once watched
     std::uint64_t oversize_seen = 0;

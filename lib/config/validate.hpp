@@ -6,12 +6,10 @@
 #include <string>
 #include <vector>
 
+#include "base/strong_id.hpp" // kMaxBonds, kMaxMembers
 #include "config/load.hpp"
 
 namespace dpdkbond {
-
-inline constexpr std::size_t kMaxBonds = 64;
-inline constexpr std::size_t kMaxMembers = 32; // of a bond
 
 // One line about what is wrong with it and what is allowed; empty: nothing.
 std::string interface_name_problem(const std::string& name); // Linux's rule for a netdev's name

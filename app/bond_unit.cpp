@@ -1,0 +1,98 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/bond_unit.hpp"
+
+#include <rte_ethdev.h>
+
+namespace dpdkbond {
+
+namespace {
+
+// What the driver itself counted: the one source of bytes, so that the data path need not look at each frame's length.
+rte_eth_stats device_stats(std::uint16_t port) {
+    rte_eth_stats stats{};
+    rte_eth_stats_get(port, &stats);
+    return stats;
+}
+
+void subtract(std::uint64_t& from, std::uint64_t what) { from -= what < from ? what : from; }
+
+} // namespace
+
+MemberPort* BondUnit::find_member(std::string_view name) const {
+    for (const auto& m : members)
+        if (m->config.name == name) return m.get();
+    return nullptr;
+}
+
+MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
+    MemberCounters sum;
+    const rte_eth_stats stats = device_stats(member.port->id());
+    sum.rx_bytes = stats.ibytes;
+    sum.tx_bytes = stats.obytes;
+    for (const auto& lane : lanes) {
+        const MemberLaneCounters& c = lane->counters.member[member.id.value];
+        sum.rx_packets += c.rx.get();
+        sum.tx_packets += c.tx.get();
+        for (std::size_t r = 0; r < kDropReasons; ++r) sum.drops[r] += c.drops[r].get();
+    }
+    return sum;
+}
+
+BondCounters BondUnit::raw_counters() const {
+    BondCounters sum;
+    const rte_eth_stats stats = device_stats(logical->port().id());
+    sum.rx_bytes = stats.obytes; // what goes up is sent to the logical interface, and the other way round
+    sum.tx_bytes = stats.ibytes;
+    for (const auto& lane : lanes) {
+        const LaneCounters& c = lane->counters;
+        sum.rx_packets += c.up.get();
+        sum.tx_packets += c.down.get();
+        sum.injected += c.injected.get();
+        sum.punted += c.punted.get();
+        for (std::size_t r = 0; r < kDropReasons; ++r) sum.drops[r] += c.drops[r].get();
+    }
+    return sum;
+}
+
+MemberCounters BondUnit::counters(const MemberPort& member) const {
+    MemberCounters c = raw_counters(member);
+    const MemberCounters& b = member.baseline;
+    subtract(c.rx_packets, b.rx_packets);
+    subtract(c.rx_bytes, b.rx_bytes);
+    subtract(c.tx_packets, b.tx_packets);
+    subtract(c.tx_bytes, b.tx_bytes);
+    for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], b.drops[r]);
+    return c;
+}
+
+BondCounters BondUnit::counters() const {
+    BondCounters c = raw_counters();
+    subtract(c.rx_packets, baseline_.rx_packets);
+    subtract(c.rx_bytes, baseline_.rx_bytes);
+    subtract(c.tx_packets, baseline_.tx_packets);
+    subtract(c.tx_bytes, baseline_.tx_bytes);
+    subtract(c.injected, baseline_.injected);
+    subtract(c.punted, baseline_.punted);
+    for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], baseline_.drops[r]);
+    return c;
+}
+
+void BondUnit::start_counting(MemberPort& member) const { member.baseline = raw_counters(member); }
+
+void BondUnit::clear_counters() {
+    baseline_ = raw_counters();
+    for (const auto& m : members) start_counting(*m);
+}
+
+void BondUnit::remember(const Event& event) {
+    const std::lock_guard lock(history_mutex_);
+    history_.push_back(event);
+    if (history_.size() > kEventHistory) history_.pop_front();
+}
+
+std::vector<Event> BondUnit::history() const {
+    const std::lock_guard lock(history_mutex_);
+    return {history_.begin(), history_.end()};
+}
+
+} // namespace dpdkbond

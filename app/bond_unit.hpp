@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bond from end to end, as the ordinary threads keep it: what was configured, the ports, the lanes, the part that
+// control owns, and what was counted and heard. Guarded by Program's mutex, but for what says otherwise.
+#pragma once
+
+#include <deque>
+#include <memory>
+#include <mutex>
+#include <vector>
+
+#include "app/control.hpp"
+#include "app/logical_port.hpp"
+#include "app/member_port.hpp"
+#include "ops/instance.hpp"
+
+namespace dpdkbond {
+
+class BondUnit {
+public:
+    BondUnit(std::uint32_t unit_number, BondConfig bond_config) : number(unit_number), config(std::move(bond_config)) {}
+
+    const std::uint32_t number; // index into Control's and the workers' tables
+    BondConfig config;          // as it runs now
+    std::unique_ptr<LogicalPort> logical;
+    std::unique_ptr<BondCore> core; // control's, once it was told of it
+    std::vector<std::unique_ptr<Lane>> lanes;
+    std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
+
+    [[nodiscard]] MemberPort* find_member(std::string_view name) const;
+
+    // Sums over the lanes, less the baselines.
+    [[nodiscard]] MemberCounters counters(const MemberPort& member) const;
+    [[nodiscard]] BondCounters counters() const;
+    void start_counting(MemberPort& member) const; // from zero, whatever its slot counted before
+    void clear_counters();
+
+    // The events so far, by their own lock: the host thread writes, anybody reads.
+    void remember(const Event& event);
+    [[nodiscard]] std::vector<Event> history() const;
+
+private:
+    [[nodiscard]] MemberCounters raw_counters(const MemberPort& member) const;
+    [[nodiscard]] BondCounters raw_counters() const;
+    BondCounters baseline_;
+    mutable std::mutex history_mutex_;
+    std::deque<Event> history_;
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,85 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// argv → configuration → wiring → lcores → exit code.
+#include <unistd.h>
+
+#include <cstdio>
+#include <exception>
+#include <string>
+#include <vector>
+
+#include "app/args.hpp"
+#include "app/host_watch.hpp"
+#include "app/log.hpp"
+#include "app/program.hpp"
+#include "config/describe.hpp"
+#include "config/import.hpp"
+#include "config/load.hpp"
+#include "ops/client.hpp"
+
+namespace {
+
+using namespace dpdkbond;
+
+constexpr int kOk = 0, kFailed = 1, kBadInput = 2;
+
+void say(std::FILE* where, const std::string& text) {
+    std::fputs(text.c_str(), where);
+    if (text.empty() || text.back() != '\n') std::fputc('\n', where);
+}
+
+int complain(const std::string& what, int code) {
+    say(stderr, "dpdk-bond: " + what);
+    return code;
+}
+
+int run_or_check(const Args& args) {
+    LoadedConfig loaded = load_config(args.config);
+    for (const ConfigProblem& p : loaded.problems) say(stderr, problem_line(args.config, p));
+    if (!loaded.problems.empty()) return kBadInput;
+    if (args.verb == Args::Verb::check) {
+        say(stdout, args.config + ": ok");
+        return kOk;
+    }
+    if (args.file_prefix) loaded.config.runtime.file_prefix = *args.file_prefix;
+    if (geteuid() != 0) return complain("running bonds takes root", kFailed);
+    block_signals();
+    Program program(args.config, std::move(loaded.config));
+    program.run(args.console);
+    return kOk;
+}
+
+int import(const std::string& dev) {
+    const auto yaml = import_bond(dev);
+    if (!yaml) return complain(yaml.error(), kFailed);
+    say(stdout, yaml.value());
+    return kOk;
+}
+
+int dispatch(const Args& args) {
+    const std::string prefix = args.file_prefix.value_or("dpdk-bond");
+    switch (args.verb) {
+    case Args::Verb::run:
+    case Args::Verb::check: return run_or_check(args);
+    case Args::Verb::status:
+        return status_command(prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), args.json);
+    case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1]);
+    case Args::Verb::console: return console_command(prefix);
+    case Args::Verb::import: return import(args.operands[0]);
+    case Args::Verb::modes: say(stdout, modes_text()); return kOk;
+    case Args::Verb::version: say(stdout, "dpdk-bond " DPDKBOND_VERSION); return kOk;
+    case Args::Verb::help: say(stdout, usage()); return kOk;
+    }
+    return kBadInput;
+}
+
+} // namespace
+
+int main(int argc, char** argv) {
+    try {
+        const auto args = parse_args(std::vector<std::string>(argv + 1, argv + argc));
+        if (!args) return complain(args.error(), kBadInput);
+        return dispatch(args.value());
+    } catch (const std::exception& e) {
+        return complain(e.what(), kFailed);
+    }
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/program.hpp"
+
+#include <fmt/format.h>
+#include <rte_launch.h>
+#include <rte_lcore.h>
+#include <rte_mbuf.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <csignal>
+#include <stdexcept>
+
+#include "app/log.hpp"
+#include "config/load.hpp"
+#include "dpdk/clock.hpp"
+#include "drivers/registry.hpp"
+#include "host/hugepages.hpp"
+#include "ops/console.hpp"
+#include "ops/telemetry.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+bool use_hugepages(const RuntimeConfig& r) {
+    if (r.hugepages == Hugepages::no) return false;
+    const HugepageState state = HugepageState::read();
+    if (state.enough_for(r.memory_mb)) return true;
+    if (r.hugepages == Hugepages::yes)
+        throw std::runtime_error(fmt::format("runtime.hugepages: {} MB are asked for and {} MB are free and mounted; "
+                                             "reserve more (vm.nr_hugepages) or lower runtime.memory_mb",
+                                             r.memory_mb, state.usable_mb()));
+    log_line(fmt::format("no {} MB of hugepages are free: ordinary pages serve instead, slower with hardware",
+                         r.memory_mb));
+    return false;
+}
+
+EalOptions eal_options(const Config& config) {
+    EalOptions o;
+    o.file_prefix = config.runtime.file_prefix;
+    o.control_cpu = config.runtime.control_lcore;
+    o.worker_cpus = config.runtime.worker_lcores;
+    o.memory_mb = config.runtime.memory_mb;
+    o.hugepages = use_hugepages(config.runtime);
+    o.extra_args = config.runtime.eal_args;
+    for (const BondConfig& b : config.bonds)
+        for (const MemberConfig& m : b.members) o.pci |= m.is_pci();
+    return o;
+}
+
+// Half of the memory at most, and no more than the rings of many ports hold; room for a whole frame in one buffer.
+rte_mempool* make_pool(const Config& config) {
+    std::uint32_t mtu = 1500;
+    for (const BondConfig& b : config.bonds) mtu = std::max(mtu, b.logical.mtu);
+    const std::uint32_t room = std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
+    const std::uint64_t fits = std::uint64_t{config.runtime.memory_mb} * 1024 * 1024 / 2 / (room + 256);
+    const auto count = static_cast<unsigned>(std::clamp<std::uint64_t>(fits, 1024, 65535));
+    rte_mempool* pool = rte_pktmbuf_pool_create("frames", count, 256, 0, static_cast<std::uint16_t>(std::min(room, 65535U)),
+                                                SOCKET_ID_ANY);
+    if (pool == nullptr)
+        throw std::runtime_error(fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers; give it more",
+                                             config.runtime.memory_mb, count));
+    return pool;
+}
+
+} // namespace
+
+Program::Program(std::string config_file, Config config) : config_file_(std::move(config_file)), config_(std::move(config)) {
+    try {
+        state_dir_ = "/run/dpdk-bond/" + config_.runtime.file_prefix;
+        if (auto left = restore_leftovers(state_dir_); left)
+            for (const std::string& line : left.value()) log_line(line);
+        eal_ = std::make_unique<Eal>(eal_options(config_));
+        pool_ = make_pool(config_);
+        const std::size_t workers = config_.runtime.worker_lcores.size();
+        rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
+        control_ = std::make_unique<Control>(*rcu_, config_.runtime.idle, pool_);
+        for (unsigned i = 0; i < workers; ++i)
+            workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle));
+        host_ = std::make_unique<HostWatch>(
+            *control_, HostWatch::Hooks{[this](const Notice& n) { on_notice(n); }, [this](int s) { on_signal(s); },
+                                        [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
+        start_workers();
+        for (const BondConfig& b : config_.bonds) {
+            std::vector<std::string> warnings;
+            auto unit = make_bond(static_cast<std::uint32_t>(units_.size()), b, warnings);
+            if (!unit) throw std::runtime_error(unit.error());
+            log_warnings(*unit.value(), warnings);
+            units_.push_back(std::move(unit).value());
+            enter_service(*units_.back());
+        }
+        if (!register_telemetry(*this)) throw std::runtime_error("DPDK's telemetry takes no commands");
+    } catch (...) {
+        close_all();
+        throw;
+    }
+}
+
+Program::~Program() { close_all(); }
+
+void Program::close_all() {
+    forget_telemetry();
+    if (workers_running_) {
+        for (auto& w : workers_) w->stop();
+        rte_eal_mp_wait_lcore();
+        workers_running_ = false;
+    }
+    host_.reset();
+    for (auto& unit : units_)
+        if (unit && control_) control_->set_bond(unit->number, nullptr);
+    units_.clear();
+    workers_.clear();
+    control_.reset();
+    rcu_.reset();
+    rte_mempool_free(pool_);
+    pool_ = nullptr;
+    eal_.reset();
+    ::rmdir(state_dir_.c_str()); // empty by now, unless a netdev could not be put back
+    ::rmdir("/run/dpdk-bond");
+}
+
+void Program::start_workers() {
+    std::vector<Worker*> all;
+    for (unsigned i = 0; i < workers_.size(); ++i) {
+        all.push_back(workers_[i].get());
+        rte_eal_remote_launch(Worker::entry, workers_[i].get(), i + 1);
+    }
+    workers_running_ = true;
+    control_->set_workers(std::move(all));
+}
+
+MemberSetup Program::member_setup(const BondConfig& config) const {
+    MemberSetup s;
+    s.pool = pool_;
+    s.workers = static_cast<unsigned>(workers_.size());
+    s.mtu = config.logical.mtu;
+    s.sleepy = config_.runtime.idle == Idle::adaptive;
+    s.state_dir = state_dir_;
+    return s;
+}
+
+Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const BondConfig& config,
+                                                     std::vector<std::string>& warnings) {
+    auto unit = std::make_unique<BondUnit>(number, config);
+    std::vector<std::unique_ptr<MemberPort>> opened;
+    for (const MemberConfig& m : config.members) {
+        auto member = MemberPort::open(m, member_setup(config), warnings);
+        if (!member) return Error{fmt::format("{}: member {}: {}", config.name, m.name, member.error())};
+        opened.push_back(std::move(member).value());
+    }
+    std::optional<Mac> mac = config.logical.mac;
+    if (!mac && !opened.empty()) mac = opened.front()->port->permanent_mac();
+    auto logical = LogicalPort::open(config.name, config.logical, mac, pool_, config_.runtime.idle == Idle::adaptive);
+    if (!logical) return Error{logical.error()};
+    unit->logical = std::move(logical).value();
+
+    const ModeDescriptor* mode = find_mode(config.mode);
+    auto controller = mode->control_half();
+    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options)};
+    unit->core = std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
+                                            config.logical.mac, config.logical.mtu, *rcu_, std::to_string(number));
+    for (unsigned w = 0; w < workers_.size(); ++w) {
+        const auto workers = static_cast<unsigned>(workers_.size());
+        const auto queues = static_cast<unsigned>(unit->logical->port().rx_queues());
+        LogicalQueue queue;
+        queue.port = unit->logical->port().id();
+        queue.tx_queue = static_cast<std::uint16_t>(w % unit->logical->port().tx_queues());
+        queue.shared = unit->logical->port().tx_queues() < workers;
+        queue.receives = w < queues;
+        queue.rx_queue = static_cast<std::uint16_t>(w);
+        unit->lanes.push_back(std::make_unique<Lane>(w, workers, unit->core->publisher.slot(), queue));
+    }
+    unit->lanes[0]->inject = &unit->core->inject;
+    unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
+    for (auto& member : opened)
+        if (auto joined = join(*unit, std::move(member)); !joined) return Error{joined.error()};
+    return unit;
+}
+
+void Program::enter_service(BondUnit& unit) {
+    {
+        const std::lock_guard lock(served_mutex_);
+        served_[unit.number] = &unit;
+    }
+    control_->call([&] { control_->set_bond(unit.number, unit.core.get()); });
+    add_queues(unit.logical->port(), {});
+    for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
+    for (auto& member : unit.members) serve_member(unit, *member);
+    host_->set_poll_interval(unit.number, unit.config.options.miimon);
+    if (unit.logical->in_kernel()) host_->watch_logical(unit.number, unit.logical->netdev());
+}
+
+void Program::serve_member(BondUnit& unit, MemberPort& member) {
+    add_queues(*member.port, member.sockets);
+    host_->watch_member(unit.number, member);
+    member.report_interrupts_to(*control_, unit.number, member.id);
+}
+
+void Program::leave_service(BondUnit& unit) {
+    host_->forget_logical(unit.number);
+    host_->set_poll_interval(unit.number, 0);
+    for (auto& member : unit.members) host_->forget_member(*member);
+    {
+        const std::lock_guard lock(served_mutex_);
+        served_[unit.number] = nullptr;
+    }
+    for (auto& worker : workers_) worker->set_lane(unit.number, nullptr);
+    control_->call([&] { control_->set_bond(unit.number, nullptr); });
+    wait_for_grace();
+    for (auto& member : unit.members) remove_queues(member->port->id());
+    remove_queues(unit.logical->port().id());
+    rte_mbuf* left = nullptr;
+    while (unit.core->inject.pop(left)) rte_pktmbuf_free(left);
+}
+
+Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
+    const LinkState link = member->read_link();
+    Mac mac;
+    control_->call([&] { mac = unit.core->bond.mac(); });
+    const bool lends = mac.is_zero();
+    std::optional<std::string> warning;
+    if (!lends) warning = member->wear_mac(mac);
+
+    std::optional<Result<MemberId>> id;
+    control_->call([&] { id.emplace(unit.core->bond.add_member(member->info(), link, now())); });
+    if (!*id) return Error{fmt::format("{}: member {}: {}", unit.config.name, member->config.name, id->error())};
+    member->id = id->value();
+    member->last_posted = link;
+    unit.start_counting(*member);
+    if (lends && unit.logical->in_kernel()) (void)unit.logical->set_mac(member->port->permanent_mac());
+    if (warning) log_warnings(unit, {*warning});
+    unit.members.push_back(std::move(member));
+    return {};
+}
+
+Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
+                                     const std::vector<std::string>& warnings) {
+    if (auto joined = join(unit, std::move(member)); !joined) return joined;
+    log_warnings(unit, warnings);
+    serve_member(unit, *unit.members.back());
+    unit.config.members.push_back(unit.members.back()->config);
+    return {};
+}
+
+void Program::part(BondUnit& unit, MemberPort& member) {
+    host_->forget_member(member);
+    control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
+    wait_until_unseen(unit);
+    remove_queues(member.port->id());
+    std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == member.config.name; });
+    std::erase_if(unit.members, [&](const auto& m) { return m.get() == &member; });
+}
+
+void Program::add_queues(const Port& port, const std::vector<int>& sockets) {
+    const auto workers = workers_.size();
+    for (std::uint16_t q = 0; q < port.rx_queues(); ++q) {
+        Worker::Wake wake = Worker::Wake::clock;
+        std::vector<int> mine;
+        if (port.has_rx_interrupts()) {
+            wake = Worker::Wake::interrupt;
+        } else if (!sockets.empty()) {
+            wake = Worker::Wake::sockets;
+            mine = sockets.size() == port.rx_queues() ? std::vector<int>{sockets[q]} : sockets;
+        }
+        workers_[q % workers]->add_queue(port.id(), q, wake, mine);
+    }
+}
+
+void Program::remove_queues(std::uint16_t port) {
+    for (auto& worker : workers_) worker->remove_port(port);
+}
+
+void Program::wait_for_grace() {
+    const std::uint64_t token = rcu_->start();
+    while (!rcu_->passed(token)) usleep(100);
+}
+
+void Program::wait_until_unseen(BondUnit& unit) {
+    for (bool seen = true; seen; usleep(100))
+        control_->call([&] { seen = unit.core->unpublished || !unit.core->publisher.settled(); });
+}
+
+void Program::log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings) {
+    for (const std::string& w : warnings)
+        control_->call([&] { unit.core->bond.note(EventKind::warning, kNoMember, w, now()); });
+}
+
+void Program::on_notice(const Notice& notice) {
+    const std::lock_guard lock(served_mutex_);
+    BondUnit* unit = served_[notice.bond];
+    if (unit == nullptr) return;
+    const Event& e = notice.event;
+    unit->remember(e);
+    log_line(fmt::format("{}{}{}: {}{}{}", unit->config.name, e.member.empty() ? "" : " ", e.member.view(),
+                         event_name(e.kind), e.detail.empty() ? "" : ": ", e.detail.view()));
+    if (e.kind != EventKind::bond_up && e.kind != EventKind::bond_down) return;
+    if (auto done = unit->logical->set_carrier(e.kind == EventKind::bond_up); !done)
+        log_line(fmt::format("{}: its carrier: {}", unit->config.name, done.error()));
+}
+
+void Program::on_signal(int signal) {
+    if (signal != SIGHUP) {
+        quit();
+        return;
+    }
+    const std::lock_guard lock(reload_mutex_);
+    if (reload_wishes_ >= 0) ++reload_wishes_;
+    reload_wish_.notify_one();
+}
+
+// A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the kernel, once, to
+// let it cut them itself.
+void Program::on_poll(std::uint32_t bond, MemberPort& member) {
+    if (!member.port->is_kernel_socket() || member.netdev.empty() || member.shield) return;
+    const std::lock_guard lock(served_mutex_);
+    const BondUnit* unit = served_[bond];
+    if (unit == nullptr) return;
+    std::uint64_t oversize = 0;
+    for (const auto& lane : unit->lanes)
+        oversize +=
+            lane->counters.member[member.id.value].drops[static_cast<std::size_t>(DropReason::oversize)].get();
+    if (oversize == member.oversize_seen) return;
+    member.oversize_seen = oversize;
+    auto shield = ask_peer_to_segment(member.netdev);
+    if (shield) member.shield.emplace(std::move(shield).value());
+    const std::string what = shield || member.shield
+                                 ? "its peer sent frames longer than the MTU; it has been asked to segment them itself"
+                                 : "it receives frames longer than the MTU: " + shield.error();
+    control_->call([&] {
+        if (BondCore* core = control_->bond(bond)) core->bond.note(EventKind::warning, member.id, what, now());
+    });
+}
+
+void Program::quit() { control_->stop(); }
+
+void Program::run(bool console) {
+    control_->begin();
+    host_->start();
+    reload_thread_ = std::thread([this] { reload_loop(); });
+    Console door(*this);
+    if (auto open = door.listen(Eal::runtime_dir() + "/console"); !open) log_line(open.error());
+    if (console)
+        if (auto open = door.run_on_stdio(); !open) log_line(open.error());
+    log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(), units_.size() == 1 ? "" : "s",
+                         config_.runtime.file_prefix));
+    control_->run();
+
+    // Those who may be waiting for control are served until the last of them is gone.
+    std::atomic<bool> gone{false};
+    std::thread closer([&] {
+        door.stop();
+        forget_telemetry();
+        {
+            const std::lock_guard lock(reload_mutex_);
+            reload_wishes_ = -1;
+            reload_wish_.notify_one();
+        }
+        reload_thread_.join();
+        host_->stop();
+        gone = true;
+    });
+    while (!gone) {
+        control_->serve();
+        usleep(200);
+    }
+    closer.join();
+    control_->end();
+}
+
+} // namespace dpdkbond

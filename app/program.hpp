@@ -1,0 +1,114 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The running program: the one place that sees everything. Wires configuration, DPDK, control, workers and the host
+// together, and carries out what operators ask for.
+//
+// Threads: the main thread is the control lcore; workers are lcores; the host thread, the reload thread, the console's
+// and telemetry's are ordinary. What they ask for goes one at a time (mutex_), takes effect on control by
+// Control::call(), and is undone as a whole when a part of it fails.
+#pragma once
+
+#include <array>
+#include <condition_variable>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "app/bond_unit.hpp"
+#include "app/host_watch.hpp"
+#include "app/worker.hpp"
+#include "dpdk/eal.hpp"
+#include "ops/instance.hpp"
+
+struct rte_mempool;
+
+namespace dpdkbond {
+
+class Program final : public Instance {
+public:
+    Program(std::string config_file, Config config); // throws std::runtime_error, one line; everything as it was then
+    ~Program() override;
+    Program(const Program&) = delete;
+    Program& operator=(const Program&) = delete;
+
+    void run(bool console); // the main thread becomes the control lcore; returns after quit() or a signal
+
+    // Instance: any ordinary thread.
+    std::vector<std::string> bond_names() override;
+    std::optional<BondView> bond(std::string_view name) override;
+    std::vector<Event> events(std::string_view name) override;
+    Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) override;
+    std::optional<std::vector<MemberLoad>> load(std::string_view bond) override;
+    Result<std::string> config_text(std::string_view bond) override;
+    Result<void> set_bond_option(std::string_view bond, std::string_view option, std::string_view value) override;
+    Result<void> set_active(std::string_view bond, std::string_view member) override;
+    Result<void> set_member_option(std::string_view bond, std::string_view member, std::string_view option,
+                                   std::string_view value) override;
+    Result<void> set_member_link(std::string_view bond, std::string_view member, bool up) override;
+    Result<void> add_member(std::string_view bond, std::string_view device) override;
+    Result<void> remove_member(std::string_view bond, std::string_view member) override;
+    Result<void> clear_stats(std::string_view bond) override;
+    Result<void> reload() override;
+    void quit() override;
+
+private:
+    // ---- wiring (program.cpp)
+    void start_workers();
+    [[nodiscard]] MemberSetup member_setup(const BondConfig& config) const;
+    Result<std::unique_ptr<BondUnit>> make_bond(std::uint32_t number, const BondConfig& config,
+                                                std::vector<std::string>& warnings);
+    void enter_service(BondUnit& unit); // control and workers know it from now on
+    void serve_member(BondUnit& unit, MemberPort& member);
+    void leave_service(BondUnit& unit); // nobody knows it any more when this returns
+    // The member has been opened; it joins. On an error it is closed again.
+    Result<void> join(BondUnit& unit, std::unique_ptr<MemberPort> member);
+    Result<void> put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
+                                const std::vector<std::string>& warnings); // joins a bond that runs
+    void part(BondUnit& unit, MemberPort& member); // leaves without a frame in flight, closes, restores
+    void add_queues(const Port& port, const std::vector<int>& sockets); // the workers read them from now on
+    void remove_queues(std::uint16_t port);
+    void wait_until_unseen(BondUnit& unit); // no worker can see anything older than the present snapshot
+    void wait_for_grace();
+    void close_all();
+
+    // ---- what the host thread tells (program.cpp)
+    void on_notice(const Notice& notice);
+    void on_signal(int signal);
+    void on_poll(std::uint32_t bond, MemberPort& member);
+    void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
+
+    // ---- commands.cpp, reload.cpp; mutex_ is held
+    BondUnit* find(std::string_view bond);
+    Result<BondUnit*> find_or_error(std::string_view bond);
+    Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);
+    Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
+    Result<void> apply(Config next);
+    Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);
+    void reload_loop();
+
+    const std::string config_file_;
+    Config config_;
+    std::unique_ptr<Eal> eal_;
+    rte_mempool* pool_ = nullptr;
+    std::unique_ptr<Rcu> rcu_;
+    std::vector<std::unique_ptr<Worker>> workers_;
+    std::unique_ptr<Control> control_;
+    std::unique_ptr<HostWatch> host_;
+    std::string state_dir_;
+    bool workers_running_ = false;
+
+    std::mutex mutex_; // guards what follows; one command at a time
+    std::vector<std::unique_ptr<BondUnit>> units_;
+    bool ending_ = false;
+
+    std::mutex served_mutex_; // the host thread must not wait for a command: it finds a bond by this
+    std::array<BondUnit*, kMaxBonds> served_{};
+
+    std::mutex reload_mutex_;
+    std::condition_variable reload_wish_;
+    int reload_wishes_ = 0; // guarded by reload_mutex_; negative: end
+    std::thread reload_thread_;
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,195 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// SIGHUP and `reload`: the file is read again and the difference applied to the running bonds. What may fail, fails
+// before anything is changed; what is left after that cannot.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "app/log.hpp"
+#include "app/program.hpp"
+#include "config/load.hpp"
+#include "dpdk/clock.hpp"
+#include "host/netlink.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+const BondConfig* find_bond(const Config& config, const std::string& name) {
+    for (const BondConfig& b : config.bonds)
+        if (b.name == name) return &b;
+    return nullptr;
+}
+
+// The same member, though its options may differ.
+bool same_member(const MemberConfig& a, const MemberConfig& b) {
+    return a.name == b.name && a.device == b.device && a.driver == b.driver && a.carrier == b.carrier;
+}
+
+const MemberConfig* find_same(const std::vector<MemberConfig>& members, const MemberConfig& m) {
+    for (const MemberConfig& other : members)
+        if (same_member(other, m)) return &other;
+    return nullptr;
+}
+
+// Why the running bond cannot become the wanted one without a restart; empty: it can.
+std::string why_not(const BondConfig& running, const BondConfig& wanted) {
+    const LogicalConfig &a = running.logical, &b = wanted.logical;
+    if (a.backend != b.backend || a.device != b.device || a.queues != b.queues)
+        return fmt::format("{}: logical backend, device and queues cannot change while it runs; restart", running.name);
+    for (const OptionDef& def : option_table()) {
+        if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def)) continue;
+        if (auto may = may_change_running(wanted.mode, def); !may)
+            return fmt::format("{}: {}: {}", running.name, def.name, may.error());
+    }
+    for (const MemberConfig& m : wanted.members) {
+        if (find_same(running.members, m) != nullptr) continue;
+        for (const MemberConfig& old : running.members)
+            if (old.name == m.name || old.device == m.device)
+                return fmt::format("{}: member {}: its name or its device is still in use; remove it in one reload and "
+                                   "add it in the next",
+                                   running.name, m.name);
+    }
+    return {};
+}
+
+} // namespace
+
+struct NewMember {
+    BondUnit* unit;
+    std::unique_ptr<MemberPort> port;
+    std::vector<std::string> warnings;
+};
+
+Result<void> Program::reload() {
+    const std::lock_guard lock(mutex_);
+    if (ending_) return Error{"the program is ending"};
+    LoadedConfig loaded = load_config(config_file_);
+    if (!loaded.problems.empty()) {
+        for (const ConfigProblem& p : loaded.problems) log_line(problem_line(config_file_, p));
+        return Error{fmt::format("{}: {} problem(s), the first: {}; nothing is changed", config_file_,
+                                 loaded.problems.size(), problem_line(config_file_, loaded.problems[0]))};
+    }
+    return apply(std::move(loaded.config));
+}
+
+Result<void> Program::apply(Config next) {
+    // First all that may fail.
+    next.runtime.file_prefix = config_.runtime.file_prefix; // chosen on the command line, perhaps
+    if (!(next.runtime == config_.runtime))
+        return Error{fmt::format("{}: runtime cannot change while it runs; restart", config_file_)};
+    for (const auto& unit : units_)
+        if (const BondConfig* wanted = find_bond(next, unit->config.name))
+            if (const std::string why = why_not(unit->config, *wanted); !why.empty()) return Error{why};
+
+    std::vector<NewMember> joining;
+    std::vector<std::unique_ptr<BondUnit>> starting;
+    std::array<bool, kMaxBonds> taken{};
+    for (const auto& unit : units_) taken[unit->number] = true;
+    for (const BondConfig& wanted : next.bonds) {
+        std::vector<std::string> warnings;
+        BondUnit* unit = find(wanted.name);
+        if (unit == nullptr) {
+            std::uint32_t number = 0;
+            while (number < kMaxBonds && taken[number]) ++number;
+            if (number == kMaxBonds) return Error{fmt::format("{}: no room for one more bond", wanted.name)};
+            taken[number] = true;
+            auto made = make_bond(number, wanted, warnings);
+            if (!made) return Error{made.error()};
+            log_warnings(*made.value(), warnings);
+            starting.push_back(std::move(made).value());
+            continue;
+        }
+        for (const MemberConfig& m : wanted.members) {
+            if (find_same(unit->config.members, m) != nullptr) continue;
+            auto opened = MemberPort::open(m, member_setup(wanted), warnings);
+            if (!opened) return Error{fmt::format("{}: member {}: {}", wanted.name, m.name, opened.error())};
+            joining.push_back({unit, std::move(opened).value(), std::exchange(warnings, {})});
+        }
+    }
+
+    // From here on everything is carried out.
+    std::string trouble;
+    const auto keep = [&](const Result<void>& r) {
+        if (!r && trouble.empty()) trouble = r.error();
+    };
+    for (std::size_t i = 0; i < units_.size();) {
+        if (find_bond(next, units_[i]->config.name) != nullptr) {
+            ++i;
+            continue;
+        }
+        leave_service(*units_[i]);
+        units_.erase(units_.begin() + static_cast<std::ptrdiff_t>(i));
+    }
+    for (const auto& unit : units_) {
+        const BondConfig& wanted = *find_bond(next, unit->config.name);
+        if (unit->config.mode != wanted.mode || !(unit->config.options == wanted.options))
+            keep(apply_options(*unit, wanted.mode, wanted.options, wanted.given));
+        keep(apply_logical(*unit, wanted.logical));
+        for (const MemberConfig& m : std::vector<MemberConfig>(unit->config.members)) {
+            const MemberConfig* same = find_same(wanted.members, m);
+            MemberPort* member = unit->find_member(m.name);
+            if (same == nullptr) {
+                part(*unit, *member);
+            } else if (!(same->options == member->config.options)) {
+                control_->call([&] { unit->core->bond.set_member_options(member->id, same->options, now()); });
+                member->config.options = same->options;
+            }
+        }
+    }
+    for (NewMember& n : joining) keep(put_in_service(*n.unit, std::move(n.port), n.warnings));
+    for (auto& unit : starting) {
+        units_.push_back(std::move(unit));
+        enter_service(*units_.back());
+    }
+    for (const auto& unit : units_) {
+        if (const BondConfig* wanted = find_bond(next, unit->config.name)) unit->config.members = wanted->members;
+        control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, config_file_, now()); });
+    }
+    config_ = std::move(next);
+    if (!trouble.empty()) return Error{trouble};
+    return {};
+}
+
+Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted) {
+    LogicalConfig& running = unit.config.logical;
+    Result<void> first;
+    const auto keep = [&](Result<void> r) {
+        if (!r && first.ok()) first = std::move(r);
+    };
+    if (wanted.mtu != running.mtu) {
+        for (const auto& m : unit.members) keep(m->port->set_mtu(wanted.mtu));
+        keep(unit.logical->set_mtu(wanted.mtu));
+        control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
+    }
+    if (wanted.mac && wanted.mac != running.mac) {
+        for (const auto& m : unit.members) (void)m->wear_mac(*wanted.mac);
+        keep(unit.logical->set_mac(*wanted.mac));
+        control_->call([&] { unit.core->bond.set_mac(*wanted.mac, now()); });
+    }
+    if (unit.logical->in_kernel()) {
+        for (const IpPrefix& a : running.addresses)
+            if (std::ranges::find(wanted.addresses, a) == wanted.addresses.end())
+                keep(remove_address(unit.logical->netdev(), a));
+        for (const IpPrefix& a : wanted.addresses)
+            if (std::ranges::find(running.addresses, a) == running.addresses.end())
+                keep(add_address(unit.logical->netdev(), a));
+    }
+    running = wanted;
+    return first;
+}
+
+void Program::reload_loop() {
+    std::unique_lock lock(reload_mutex_);
+    for (;;) {
+        reload_wish_.wait(lock, [&] { return reload_wishes_ != 0; });
+        if (reload_wishes_ < 0) return;
+        reload_wishes_ = 0;
+        lock.unlock();
+        const auto done = reload();
+        log_line(done ? fmt::format("{}: reloaded", config_file_) : "reload refused: " + done.error());
+        lock.lock();
+    }
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bond's configuration as YAML that loads again. Pure; any ordinary thread.
+#pragma once
+
+#include <string>
+
+#include "config/model.hpp"
+
+namespace dpdkbond {
+
+// What was given and what differs from the defaults, under `bonds:`.
+std::string dump_bond(const BondConfig& bond);
+
+} // namespace dpdkbond
