@@ -79,11 +79,15 @@ void System::remove_port(MemberId member, Time now) {
 
 void System::set_options(const LacpOptions& options, Time now) {
     if (options == options_) return;
+    const bool slower = options_.rate == Rate::fast && options.rate == Rate::slow;
     options_ = options;
     for (Port& port : ports_) {
         if (!port.in_use) continue;
         set_coupled_control(port, options.coupled_control);
         refresh_actor(port);
+        // Having told the partner to speak every 30 s, do not expect it within the 3 s that run from its last
+        // LACPDU.
+        if (slower && port.rx == RxState::CURRENT) port.current_while = now + kLongTimeoutTime;
     }
     settle(now);
 }
