@@ -142,18 +142,13 @@ Next Dissector::ipv6() {
 Next Dissector::pppoe() {
     const std::uint8_t* h = f.data + offset;
     if (!f.has(offset, 8) || h[0] != 0x11 || h[1] != 0) return Next::bad; // version 1, type 1, session data
-    std::uint16_t ppp = load_be16(h + 6);
-    std::uint32_t header = 8;
-    if ((ppp & 0x0100U) != 0) { // the protocol field compressed into one byte
-        ppp = static_cast<std::uint16_t>(ppp >> 8U);
-        header = 7;
-    }
+    const std::uint16_t ppp = load_be16(h + 6);
     switch (ppp) {
-    case 0x0021: return as(kIpv4, header);
-    case 0x0057: return as(kIpv6, header);
-    case 0x0281: return as(kMplsUnicast, header);
-    case 0x0283: return as(kMplsMulticast, header);
-    default: return (ppp & 0x0101U) == 1 ? Next::done : Next::bad;
+    case 0x0021: return as(kIpv4, 8);
+    case 0x0057: return as(kIpv6, 8);
+    case 0x0281: return as(kMplsUnicast, 8);
+    case 0x0283: return as(kMplsMulticast, 8);
+    default: return (ppp & 0x0101U) == 1 ? Next::done : Next::bad; // bad: not a protocol, or a compressed one
     }
 }
 
