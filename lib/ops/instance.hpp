@@ -40,6 +40,12 @@ struct Explanation { // which member a flow would leave by, and why
     std::string reason;       // one sentence
 };
 
+struct MemberLoad { // what of a balancing mode's table lies on one member
+    std::string member;
+    std::uint32_t buckets = 0;
+    std::optional<std::uint64_t> bytes_per_s; // nullopt: the mode does not measure it
+};
+
 class Instance {
 public:
     virtual ~Instance() = default;
@@ -47,7 +53,8 @@ public:
     virtual std::optional<BondView> bond(std::string_view name) = 0;
     virtual std::vector<Event> events(std::string_view name) = 0; // oldest first, at most kEventHistory
     virtual Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) = 0;
-    // Frames since start by bucket of the bond's table: bucket's member and (where the mode measures it) bytes a second.
+    // How a balancing mode's buckets lie on the members; nullopt: unknown bond, or the mode has no buckets.
+    virtual std::optional<std::vector<MemberLoad>> load(std::string_view /*bond*/) { return std::nullopt; }
     virtual Result<std::string> config_text(std::string_view bond) = 0; // YAML of the bond as it runs now
 
     // Commands. They return when they took effect or were refused; a refusal changes nothing.
