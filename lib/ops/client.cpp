@@ -1,0 +1,176 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ops/client.hpp"
+
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <utility>
+
+#include <sys/socket.h>
+#include <sys/time.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <fmt/format.h>
+
+#include "base/quote.hpp"
+#include "bond/flow.hpp"
+#include "ops/client_json.hpp"
+#include "ops/render.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr std::size_t kMaxAnswer = 256 * 1024; // the server says 16 KiB
+constexpr timeval kPatience{5, 0};
+
+Error nobody(const std::string& prefix) {
+    return Error{fmt::format("no dpdk-bond with file prefix {} answers; is it running?", prefix)};
+}
+
+int fail(const std::string& why, int code = 1) {
+    fmt::print(stderr, "dpdk-bond: {}\n", why);
+    return code;
+}
+
+// A payload that is null, or an error, has no value here.
+Result<std::string> ask_payload(TelemetryClient& client, const std::string& command) {
+    auto answer = client.ask(command);
+    if (!answer) return answer;
+    return answer_payload(answer.value());
+}
+
+Result<std::vector<std::string>> bond_names(TelemetryClient& client, const std::string& prefix) {
+    const auto payload = ask_payload(client, "/bond/list");
+    if (!payload) return Error{payload.error()};
+    if (payload.value() == "null") return nobody(prefix);
+    return names_from_json(payload.value());
+}
+
+// An empty info: no such bond. Members that left between the questions are left out.
+Result<BondAnswers> ask_bond(TelemetryClient& client, const std::string& name) {
+    BondAnswers out;
+    out.name = name;
+    auto info = ask_payload(client, "/bond/info," + name);
+    if (!info) return Error{info.error()};
+    if (info.value() == "null") return out;
+    const auto stats = ask_payload(client, "/bond/stats," + name);
+    if (!stats) return Error{stats.error()};
+    const auto names = member_names_from_json(info.value());
+    if (!names) return Error{names.error()};
+    for (const std::string& member : names.value()) {
+        auto payload = ask_payload(client, "/bond/member," + name + "," + member);
+        if (!payload) return Error{payload.error()};
+        if (payload.value() == "null") continue;
+        out.member_names.push_back(member);
+        out.members.push_back(std::move(payload).value());
+    }
+    out.info = std::move(info).value();
+    out.stats = stats.value();
+    return out;
+}
+
+Error no_bond(const std::string& name, const std::vector<std::string>& names) {
+    return Error{fmt::format("no bond {}; there are: {}", quoted(name), fmt::join(names, ", "))};
+}
+
+Result<std::string> status_text(const std::vector<BondAnswers>& bonds) {
+    std::string text;
+    for (const BondAnswers& bond : bonds) {
+        const auto view = bond_from_json(bond.info, bond.members);
+        if (!view) return Error{view.error()};
+        if (bonds.size() > 1) text += fmt::format("{}==> {} <==\n", text.empty() ? "" : "\n", bond.name);
+        text += render_proc(view.value());
+    }
+    return text;
+}
+
+Result<std::string> status(const std::string& prefix, const std::optional<std::string>& wanted, bool json) {
+    auto client = TelemetryClient::connect(prefix);
+    if (!client) return Error{client.error()};
+    const auto names = bond_names(client.value(), prefix);
+    if (!names) return Error{names.error()};
+    std::vector<BondAnswers> bonds;
+    for (const std::string& name : wanted ? std::vector{*wanted} : names.value()) {
+        auto bond = ask_bond(client.value(), name);
+        if (!bond) return Error{bond.error()};
+        if (!bond.value().info.empty()) bonds.push_back(std::move(bond).value());
+    }
+    if (wanted && bonds.empty()) return no_bond(*wanted, names.value());
+    if (!json) return status_text(bonds);
+    return wanted ? status_json(bonds.front()) : status_json(bonds);
+}
+
+} // namespace
+
+std::string runtime_dir(const std::string& prefix) {
+    std::string base = "/var/run";
+    if (::getuid() != 0) {
+        const char* xdg = std::getenv("XDG_RUNTIME_DIR");
+        base = xdg != nullptr ? xdg : "/tmp";
+    }
+    return base + "/dpdk/" + prefix;
+}
+
+Result<TelemetryClient> TelemetryClient::connect(const std::string& prefix) {
+    const std::string path = runtime_dir(prefix) + "/dpdk_telemetry.v2";
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return nobody(prefix);
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    TelemetryClient client(::socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0), prefix);
+    ::setsockopt(client.fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
+    ::setsockopt(client.fd_, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+    if (::connect(client.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return nobody(prefix);
+    char greeting[1024];
+    if (::recv(client.fd_, greeting, sizeof greeting, 0) <= 0) return nobody(prefix);
+    return client;
+}
+
+TelemetryClient::TelemetryClient(TelemetryClient&& other) noexcept
+    : fd_(std::exchange(other.fd_, -1)), prefix_(std::move(other.prefix_)) {}
+
+TelemetryClient::~TelemetryClient() {
+    if (fd_ >= 0) ::close(fd_);
+}
+
+Result<std::string> TelemetryClient::ask(const std::string& command) {
+    if (::send(fd_, command.data(), command.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(command.size()))
+        return nobody(prefix_);
+    std::string answer(kMaxAnswer, '\0');
+    const ssize_t got = ::recv(fd_, answer.data(), answer.size(), 0);
+    if (got <= 0) return nobody(prefix_);
+    answer.resize(static_cast<std::size_t>(got));
+    return answer;
+}
+
+Result<std::string> query(const std::string& prefix, const std::string& command) {
+    auto client = TelemetryClient::connect(prefix);
+    if (!client) return Error{client.error()};
+    return client.value().ask(command);
+}
+
+int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json) {
+    const auto text = status(prefix, bond, json);
+    if (!text) return fail(text.error());
+    return std::fputs(text.value().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+}
+
+int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow) {
+    if (const auto parsed = parse_flow(flow); !parsed) return fail(parsed.error(), 2);
+    auto client = TelemetryClient::connect(prefix);
+    if (!client) return fail(client.error());
+    const auto names = bond_names(client.value(), prefix);
+    if (!names) return fail(names.error());
+    const auto payload = ask_payload(client.value(), "/bond/explain," + bond + "," + flow);
+    if (!payload) return fail(payload.error());
+    if (payload.value() == "null") return fail(no_bond(bond, names.value()).message);
+    const auto answer = explanation_from_json(payload.value());
+    if (!answer) return fail(answer.error());
+    fmt::print("{}", render_explain(answer.value()));
+    return 0;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,42 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The side of `dpdk-bond status|explain` that talks to a running instance. No EAL. The commands print
+// to stdout and stderr and return the exit code: 0, 1 (one line on stderr: nobody answers, no such bond,
+// refused), 2 (bad arguments).
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/result.hpp"
+
+namespace dpdkbond {
+
+// Where DPDK keeps the sockets of the instance: /var/run/dpdk/PREFIX for root, else below $XDG_RUNTIME_DIR or
+// /tmp.
+std::string runtime_dir(const std::string& prefix);
+
+// A connection to DPDK's telemetry socket. One thread.
+class TelemetryClient {
+public:
+    static Result<TelemetryClient> connect(const std::string& prefix);
+    TelemetryClient(TelemetryClient&& other) noexcept;
+    TelemetryClient& operator=(TelemetryClient&&) = delete;
+    ~TelemetryClient();
+
+    // The whole answer, `{"/bond/list":["bond0"]}`. Waits 5 s at most.
+    Result<std::string> ask(const std::string& command);
+
+private:
+    TelemetryClient(int fd, std::string prefix) : fd_(fd), prefix_(std::move(prefix)) {}
+    int fd_;
+    std::string prefix_;
+};
+
+// One command on a connection of its own.
+Result<std::string> query(const std::string& prefix, const std::string& command);
+
+// Text as render_proc() writes it, or JSON. Several bonds: each text below a line "==> NAME <==".
+int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
+int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow);
+
+} // namespace dpdkbond

@@ -1,0 +1,203 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ops/render.hpp"
+
+#include <array>
+
+#include <fmt/format.h>
+
+namespace dpdkbond {
+
+namespace {
+
+using Out = std::string;
+
+template <class... Args> void put(Out& out, fmt::format_string<Args...> format, Args&&... args) {
+    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
+}
+
+enum class ShowHash : std::uint8_t { no, yes, unless_dynamic };
+
+// How the status file presents a mode. In the order of the mode numbers.
+struct ModeText {
+    std::string_view title;
+    ShowHash hash;
+    bool has_active; // the mode knows an active member
+};
+constexpr std::array<ModeText, kModeCount> kModeTexts{{
+    {"load balancing (round-robin)", ShowHash::no, false},
+    {"fault-tolerance (active-backup)", ShowHash::no, true},
+    {"load balancing (xor)", ShowHash::yes, false},
+    {"fault-tolerance (broadcast)", ShowHash::no, false},
+    {"IEEE 802.3ad Dynamic link aggregation", ShowHash::yes, false},
+    {"transmit load balancing", ShowHash::unless_dynamic, true},
+    {"adaptive load balancing", ShowHash::unless_dynamic, true},
+    {"load balancing (balance-spray)", ShowHash::no, false}, // ours, no counterpart in Linux
+}};
+
+const ModeText& text_of(Mode mode) { return kModeTexts[static_cast<std::size_t>(mode)]; }
+
+std::string option_text(const BondView& view, std::string_view name) {
+    const OptionDef* def = find_option(name);
+    return def != nullptr ? bond_option_text(view.options, *def) : std::string();
+}
+
+std::string_view name_or_none(std::string_view name) { return name.empty() ? "None" : name; }
+
+std::string_view mii_words(MiiStatus mii) {
+    constexpr std::string_view words[] = {"up", "going down", "down", "going back"};
+    return words[static_cast<unsigned>(mii)];
+}
+
+std::string_view duplex_words(Duplex duplex) {
+    if (duplex == Duplex::full) return "full";
+    return duplex == Duplex::half ? "half" : "Unknown";
+}
+
+template <class List> std::string address_list(const List& addresses) { // " a, b", empty for none
+    std::string text;
+    for (const auto& address : addresses) text += (text.empty() ? " " : ", ") + address.to_string();
+    return text;
+}
+
+void put_mode(Out& out, const BondView& view) {
+    const ModeText& mode = text_of(view.status.mode);
+    put(out, "Bonding Mode: {}", mode.title);
+    if (view.status.mode == Mode::active_backup && view.options.fail_over_mac != FailOverMac::none)
+        put(out, " (fail_over_mac {})", option_text(view, "fail_over_mac"));
+    put(out, "\n");
+
+    if (mode.hash == ShowHash::yes || (mode.hash == ShowHash::unless_dynamic && !view.options.tlb_dynamic_lb))
+        put(out, "Transmit Hash Policy: {} ({})\n", option_text(view, "xmit_hash_policy"),
+            static_cast<unsigned>(view.options.xmit_hash_policy));
+
+    if (!mode.has_active) return;
+    const std::string_view primary = member_name(view.status, view.status.primary);
+    put(out, "Primary Slave: {}", name_or_none(primary));
+    if (!primary.empty()) put(out, " (primary_reselect {})", option_text(view, "primary_reselect"));
+    put(out, "\nCurrently Active Slave: {}\n",
+        name_or_none(member_name(view.status, view.status.active_member)));
+}
+
+void put_monitoring(Out& out, const BondView& view) {
+    const BondOptions& o = view.options;
+    put(out, "MII Status: {}\n", view.status.link_up ? "up" : "down");
+    put(out, "MII Polling Interval (ms): {}\n", o.miimon);
+    put(out, "Up Delay (ms): {}\nDown Delay (ms): {}\n", o.updelay, o.downdelay);
+    put(out, "Peer Notification Delay (ms): {}\n", o.peer_notif_delay);
+    if (o.arp_interval == 0) return;
+    put(out, "ARP Polling Interval (ms): {}\nARP Missed Max: {}\n", o.arp_interval, o.arp_missed_max);
+    put(out, "ARP IP target/s (n.n.n.n form):{}\n", address_list(o.arp_ip_target));
+    put(out, "NS IPv6 target/s (xx::xx form):{}\n", address_list(o.ns_ip6_target));
+}
+
+void put_member(Out& out, const MemberStatus& member) {
+    put(out, "\nSlave Interface: {}\n", member.name.view());
+    put(out, "MII Status: {}\n", mii_words(member.mii));
+    if (member.speed_mbps == 0)
+        put(out, "Speed: Unknown\n");
+    else
+        put(out, "Speed: {} Mbps\n", member.speed_mbps);
+    put(out, "Duplex: {}\n", duplex_words(member.duplex));
+    put(out, "Link Failure Count: {}\n", member.link_failures);
+    put(out, "Permanent HW addr: {}\n", member.perm_mac.to_string());
+    put(out, "Slave queue ID: {}\n", member.options.queue_id);
+}
+
+using Drops = std::array<std::uint64_t, kDropReasons>;
+
+void put_drops(Out& out, const Drops& drops) {
+    for (std::size_t i = 0; i < kDropReasons; ++i)
+        if (drops[i] != 0)
+            put(out, "  dropped {:>20}  {}: {}\n", drops[i], kDropReasonNames[i], kDropReasonTexts[i]);
+}
+
+template <class Counters> void put_counters(Out& out, std::string_view name, const Counters& c) {
+    put(out, "{}\n  received {:>19} frames {:>22} bytes\n", name, c.rx_packets, c.rx_bytes);
+    put(out, "  sent {:>23} frames {:>22} bytes\n", c.tx_packets, c.tx_bytes);
+}
+
+} // namespace
+
+std::string_view program_version() { return DPDKBOND_VERSION; }
+
+std::string_view member_name(const BondStatus& status, MemberId id) {
+    for (const MemberStatus& member : status.members)
+        if (id != kNoMember && member.id == id) return member.name;
+    return {};
+}
+
+std::string render_proc(const BondView& view) {
+    Out out;
+    put(out, "Ethernet Channel Bonding Driver: dpdk-bond {}\n\n", program_version());
+    put_mode(out, view);
+    put_monitoring(out, view);
+    for (const MemberView& member : view.members) put_member(out, member.status);
+    return out;
+}
+
+std::string render_events(const std::vector<Event>& events) {
+    Out out;
+    for (const Event& event : events) {
+        const std::int64_t us = to_ns(event.at) / 1000;
+        const std::string_view member = event.member.empty() ? "-" : event.member.view();
+        put(out, "{:>8}.{:06}  {:<12}  {:<14}", us / 1'000'000, us % 1'000'000, member,
+            event_name(event.kind));
+        if (!event.detail.empty()) put(out, "  {}", event.detail.view());
+        while (out.back() == ' ') out.pop_back();
+        put(out, "\n");
+    }
+    return out;
+}
+
+std::string render_stats(const BondView& view) {
+    Out out;
+    put_counters(out, view.status.name, view.counters);
+    put(out, "  given to control {:>11} frames\n", view.counters.punted);
+    put(out, "  sent by control {:>12} frames\n", view.counters.injected);
+    put_drops(out, view.counters.drops);
+    for (const MemberView& member : view.members) {
+        put_counters(out, member.status.name, member.counters);
+        put_drops(out, member.counters.drops);
+    }
+    return out;
+}
+
+std::string render_member(const MemberView& member) {
+    const MemberStatus& s = member.status;
+    Out out;
+    put(out, "Member: {}\nDevice: {}\nPort: {}\n", s.name.view(), s.device.view(), s.port_id);
+    put(out, "Carrier: {}{}\n", s.carrier ? "up" : "down", s.admin_down ? " (taken down by command)" : "");
+    put(out, "MII Status: {}\n", mii_words(s.mii));
+    put(out, "State: {}{}\n", s.active ? "active" : "backup", s.usable ? ", usable" : "");
+    put(out, "Speed: {}\n", s.speed_mbps == 0 ? "Unknown" : fmt::format("{} Mbps", s.speed_mbps));
+    put(out, "Duplex: {}\nLink Failure Count: {}\n", duplex_words(s.duplex), s.link_failures);
+    put(out, "HW addr: {}\nPermanent HW addr: {}\n", s.mac.to_string(), s.perm_mac.to_string());
+    for (const OptionDef& def : option_table())
+        if (def.of_member && def.available)
+            put(out, "{}: {}\n", def.name, member_option_text(s.options, def));
+    put_counters(out, "Frames:", member.counters);
+    put_drops(out, member.counters.drops);
+    return out;
+}
+
+std::string render_load(const std::vector<MemberLoad>& load) {
+    Out out;
+    for (const MemberLoad& entry : load) {
+        put(out, "{:<12}  {:>5} buckets", entry.member.empty() ? "-" : entry.member, entry.buckets);
+        if (entry.bytes_per_s) put(out, "  {:>12} bytes/s", *entry.bytes_per_s);
+        put(out, "\n");
+    }
+    return out;
+}
+
+std::string render_explain(const Explanation& e) {
+    std::string member = e.member.empty() ? "no member" : e.member;
+    if (e.member == "*") member = "every usable member";
+    Out out;
+    if (e.hashed) put(out, "hash {:#010x}, bucket {} of {}: ", e.hash, e.bucket, e.buckets);
+    put(out, "{}\n", member);
+    if (!e.reason.empty()) put(out, "{}\n", e.reason);
+    return out;
+}
+
+} // namespace dpdkbond

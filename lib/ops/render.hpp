@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a bond says of itself, as text for people and for the parsers that read Linux's status files. Pure
+// functions, any thread; every text ends with a newline.
+#pragma once
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "ops/instance.hpp"
+
+namespace dpdkbond {
+
+std::string_view program_version(); // "0.1.0"
+
+// The layout of Linux's /proc/net/bonding/BOND: same lines, order, words and units for the mode. The first
+// line names dpdk-bond and its version where Linux's names its kernel.
+std::string render_proc(const BondView& view);
+
+// One line an event, oldest first: seconds on CLOCK_MONOTONIC, member ("-": the bond as a whole), event,
+// detail.
+std::string render_events(const std::vector<Event>& events);
+
+// Counters of the bond and of its members, and why frames were not delivered.
+std::string render_stats(const BondView& view);
+
+// Everything known of one member.
+std::string render_member(const MemberView& member);
+
+// Buckets, and bytes a second where they are measured, by member.
+std::string render_load(const std::vector<MemberLoad>& load);
+
+// "hash 0x2f3a1b04, bucket 4 of 6: m1" and the reason on a line of its own.
+std::string render_explain(const Explanation& explanation);
+
+// The name of a member by id, "" when the id is kNoMember or left the bond.
+std::string_view member_name(const BondStatus& status, MemberId id);
+
+} // namespace dpdkbond

@@ -1,0 +1,282 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ops/telemetry.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <charconv>
+#include <exception>
+#include <mutex>
+#include <shared_mutex>
+#include <string>
+
+#include "ops/render.hpp"
+#include "ops/telemetry_compat.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// The callbacks of 22.11 carry no argument. Held shared while a callback asks, exclusively to change.
+std::shared_mutex instance_lock;
+Instance* current_instance = nullptr;
+
+constexpr std::size_t kAnswerBytes = 16384 - 128; // less the command's echo and the brackets
+
+// "a,b,c" → "a", rest "b,c".
+std::string_view next_param(std::string_view& rest) {
+    const std::size_t comma = rest.find(',');
+    const std::string_view first = rest.substr(0, comma);
+    rest = comma == std::string_view::npos ? std::string_view() : rest.substr(comma + 1);
+    return first;
+}
+
+void put_drops(tel::Dict& out, const std::array<std::uint64_t, kDropReasons>& drops) {
+    tel::Dict dict = out.dict("drops");
+    for (std::size_t i = 0; i < kDropReasons; ++i) dict.number(kDropReasonNames[i].data(), drops[i]);
+}
+
+template <class Counters> void put_traffic(tel::Dict& out, const Counters& c) {
+    out.number("rx_packets", c.rx_packets);
+    out.number("rx_bytes", c.rx_bytes);
+    out.number("tx_packets", c.tx_packets);
+    out.number("tx_bytes", c.tx_bytes);
+}
+
+void put_list(tel::Dict& out, const OptionDef& def, std::string_view text) {
+    tel::Strings list = out.strings(def.name.data());
+    while (!text.empty()) list.add(next_param(text));
+}
+
+// A bond's options by Linux's name: numbers as numbers, lists as arrays, all else by name. A member's
+// options, as Linux shows them for the bond: "MEMBER:VALUE" for each.
+void put_options(tel::Dict& out, const BondView& view) {
+    for (const OptionDef& def : option_table()) {
+        if (!def.available) continue;
+        if (def.of_member) {
+            tel::Strings list = out.strings(def.name.data());
+            for (const MemberView& m : view.members)
+                list.add(m.status.name.str() + ":" + member_option_text(m.status.options, def));
+            continue;
+        }
+        const std::string text = bond_option_text(view.options, def);
+        std::int64_t number = 0;
+        const bool is_number =
+            def.kind == ValueKind::number &&
+            std::from_chars(text.data(), text.data() + text.size(), number).ptr != text.data();
+        if (is_number && number >= 0)
+            out.number(def.name.data(), static_cast<std::uint64_t>(number));
+        else if (is_number)
+            out.signed_number(def.name.data(), number);
+        else if (def.kind == ValueKind::ipv4_list || def.kind == ValueKind::ipv6_list)
+            put_list(out, def, text);
+        else
+            out.text(def.name.data(), text);
+    }
+}
+
+int answer_list(Instance& instance, std::string_view, rte_tel_data* d) {
+    tel::Strings list(d);
+    for (const std::string& name : instance.bond_names()) list.add(name);
+    return 0;
+}
+
+int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const auto view = instance.bond(params);
+    if (!view) return -ENOENT;
+    const BondStatus& s = view->status;
+    tel::Dict out(d);
+    out.text("name", s.name);
+    out.text("mode", mode_name(s.mode));
+    out.number("mode_id", static_cast<unsigned>(s.mode));
+    out.flag("link_up", s.link_up);
+    out.text("active_member", member_name(s, s.active_member));
+    out.text("primary", member_name(s, s.primary));
+    out.text("mac", s.mac.to_string());
+    out.number("mtu", s.mtu);
+    tel::Strings members = out.strings("members");
+    for (const MemberView& m : view->members) members.add(m.status.name);
+    out.number("usable_members", static_cast<std::uint64_t>(std::ranges::count_if(
+                                     view->members, [](const MemberView& m) { return m.status.usable; })));
+    if (const OptionDef* policy = find_option("xmit_hash_policy"))
+        out.text("hash_policy", bond_option_text(view->options, *policy));
+    out.number("failovers", s.failovers);
+    tel::Dict logical = out.dict("logical");
+    logical.text("backend", s.logical_backend);
+    logical.text("name", s.logical_name);
+    tel::Dict options = out.dict("options");
+    put_options(options, *view);
+    return 0;
+}
+
+constexpr std::string_view duplex_name(Duplex duplex) {
+    if (duplex == Duplex::full) return "full";
+    return duplex == Duplex::half ? "half" : "unknown";
+}
+
+int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const std::string_view bond = next_param(params);
+    const auto view = instance.bond(bond);
+    if (!view) return -ENOENT;
+    const auto found = std::ranges::find_if(
+        view->members, [&](const MemberView& m) { return m.status.name.view() == params; });
+    if (found == view->members.end()) return -ENOENT;
+    const MemberStatus& s = found->status;
+    tel::Dict out(d);
+    out.text("name", s.name);
+    out.text("device", s.device);
+    out.number("port_id", s.port_id);
+    out.flag("carrier", s.carrier);
+    out.text("mii_status", mii_status_name(s.mii));
+    out.text("state", s.active ? "active" : "backup");
+    out.flag("usable", s.usable);
+    out.number("speed_mbps", s.speed_mbps);
+    out.text("duplex", duplex_name(s.duplex));
+    out.number("link_failures", s.link_failures);
+    out.text("mac", s.mac.to_string());
+    out.text("perm_mac", s.perm_mac.to_string());
+    put_traffic(out, found->counters);
+    put_drops(out, found->counters.drops);
+    return 0;
+}
+
+int answer_stats(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const auto view = instance.bond(params);
+    if (!view) return -ENOENT;
+    tel::Dict out(d);
+    put_traffic(out, view->counters);
+    put_drops(out, view->counters.drops);
+    out.number("punted", view->counters.punted);
+    out.number("injected", view->counters.injected);
+    return 0;
+}
+
+int answer_events(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const std::string_view bond = next_param(params);
+    std::size_t page = 0;
+    if (!params.empty()) {
+        const auto [end, error] = std::from_chars(params.data(), params.data() + params.size(), page);
+        if (error != std::errc() || end != params.data() + params.size()) return -EINVAL;
+    }
+    if (!instance.bond(bond)) return -ENOENT;
+    tel::Dicts out(d);
+    for (const Event& event : events_page(instance.events(bond), page)) {
+        tel::Dict entry = out.add();
+        entry.number("t_ns", static_cast<std::uint64_t>(to_ns(event.at)));
+        entry.text("member", event.member);
+        entry.text("event", event_name(event.kind));
+        entry.text("detail", event.detail);
+    }
+    return 0;
+}
+
+int answer_load(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const auto load = instance.load(params);
+    if (!load) return -ENOENT;
+    tel::Dicts out(d);
+    for (const MemberLoad& entry : *load) {
+        tel::Dict dict = out.add();
+        dict.text("member", entry.member);
+        dict.number("buckets", entry.buckets);
+        if (entry.bytes_per_s) dict.number("bytes_per_s", *entry.bytes_per_s);
+    }
+    return 0;
+}
+
+// {"hashed", "hash", "bucket", "buckets", "member", "reason"}, or {"error"} for a flow that cannot be read.
+int answer_explain(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const std::string_view bond = next_param(params);
+    if (!instance.bond(bond)) return -ENOENT;
+    tel::Dict out(d);
+    const auto flow = parse_flow(params);
+    if (!flow) {
+        out.text("error", flow.error());
+        return 0;
+    }
+    const auto answer = instance.explain(bond, flow.value());
+    if (!answer) {
+        out.text("error", answer.error());
+        return 0;
+    }
+    const Explanation& e = answer.value();
+    out.flag("hashed", e.hashed);
+    out.number("hash", e.hash);
+    out.number("bucket", e.bucket);
+    out.number("buckets", e.buckets);
+    out.text("member", e.member);
+    out.text("reason", e.reason);
+    return 0;
+}
+
+using Answer = int (*)(Instance&, std::string_view, rte_tel_data*);
+
+template <Answer answer> int callback(const char*, const char* params, rte_tel_data* d) noexcept {
+    try {
+        const std::shared_lock lock(instance_lock);
+        if (current_instance == nullptr) return -ENODEV;
+        return answer(*current_instance, params != nullptr ? params : "", d);
+    } catch (const std::exception&) {
+        return -ENOMEM;
+    }
+}
+
+struct Command {
+    const char* name;
+    telemetry_cb function;
+    const char* help;
+};
+constexpr Command kCommands[] = {
+    {"/bond/list", callback<answer_list>, "Names of the bonds. Takes no parameters"},
+    {"/bond/info", callback<answer_info>, "What a bond is and does. Parameters: bond"},
+    {"/bond/member", callback<answer_member>, "State and counters of a member. Parameters: bond,member"},
+    {"/bond/stats", callback<answer_stats>, "Counters of the logical interface. Parameters: bond"},
+    {"/bond/events", callback<answer_events>,
+     "Last events, oldest first, as many as fit. Parameters: bond[,page]; page 1 precedes what page 0 shows"},
+    {"/bond/load", callback<answer_load>, "Buckets by member, in modes that balance. Parameters: bond"},
+    {"/bond/explain", callback<answer_explain>,
+     "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan="},
+};
+
+// Bytes of the event in an answer, its comma included.
+std::size_t json_bytes(const Event& event) {
+    std::size_t bytes = std::string_view(R"({"t_ns":,"member":"","event":"","detail":""},)").size();
+    bytes += std::to_string(to_ns(event.at)).size() + event_name(event.kind).size();
+    for (const std::string_view text : {event.member.view(), event.detail.view()})
+        bytes += text.size() + static_cast<std::size_t>(std::ranges::count_if(
+                                   text, [](char c) { return c == '"' || c == '\\' || c == '/'; }));
+    return bytes;
+}
+
+} // namespace
+
+bool register_telemetry(Instance& instance) {
+    static std::once_flag once;
+    static bool registered = true;
+    std::call_once(once, [] {
+        for (const Command& command : kCommands)
+            if (rte_telemetry_register_cmd(command.name, command.function, command.help) != 0)
+                registered = false;
+    });
+    const std::unique_lock lock(instance_lock);
+    current_instance = &instance;
+    return registered;
+}
+
+void forget_telemetry() {
+    const std::unique_lock lock(instance_lock);
+    current_instance = nullptr;
+}
+
+std::vector<Event> events_page(const std::vector<Event>& oldest_first, std::size_t page) {
+    auto end = oldest_first.end();
+    for (;; --page) {
+        auto begin = end;
+        for (std::size_t bytes = 0; begin != oldest_first.begin(); --begin) {
+            bytes += json_bytes(*(begin - 1));
+            if (bytes > kAnswerBytes) break;
+        }
+        if (page == 0 || begin == end) return {begin, end};
+        end = begin;
+    }
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,228 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The telemetry commands over DPDK's real socket.
+#include <catch2/catch.hpp>
+
+#include <cstdio>
+#include <map>
+#include <thread>
+
+#include <nlohmann/json.hpp>
+#include <unistd.h>
+
+#include "eal_prefix.hpp"
+#include "fake_instance.hpp"
+#include "ops/client.hpp"
+#include "ops/client_json.hpp"
+#include "ops/render.hpp"
+#include "ops/telemetry.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::test;
+using Json = nlohmann::json;
+
+namespace {
+
+struct Registered { // an instance with bond0 that telemetry knows while this lives
+    FakeInstance instance;
+    Registered() {
+        instance.bonds.push_back(make_bond(Mode::active_backup));
+        REQUIRE(register_telemetry(instance));
+    }
+    ~Registered() { forget_telemetry(); }
+    BondView& bond0() { return instance.bonds.front(); }
+};
+
+Json ask(const std::string& command) {
+    const auto answer = query(eal_prefix(), command);
+    REQUIRE(answer.ok());
+    const Json json = Json::parse(answer.value());
+    REQUIRE(json.size() == 1);
+    return json.front();
+}
+
+std::vector<std::string> keys(const Json& dict) {
+    std::vector<std::string> names;
+    for (const auto& [key, value] : dict.items()) names.push_back(key);
+    return names;
+}
+
+// What the function prints to stdout, and its exit code.
+template <class Run> std::pair<int, std::string> printed(Run run) {
+    std::FILE* file = std::tmpfile();
+    std::fflush(stdout);
+    const int saved = ::dup(1);
+    ::dup2(::fileno(file), 1);
+    const int code = run();
+    std::fflush(stdout);
+    ::dup2(saved, 1);
+    ::close(saved);
+    std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
+    std::rewind(file);
+    text.resize(std::fread(text.data(), 1, text.size(), file));
+    std::fclose(file);
+    return {code, text};
+}
+
+} // namespace
+
+TEST_CASE("bond/list names the bonds, none before and after") {
+    CHECK(ask("/bond/list").is_null());
+    {
+        const Registered r;
+        CHECK(ask("/bond/list") == Json::parse(R"(["bond0"])"));
+    }
+    CHECK(ask("/bond/list").is_null());
+}
+
+TEST_CASE("bond/info has exactly the keys that scripts rely on") {
+    Registered r;
+    r.bond0().status.active_member = MemberId{1};
+    r.bond0().members[0].status.usable = false;
+    const Json info = ask("/bond/info,bond0");
+    CHECK(keys(info) == std::vector<std::string>{"active_member", "failovers", "hash_policy", "link_up",
+                                                 "logical", "mac", "members", "mode", "mode_id", "mtu",
+                                                 "name", "options", "primary", "usable_members"});
+    CHECK(info["mode"] == "active-backup");
+    CHECK(info["mode_id"] == 1);
+    CHECK(info["active_member"] == "m1");
+    CHECK(info["primary"] == "");
+    CHECK(info["members"] == Json::parse(R"(["m0","m1"])"));
+    CHECK(info["usable_members"] == 1);
+    CHECK(info["logical"] == Json::parse(R"({"backend":"tap","name":"bond0"})"));
+    CHECK(info["options"]["miimon"] == 100);
+    CHECK(info["options"]["primary_reselect"] == "always");
+    CHECK(info["options"]["prio"] == Json::parse(R"(["m0:0","m1:0"])"));
+}
+
+TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on") {
+    Registered r;
+    r.bond0().members[1].counters.tx_bytes = ~0ULL;
+    r.bond0().members[1].status.mii = MiiStatus::going_back;
+    r.bond0().counters.drops[0] = 9;
+    const Json member = ask("/bond/member,bond0,m1");
+    CHECK(keys(member) == std::vector<std::string>{"carrier", "device", "drops", "duplex", "link_failures",
+                                                   "mac", "mii_status", "name", "perm_mac", "port_id",
+                                                   "rx_bytes", "rx_packets", "speed_mbps", "state",
+                                                   "tx_bytes", "tx_packets", "usable"});
+    CHECK(member["mii_status"] == "going_back");
+    CHECK(member["tx_bytes"] == ~0ULL);
+    const Json stats = ask("/bond/stats,bond0");
+    CHECK(keys(stats) == std::vector<std::string>{"drops", "injected", "punted", "rx_bytes", "rx_packets",
+                                                  "tx_bytes", "tx_packets"});
+    CHECK(stats["drops"].size() == kDropReasons);
+    CHECK(stats["drops"][std::string(kDropReasonNames[0])] == 9);
+}
+
+TEST_CASE("what is not known answers null") {
+    const Registered r;
+    for (const char* command :
+         {"/bond/info", "/bond/info,", "/bond/info,bond1", "/bond/info,bond0,m0", "/bond/stats,x",
+          "/bond/member,bond0", "/bond/member,bond0,m9", "/bond/member,,", "/bond/events,bond1",
+          "/bond/events,bond0,x", "/bond/events,bond0,-1", "/bond/explain,bond1,src=192.0.2.1",
+          "/bond/load,bond0", "/bond/lacp,bond0", "/bond/rlb,bond0"})
+        CHECK(ask(command).is_null());
+}
+
+TEST_CASE("a member named by its PCI address or in odd characters is found and shown") {
+    Registered r;
+    r.bond0().members[0].status.name = "0000:01:00.0";
+    r.bond0().members[1].status.device = "net_x,args=\"a\\b\"\n";
+    CHECK(ask("/bond/member,bond0,0000:01:00.0")["name"] == "0000:01:00.0");
+    CHECK(ask("/bond/member,bond0,m1")["device"] == "net_x,args=\"a\\b\"?");
+}
+
+TEST_CASE("a bond of 32 members with the longest names is told in one answer") {
+    Registered r;
+    r.bond0() = make_bond(Mode::balance_rr, kMaxMembers);
+    for (std::size_t i = 0; i < kMaxMembers; ++i)
+        r.bond0().members[i].status.name = std::string(60, 'n') + std::to_string(10 + i);
+    const Json info = ask("/bond/info,bond0");
+    CHECK(info["members"].size() == kMaxMembers);
+    CHECK(info["options"]["prio"].size() == kMaxMembers);
+    CHECK(info["usable_members"] == kMaxMembers);
+}
+
+TEST_CASE("events come oldest first, and pages follow one another without gap") {
+    Registered r;
+    CHECK(ask("/bond/events,bond0") == Json::array());
+    std::vector<std::int64_t> all;
+    for (std::size_t i = 0; i < kEventHistory; ++i) {
+        all.push_back(1'000'000'000'000 + static_cast<std::int64_t>(i));
+        r.instance.history.push_back(make_event(all.back(), EventKind::active_changed, "m0",
+                                                std::string(i % 128, i % 2 != 0 ? '"' : 'x')));
+    }
+    const Json newest = ask("/bond/events,bond0");
+    CHECK(keys(newest.back()) == std::vector<std::string>{"detail", "event", "member", "t_ns"});
+    CHECK(newest == ask("/bond/events,bond0,0"));
+    std::vector<std::int64_t> told;
+    for (int page = 0;; ++page) {
+        const Json entries = ask("/bond/events,bond0," + std::to_string(page));
+        if (entries.empty()) break;
+        std::vector<std::int64_t> times;
+        for (const Json& entry : entries) times.push_back(entry["t_ns"]);
+        told.insert(told.begin(), times.begin(), times.end());
+    }
+    CHECK(told == all);
+}
+
+TEST_CASE("bond/load tells a balancing mode's buckets by member") {
+    Registered r;
+    r.instance.shares = {{"m0", 3, std::nullopt}, {"m1", 2, 1000}};
+    CHECK(ask("/bond/load,bond0") ==
+          Json::parse(R"([{"member":"m0","buckets":3},{"member":"m1","buckets":2,"bytes_per_s":1000}])"));
+}
+
+TEST_CASE("bond/explain answers for a flow and says what it cannot read") {
+    const Registered r;
+    const Json e = ask("/bond/explain,bond0,src=192.0.2.1,dst=192.0.2.2,proto=udp,sport=1,dport=2");
+    CHECK(e["member"] == "m1");
+    CHECK(e["bucket"] == 4);
+    CHECK(ask("/bond/explain,bond0,src=nonsense")["error"].is_string());
+}
+
+TEST_CASE("an instance may register again, from other threads' view at once") {
+    std::vector<std::thread> clients;
+    std::atomic<int> answers{0};
+    for (int i = 0; i < 4; ++i)
+        clients.emplace_back([&] {
+            auto client = TelemetryClient::connect(eal_prefix());
+            for (int n = 0; client && n < 200; ++n)
+                if (client.value().ask("/bond/info,bond0")) ++answers;
+        });
+    for (int i = 0; i < 20; ++i) const Registered r;
+    for (std::thread& client : clients) client.join();
+    CHECK(answers == 4 * 200);
+}
+
+TEST_CASE("dpdk-bond status prints what the bond would print") {
+    Registered r;
+    r.bond0().status.active_member = MemberId{0};
+    r.bond0().status.primary = MemberId{0};
+    r.bond0().options.updelay = 300;
+    set_down(r.bond0().members[1], 2);
+    const auto expected = render_proc(settled(r.bond0()));
+    CHECK(printed([] { return status_command(eal_prefix(), "bond0", false); }) == std::pair(0, expected));
+    CHECK(printed([] { return status_command(eal_prefix(), std::nullopt, false); }) ==
+          std::pair(0, expected));
+
+    r.instance.bonds.push_back(make_bond(Mode::balance_rr, 0));
+    r.instance.bonds[1].status.name = "bond1";
+    const auto [code, text] = printed([] { return status_command(eal_prefix(), std::nullopt, false); });
+    CHECK(code == 0);
+    CHECK(text == "==> bond0 <==\n" + expected + "\n==> bond1 <==\n" + render_proc(r.instance.bonds[1]));
+
+    const auto [json_code, json_text] = printed([] { return status_command(eal_prefix(), "bond0", true); });
+    CHECK(json_code == 0);
+    CHECK(Json::parse(json_text)["member"]["m1"]["link_failures"] == 2);
+}
+
+TEST_CASE("the client's exit codes: 1 for nobody and no such bond, 2 for a flow that is none") {
+    const Registered r;
+    CHECK(status_command(eal_prefix() + "-not", std::nullopt, false) == 1);
+    CHECK(status_command(eal_prefix(), "bond7", false) == 1);
+    CHECK(status_command(std::string(300, 'x'), std::nullopt, true) == 1);
+    CHECK(explain_command(eal_prefix(), "bond0", "src=nonsense") == 2);
+    CHECK(explain_command(eal_prefix(), "bond7", "src=192.0.2.1") == 1);
+    CHECK(printed([] { return explain_command(eal_prefix(), "bond0", "src=192.0.2.1"); }) ==
+          std::pair(0, std::string("hash 0x2f3a1b04, bucket 4 of 6: m1\nlayer2+3 of the frame\n")));
+}

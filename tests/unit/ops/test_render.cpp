@@ -1,0 +1,188 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// linux/*.txt are what Linux 6.1 printed for real bonds over veths m0 and m1.
+#include <catch2/catch.hpp>
+
+#include <fstream>
+#include <sstream>
+
+#include "fake_instance.hpp"
+#include "ops/render.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::test;
+
+namespace {
+
+std::string without_first_line(const std::string& text) { return text.substr(text.find('\n') + 1); }
+
+std::string recorded(const std::string& name) {
+    std::ifstream file(std::string(LINUX_TEXTS) + "/" + name + ".txt");
+    REQUIRE(file.good());
+    std::stringstream text;
+    text << file.rdbuf();
+    return without_first_line(text.str());
+}
+
+std::string rendered(const BondView& view) { return without_first_line(render_proc(settled(view))); }
+
+BondView active_backup() {
+    BondView v = make_bond(Mode::active_backup);
+    v.status.active_member = MemberId{0};
+    v.members[1].status.active = v.members[1].status.usable = false;
+    return v;
+}
+
+BondView with_delays() {
+    BondView v = active_backup();
+    v.options.updelay = 200;
+    v.options.downdelay = 400;
+    v.options.peer_notif_delay = 300;
+    return v;
+}
+
+} // namespace
+
+TEST_CASE("the first line names dpdk-bond and its version") {
+    const std::string text = render_proc(make_bond(Mode::balance_rr, 0));
+    CHECK(text.substr(0, text.find('\n')) ==
+          "Ethernet Channel Bonding Driver: dpdk-bond " + std::string(program_version()));
+}
+
+TEST_CASE("balance-rr reads as on Linux") {
+    CHECK(rendered(make_bond(Mode::balance_rr, 0)) == recorded("rr-empty"));
+    BondView v = make_bond(Mode::balance_rr);
+    CHECK(rendered(v) == recorded("rr"));
+    set_down(v.members[1], 1);
+    CHECK(rendered(v) == recorded("rr-one-down"));
+}
+
+TEST_CASE("a member whose speed nobody knows reads as on Linux") {
+    BondView v = make_bond(Mode::balance_rr, 1);
+    v.members[0].status.name = "d0";
+    v.members[0].status.speed_mbps = 0;
+    v.members[0].status.duplex = Duplex::unknown;
+    v.members[0].status.perm_mac = *Mac::parse("a2:07:e7:1f:c9:c7");
+    CHECK(rendered(v) == recorded("rr-unknown-speed"));
+}
+
+TEST_CASE("active-backup reads as on Linux through a failover with delays") {
+    BondView v = with_delays();
+    CHECK(rendered(v) == recorded("ab-delays"));
+    v.members[0].status.mii = MiiStatus::going_down;
+    CHECK(rendered(v) == recorded("ab-going-down"));
+    set_down(v.members[0], 1);
+    v.status.active_member = MemberId{1};
+    CHECK(rendered(v) == recorded("ab-failed-over"));
+    v.members[0].status.mii = MiiStatus::going_back;
+    CHECK(rendered(v) == recorded("ab-going-back"));
+    set_down(v.members[0], 2);
+    set_down(v.members[1], 1);
+    v.status.active_member = kNoMember;
+    v.status.link_up = false;
+    CHECK(rendered(v) == recorded("ab-none-up"));
+}
+
+TEST_CASE("primary, fail_over_mac and queue ids read as on Linux") {
+    BondView v = active_backup();
+    v.options.fail_over_mac = FailOverMac::follow;
+    v.options.primary_reselect = PrimaryReselect::better;
+    v.status.primary = v.status.active_member = MemberId{1};
+    CHECK(rendered(v) == recorded("ab-primary-follow"));
+
+    v = active_backup();
+    v.options.fail_over_mac = FailOverMac::active;
+    v.members[1].status.options.queue_id = 2;
+    CHECK(rendered(v) == recorded("ab-queue-id"));
+}
+
+TEST_CASE("a primary that is no member reads None") {
+    BondView v = active_backup();
+    v.options.primary = "m7";
+    CHECK_THAT(rendered(v), Catch::Contains("\nPrimary Slave: None\n"));
+}
+
+TEST_CASE("the ARP and ND monitor read as on Linux") {
+    BondView v = active_backup();
+    v.options.miimon = 0;
+    v.options.arp_interval = 200;
+    v.options.arp_ip_target = {*Ipv4::parse("192.0.2.1"), *Ipv4::parse("192.0.2.2")};
+    set_down(v.members[0], 1);
+    v.status.active_member = MemberId{1};
+    CHECK(rendered(v) == recorded("ab-arp"));
+
+    v = active_backup();
+    v.options.miimon = 0;
+    v.options.arp_interval = 200;
+    v.options.ns_ip6_target = {*Ipv6::parse("2001:db8::1"), *Ipv6::parse("2001:db8::2")};
+    set_down(v.members[1], 1);
+    CHECK(rendered(v) == recorded("ab-ns"));
+
+    v = make_bond(Mode::balance_xor, 0);
+    v.options.xmit_hash_policy = HashPolicy::encap34;
+    v.options.miimon = 0;
+    v.options.arp_interval = 100;
+    v.options.arp_missed_max = 5;
+    v.options.arp_ip_target = {*Ipv4::parse("192.0.2.1")};
+    CHECK(rendered(v) == recorded("xor-arp-empty"));
+}
+
+TEST_CASE("balance-xor and broadcast read as on Linux") {
+    BondView v = make_bond(Mode::balance_xor);
+    v.options.xmit_hash_policy = HashPolicy::layer23;
+    CHECK(rendered(v) == recorded("xor"));
+    CHECK(rendered(make_bond(Mode::broadcast)) == recorded("broadcast"));
+}
+
+TEST_CASE("balance-tlb names its hash only where the hash decides, as on Linux") {
+    BondView v = make_bond(Mode::balance_tlb);
+    v.status.active_member = MemberId{0};
+    CHECK(rendered(v) == recorded("tlb"));
+    v.options.tlb_dynamic_lb = false;
+    v.options.xmit_hash_policy = HashPolicy::layer34;
+    CHECK(rendered(v) == recorded("tlb-static"));
+}
+
+TEST_CASE("balance-alb with a primary reads as on Linux") {
+    BondView v = make_bond(Mode::balance_alb);
+    v.status.active_member = v.status.primary = MemberId{0};
+    CHECK(rendered(v) == recorded("alb-primary"));
+}
+
+TEST_CASE("events are one line each, with seconds, member, name and detail") {
+    const std::vector<Event> events{
+        make_event(12'003'000'456'000, EventKind::bond_up, ""),
+        make_event(12'003'999'999'999, EventKind::active_changed, "m1", "m0 went down")};
+    CHECK(render_events(events) == "   12003.000456  -             bond_up\n"
+                                   "   12003.999999  m1            active_changed  m0 went down\n");
+    CHECK(render_events({}).empty());
+}
+
+TEST_CASE("statistics name the reasons of drops and only those that happened") {
+    BondView v = make_bond(Mode::balance_rr, 1);
+    v.counters.rx_packets = 7;
+    v.counters.drops[static_cast<std::size_t>(DropReason::no_member)] = 3;
+    v.members[0].counters.tx_bytes = 4242;
+    const std::string text = render_stats(v);
+    CHECK_THAT(text, Catch::Contains("bond0\n  received                   7 frames"));
+    CHECK_THAT(text, Catch::Contains(" 3  no_member: no usable member to send by\n"));
+    CHECK_THAT(text, Catch::Contains("m0\n"));
+    CHECK_THAT(text, Catch::Contains(" 4242 bytes\n"));
+    CHECK_THAT(text, !Catch::Contains("logical_full"));
+}
+
+TEST_CASE("an explanation says hash, bucket, member and why") {
+    CHECK(render_explain({true, 0x2f, 4, 6, "m1", "because"}) ==
+          "hash 0x0000002f, bucket 4 of 6: m1\nbecause\n");
+    CHECK(render_explain({false, 0, 0, 0, "*", "broadcast sends by all"}) ==
+          "every usable member\nbroadcast sends by all\n");
+    CHECK(render_explain({true, 1, 0, 0, "", "none is up"}) ==
+          "hash 0x00000001, bucket 0 of 0: no member\nnone is up\n");
+}
+
+TEST_CASE("a member taken down by command says so") {
+    MemberView m = make_member(0);
+    m.status.admin_down = true;
+    set_down(m, 1);
+    CHECK_THAT(render_member(m), Catch::Contains("Carrier: down (taken down by command)\n"));
+    CHECK_THAT(render_member(m), Catch::Contains("prio: 0\n"));
+}
