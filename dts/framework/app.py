@@ -47,7 +47,7 @@ def bond_config(members, mode="active-backup", name="bond0", prefix=None, addres
                 **options):
     """A configuration of one bond. `members`: devargs or member dicts."""
     return {
-        "runtime": {"control_lcore": 0, "worker_lcores": [1 if (os.cpu_count() or 1) > 1 else 0], "memory_mb": 256,
+        "runtime": {"control_lcore": 0, "worker_lcores": [1], "memory_mb": 256,
                     "file_prefix": prefix or unique_prefix(), **(runtime or {})},
         "bonds": [{"name": name, "mode": mode, **options,
                    "logical": {"backend": "tap", "addresses": list(addresses), **(logical or {})},
