@@ -4,12 +4,14 @@ import atexit
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 
+from . import netns
 from .telemetry import Telemetry, socket_path
 from .wait import eventually
 
@@ -279,6 +281,17 @@ def living():
 def close_all():
     for process in reversed(living()):
         process.close()
+
+
+def reap():
+    """Remove what runs that were killed outright have left: namespaces and files, told by the dead pid in the name."""
+    netns.reap()
+    for directory in (tempfile.gettempdir(), "/var/run/dpdk"):
+        for name in os.listdir(directory) if os.path.isdir(directory) else []:
+            found = re.match(r"dts-(\d+)-", name)
+            if found and not os.path.exists(f"/proc/{found[1]}"):
+                path = os.path.join(directory, name)
+                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
 
 
 atexit.register(close_all)
