@@ -11,7 +11,7 @@ import subprocess
 import tempfile
 import time
 
-from . import netns
+from . import mempool, netns
 from .telemetry import Telemetry, socket_path
 from .wait import eventually
 
@@ -150,11 +150,7 @@ class DpdkProcess:
 
     def mempools(self):
         """{pool: mbufs not in use}, of all pools."""
-        levels = {}
-        for name in self.ask("/mempool/list"):
-            info = self.ask(f"/mempool/info,{name}")
-            levels[name] = info["total_cache_count"] + info["common_pool_count"]
-        return levels
+        return {name: mempool.level(self.pid, self.ask(f"/mempool/info,{name}")) for name in self.ask("/mempool/list")}
 
     def __enter__(self):
         return self
