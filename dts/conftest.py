@@ -23,7 +23,8 @@ def pytest_configure(config):
 
 
 def pytest_sessionstart(session):
-    netns.reap() if os.geteuid() == 0 else None
+    if os.geteuid() == 0:
+        app.reap()
     shutil.rmtree(RESULTS, ignore_errors=True)
 
 

@@ -34,7 +34,7 @@ def pytest(path):
         broken = [child for child in case if child.tag in ("failure", "error")]
         skipped = case.find("skipped")
         if broken:
-            yield "failed", name, (broken[0].get("message") or "").splitlines()[:1]
+            yield "failed", name, (broken[0].get("message") or "gave no reason").splitlines()[0][:200]
         elif skipped is not None:
             yield "skipped", name, skipped.get("message") or "gave no reason"
         else:
@@ -48,15 +48,14 @@ def main():
             results += list(reader(path))
         else:
             results.append(("failed", os.path.basename(path), "this part did not run to its end"))
-    reasons = collections.defaultdict(list)
-    for outcome, name, reason in results:
-        if outcome == "failed":
-            print(f"FAILED {name}: {''.join(reason)}"[:300])
-        elif outcome == "skipped":
-            reasons[reason].append(name)
-    for reason, names in reasons.items():
-        shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-        print(f"SKIPPED {shown}: {reason}")
+    for kind in ("failed", "skipped"):
+        reasons = collections.defaultdict(list)
+        for outcome, name, reason in results:
+            if outcome == kind:
+                reasons[reason].append(name)
+        for reason, names in reasons.items():
+            shown = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+            print(f"{kind.upper()} {shown}: {reason}")
     count = collections.Counter(outcome for outcome, _, _ in results)
     print(f"{count['passed']} passed, {count['failed']} failed, {count['skipped']} skipped")
     return 1 if count["failed"] or not count["passed"] else 0

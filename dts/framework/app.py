@@ -4,12 +4,14 @@ import atexit
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
 import tempfile
 import time
 
+from . import mempool, netns
 from .telemetry import Telemetry, socket_path
 from .wait import eventually
 
@@ -47,7 +49,7 @@ def bond_config(members, mode="active-backup", name="bond0", prefix=None, addres
                 **options):
     """A configuration of one bond. `members`: devargs or member dicts."""
     return {
-        "runtime": {"control_lcore": 0, "worker_lcores": [1 if (os.cpu_count() or 1) > 1 else 0], "memory_mb": 256,
+        "runtime": {"control_lcore": 0, "worker_lcores": [1], "memory_mb": 256,
                     "file_prefix": prefix or unique_prefix(), **(runtime or {})},
         "bonds": [{"name": name, "mode": mode, **options,
                    "logical": {"backend": "tap", "addresses": list(addresses), **(logical or {})},
@@ -148,11 +150,7 @@ class DpdkProcess:
 
     def mempools(self):
         """{pool: mbufs not in use}, of all pools."""
-        levels = {}
-        for name in self.ask("/mempool/list"):
-            info = self.ask(f"/mempool/info,{name}")
-            levels[name] = info["total_cache_count"] + info["common_pool_count"]
-        return levels
+        return {name: mempool.level(self.pid, self.ask(f"/mempool/info,{name}")) for name in self.ask("/mempool/list")}
 
     def __enter__(self):
         return self
@@ -279,6 +277,17 @@ def living():
 def close_all():
     for process in reversed(living()):
         process.close()
+
+
+def reap():
+    """Remove what runs that were killed outright have left: namespaces and files, told by the dead pid in the name."""
+    netns.reap()
+    for directory in (tempfile.gettempdir(), "/var/run/dpdk"):
+        for name in os.listdir(directory) if os.path.isdir(directory) else []:
+            found = re.match(r"dts-(\d+)-", name)
+            if found and not os.path.exists(f"/proc/{found[1]}"):
+                path = os.path.join(directory, name)
+                shutil.rmtree(path, ignore_errors=True) if os.path.isdir(path) else os.unlink(path)
 
 
 atexit.register(close_all)

@@ -18,7 +18,7 @@ class Lab:
 
     def __init__(self):
         self._stack = contextlib.ExitStack()
-        self._directory = tempfile.mkdtemp(prefix="dts-lab-")
+        self._directory = tempfile.mkdtemp(prefix=f"dts-{os.getpid()}-lab-")
         self._bonds, self._pcaps = [], []
         _labs.append(self)
 

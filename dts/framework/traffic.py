@@ -153,7 +153,7 @@ class UdpStream:
 
     def __init__(self, source_ns, target_ns, target, rate=1000, port=5201, size=64):
         self.rate = rate
-        self._files = [tempfile.NamedTemporaryFile(prefix="dts-udp-") for _ in range(2)]
+        self._files = [tempfile.NamedTemporaryFile(prefix=f"dts-{os.getpid()}-udp-") for _ in range(2)]
         script = os.path.join(os.path.dirname(__file__), "udp_stream.py")
         self._receiver = target_ns.popen(PYTHON, script, "receive", target, port, self._files[1].name,
                                          stdout=subprocess.PIPE)
