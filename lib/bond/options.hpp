@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Every option of a bond and of a member, listed once. Parsing, --check, `modes`, the console's help and
-// docs/options.md derive from option_table(). Names, values and defaults are Linux bonding's (ip link, sysfs, netlink);
-// what deviates says so in its help. Pure functions, any thread.
+// docs/options.md derive from option_table(). Names, values and defaults are Linux bonding's (ip link, sysfs,
+// netlink); what deviates says so in its help. Pure functions, any thread.
 #pragma once
 
 #include <cstdint>
@@ -31,13 +31,40 @@ inline constexpr std::size_t kModeCount = 8;
 using ModeMask = std::uint8_t;
 constexpr ModeMask mask_of(Mode m) { return static_cast<ModeMask>(1U << static_cast<unsigned>(m)); }
 
-std::string_view mode_name(Mode mode);                      // "balance-rr" … as `ip link` spells it
-std::optional<Mode> parse_mode(std::string_view text);      // name or number
+std::string_view mode_name(Mode mode);                 // "balance-rr" … as `ip link` spells it
+std::optional<Mode> parse_mode(std::string_view text); // name or number
 
-enum class HashPolicy : std::uint8_t { layer2 = 0, layer34 = 1, layer23 = 2, encap23 = 3, encap34 = 4, vlan_srcmac = 5 };
+struct ModeDef {
+    Mode mode;
+    std::string_view name;
+    bool available;        // false: known, refused with "not available yet"
+    std::string_view help; // one line
+};
+
+std::span<const ModeDef> mode_table(); // in the order of the numbers
+bool mode_available(Mode mode);
+std::string
+modes_phrase(ModeMask modes); // "active-backup (1), balance-tlb (5)"; "every mode" for all of them
+
+enum class HashPolicy : std::uint8_t {
+    layer2 = 0,
+    layer34 = 1,
+    layer23 = 2,
+    encap23 = 3,
+    encap34 = 4,
+    vlan_srcmac = 5
+};
 enum class PrimaryReselect : std::uint8_t { always = 0, better = 1, failure = 2 };
 enum class FailOverMac : std::uint8_t { none = 0, active = 1, follow = 2 };
-enum class ArpValidate : std::uint8_t { none = 0, active = 1, backup = 2, all = 3, filter = 4, filter_active = 5, filter_backup = 6 };
+enum class ArpValidate : std::uint8_t {
+    none = 0,
+    active = 1,
+    backup = 2,
+    all = 3,
+    filter = 4,
+    filter_active = 5,
+    filter_backup = 6
+};
 enum class LacpRate : std::uint8_t { slow = 0, fast = 1 };
 enum class AdSelect : std::uint8_t { stable = 0, bandwidth = 1, count = 2, actor_port_prio = 3 };
 
@@ -95,23 +122,25 @@ enum class When : std::uint8_t {
 struct Choice {
     std::string_view name;
     std::int64_t number;
+    bool available = true; // false: the value is known and refused with "not available yet"
 };
 
 enum class ValueKind : std::uint8_t { number, choice, mac, ipv4_list, ipv6_list, member };
 
 struct OptionDef {
-    std::string_view name;                      // Linux's sysfs name
-    std::span<const std::string_view> aliases;  // other spellings: iproute2's, netlink's
+    std::string_view name;                     // Linux's sysfs name
+    std::span<const std::string_view> aliases; // other spellings: iproute2's, netlink's
     ValueKind kind;
-    std::int64_t min = 0, max = 0;              // kind number; list kinds: max = how many
-    std::span<const Choice> choices;            // kind choice: names and numbers are both taken
+    std::int64_t min = 0, max = 0;   // kind number; list kinds: max = how many
+    std::span<const Choice> choices; // kind choice: names and numbers are both taken
     std::string_view default_text;
-    std::string_view unit;                      // "ms", "s", "packets" or empty
-    ModeMask modes = 0;                         // where Linux takes it
+    std::string_view unit;  // "ms", "s", "packets" or empty
+    ModeMask modes = 0;     // where Linux takes it; elsewhere giving it is an error
+    ModeMask effective = 0; // where it changes anything
     When when = When::any_time;
-    bool of_member = false;                     // an option of a member and not of the bond
-    bool available = true;                      // false: known, refused with "not available yet"
-    std::string_view help;                      // one line
+    bool of_member = false; // an option of a member and not of the bond
+    bool available = true;  // false: known, anything but the default is "not available yet"
+    std::string_view help;  // one line
 
     // Sets the parsed value; the error says what is wrong and what is allowed, without the option's name.
     Result<void> (*set)(BondOptions&, MemberOptions&, const OptionDef&, std::string_view text) = nullptr;
@@ -121,27 +150,31 @@ struct OptionDef {
 
 std::span<const OptionDef> option_table();
 const OptionDef* find_option(std::string_view name_or_alias); // nullptr: unknown
-std::string allowed_text(const OptionDef& def);               // "0-255", "none (0), active (1), follow (2)", "a MAC address" …
+std::string
+allowed_text(const OptionDef& def); // "0-255", "none (0), active (1), follow (2)", "a MAC address" …
 
 Result<void> set_bond_option(BondOptions& options, std::string_view name, std::string_view text);
 Result<void> set_member_option(MemberOptions& options, std::string_view name, std::string_view text);
 std::string bond_option_text(const BondOptions& options, const OptionDef& def);
 std::string member_option_text(const MemberOptions& options, const OptionDef& def);
 
-// Which options were written by the user, by the option's index in option_table(): needed for the rules below.
+// Which options were written by the user, by the option's index in option_table(): needed for the rules
+// below.
 using OptionSet = std::uint64_t;
 constexpr OptionSet option_bit(std::size_t index) { return OptionSet{1} << index; }
 std::size_t option_index(const OptionDef& def);
 
 struct OptionProblem {
-    std::string option; // which option's line the message belongs to
+    std::string option;  // which option's line the message belongs to
     std::string message; // "what is wrong; what is allowed"
 };
 
-// The rules between options and mode, as Linux refuses them (miimon with arp_interval, arp monitoring in 4/5/6, primary
-// outside 1/5/6, delays without miimon …). `given`: what the user wrote. May normalise: updelay and downdelay
-// become multiples of miimon (rounded down). All problems at once.
+// The rules between options and mode, as Linux refuses them (miimon with arp_interval, arp monitoring in
+// 4/5/6, primary outside 1/5/6, delays without miimon …). `given`: what the user wrote. May normalise:
+// updelay and downdelay become multiples of miimon (rounded down), peer_notif_delay too; miimon becomes 0
+// when arp_interval is given without it. All problems at once.
 std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, OptionSet given);
+std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given);
 
 // Whether `set bond NAME OPTION VALUE` may change it while the bond runs, and why not.
 Result<void> may_change_running(Mode mode, const OptionDef& def);
