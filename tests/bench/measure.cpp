@@ -37,6 +37,13 @@ void bare_broadcast(Stage& s, rte_mbuf** frames, std::uint16_t n) {
     for (unsigned k = 0; k < s.member_count; ++k) rte_eth_tx_burst(s.members[k], 0, frames, n);
 }
 
+// The least that a bond can do with a burst: the calls, without a decision.
+void split_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
+    const unsigned share = (n + s.member_count - 1) / s.member_count;
+    for (unsigned k = 0, at = 0; at < n; ++k, at += share)
+        rte_eth_tx_burst(s.members[k], 0, frames + at, static_cast<std::uint16_t>(std::min(share, n - at)));
+}
+
 void their_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) { rte_eth_tx_burst(s.their_port, 0, frames, n); }
 void our_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
     s.snapshot->tx_burst(*s.lane, *s.snapshot, frames, n);
@@ -78,6 +85,7 @@ unsigned our_rx(Stage& s) { return receive(*s.lane, *s.snapshot); }
 }
 
 Spread spread_of(std::vector<double> v) {
+    if (v.empty()) return {};
     std::sort(v.begin(), v.end());
     const auto at = [&](double q) {
         return v[static_cast<std::size_t>(q * static_cast<double>(v.size() - 1))];
@@ -86,15 +94,16 @@ Spread spread_of(std::vector<double> v) {
 }
 
 struct Samples {
-    std::vector<double> bare, theirs, ours, control;
-    Figures figures(bool has_theirs) const {
+    std::vector<double> bare, theirs, ours, split, control;
+    [[nodiscard]] Figures figures() const {
         Figures f;
         f.bare = spread_of(bare).median;
+        f.has_theirs = !theirs.empty();
         f.theirs = spread_of(theirs);
         f.ours = spread_of(ours);
+        f.split = spread_of(split);
         f.control = spread_of(control);
-        f.has_theirs = has_theirs;
-        f.rounds = static_cast<unsigned>(bare.size());
+        f.rounds = static_cast<unsigned>(ours.size());
         return f;
     }
 };
@@ -107,6 +116,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     const bool has_theirs = cell.setting.in_net_bonding();
     if (has_theirs) theirs.set(cell.setting);
 
+    Samples samples;
     Stage s{};
     s.member_count = cell.members;
     std::vector<std::uint16_t> members;
@@ -123,40 +133,47 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     s.lane = &ours.lane();
     s.snapshot = &ours.snapshot();
 
-    std::uint64_t seed = 0;
     const auto time = [&](TxCall tx_call, RxCall rx_call) { // cycles a packet
-        pool.shuffle(seed);
+        pool.arrange();
         const std::uint64_t start = rte_rdtsc_precise();
         const unsigned n =
             tx ? pass_tx(s, tx_call, pool.get(), pool.size()) : pass_rx(s, rx_call, pool.size());
         return static_cast<double>(rte_rdtsc_precise() - start) / n;
     };
+    struct {
+        TxCall tx;
+        RxCall rx;
+        std::vector<double>* samples;
+    } contenders[] = {{their_tx, their_rx, &samples.theirs},
+                      {our_tx, our_rx, &samples.ours},
+                      {split_tx, nullptr, &samples.split}};
     const TxCall bare_tx_call = broadcast ? bare_broadcast : bare_tx;
-    const TxCall their_tx_call = has_theirs ? their_tx : bare_tx_call;
-    const RxCall their_rx_call = has_theirs ? their_rx : bare_rx;
+    const bool splits =
+        tx && (cell.setting.mode == Mode::balance_rr || cell.setting.mode == Mode::balance_xor);
 
-    Samples samples;
     constexpr unsigned warm_up = 10;
-    const std::uint64_t end =
-        rte_rdtsc() + static_cast<std::uint64_t>(effort.seconds * static_cast<double>(rte_get_tsc_hz()));
-    for (unsigned round = 0;
-         effort.seconds > 0 ? rte_rdtsc() < end || round <= warm_up : round < effort.rounds + warm_up;
-         ++round) {
-        seed = round;
-        const double bare = time(bare_tx_call, bare_rx);
-        // Theirs and ours take turns in going first.
-        double t = round % 2 == 0 ? time(their_tx_call, their_rx_call) : 0;
-        double o = round % 2 == 0 ? 0 : time(our_tx, our_rx);
-        const double again = time(bare_tx_call, bare_rx);
-        (round % 2 == 0 ? o : t) = round % 2 == 0 ? time(our_tx, our_rx) : time(their_tx_call, their_rx_call);
-        if (round < warm_up) continue;
-        samples.bare.push_back((bare + again) / 2);
-        samples.theirs.push_back(t - (bare + again) / 2);
-        samples.ours.push_back(o - (bare + again) / 2);
-        samples.control.push_back(again - bare);
+    const auto allowance = static_cast<std::uint64_t>(effort.seconds * static_cast<double>(rte_get_tsc_hz()));
+    const std::uint64_t start = rte_rdtsc();
+    for (unsigned round = 0;; ++round) {
+        if (round > warm_up &&
+            (effort.seconds > 0 ? rte_rdtsc() - start > allowance : round >= effort.rounds + warm_up))
+            break;
+        pool.shuffle();
+        double last_bare = time(bare_tx_call, bare_rx);
+        for (unsigned turn = 0; turn < 3; ++turn) {
+            const auto& c = contenders[(round + turn) % 3]; // each goes first in its turn
+            if ((c.tx == their_tx && !has_theirs) || (c.tx == split_tx && !splits)) continue;
+            const double taken = time(c.tx, c.rx), bare = time(bare_tx_call, bare_rx);
+            if (round >= warm_up) {
+                c.samples->push_back(taken - (last_bare + bare) / 2);
+                samples.bare.push_back(bare);
+                samples.control.push_back(bare - last_bare);
+            }
+            last_bare = bare;
+        }
     }
     if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
-    return samples.figures(has_theirs);
+    return samples.figures();
 }
 
 } // namespace dpdkbond::bench

@@ -29,6 +29,7 @@ struct Spread {
 struct Figures { // TSC cycles a packet
     double bare = 0;
     Spread theirs, ours; // above bare
+    Spread split;        // above bare: the burst cut into equal parts, one for each member, without looking
     Spread control;      // bare above bare
     bool has_theirs = false;
     unsigned rounds = 0;

@@ -23,18 +23,19 @@ bool has_ratio(const Figures& f) {
 } // namespace
 
 std::string table_head() {
-    return fmt::format("{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>13} {:>6} | {:>8} {:>6}\n{:-<106}\n", "",
-                       "mode", "members", "burst", "bare", "net_bonding +", "dpdk-bond +", "ratio", "control",
-                       "noise", "");
+    return fmt::format("{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>8} {:>6}\n{:-<114}\n",
+                       "", "mode", "members", "burst", "bare", "net_bonding +", "dpdk-bond +", "ratio",
+                       "split +", "control", "noise", "");
 }
 
 std::string table_row(const Row& r) {
     const Figures& f = r.figures;
     const std::string theirs = f.has_theirs ? fmt::format("{:.1f}", f.theirs.median) : "-";
     const std::string ratio = has_ratio(f) ? fmt::format("{:.2f}", f.ours.median / f.theirs.median) : "-";
-    return fmt::format("{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>13.1f} {:>6} | {:>8.1f} {:>6.1f}\n",
-                       direction(r.cell), r.cell.setting.name(), r.cell.members, r.cell.burst, f.bare, theirs,
-                       f.ours.median, ratio, f.control.median, f.control.width() / 2);
+    return fmt::format(
+        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>8.1f} {:>6.1f}\n",
+        direction(r.cell), r.cell.setting.name(), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
+        ratio, f.split.median, f.control.median, f.control.width() / 2);
 }
 
 std::string table_foot(const std::vector<Row>& rows) {
@@ -50,7 +51,9 @@ std::string table_foot(const std::vector<Row>& rows) {
     }
     std::string text = fmt::format(
         "\nTSC cycles a packet ({:.0f} MHz); medians. bare: the member's own burst, taking the buffers "
-        "included (broadcast: as many\nbursts as members); +: above it. control: bare above bare; "
+        "included (broadcast: as many\nbursts as members); +: above it; split: the calls alone, the burst "
+        "cut into "
+        "equal parts. control: bare above bare; "
         "noise: half its interquartile range, at most {:.1f}.\n\n",
         static_cast<double>(rte_get_tsc_hz()) / 1e6, noise);
     for (const auto& [name, r] : range)
@@ -69,11 +72,12 @@ std::string json(const std::vector<Row>& rows, unsigned flows) {
     bool first = true;
     for (const Row& r : rows) {
         const Figures& f = r.figures;
-        text += fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"burst\": "
-                            "{}, \"rounds\": {}, "
-                            "\"bare\": {:.2f}, \"control\": {}, \"dpdk_bond\": {}",
-                            first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
-                            r.cell.burst, f.rounds, f.bare, spread(f.control), spread(f.ours));
+        text +=
+            fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"burst\": "
+                        "{}, \"rounds\": {}, "
+                        "\"bare\": {:.2f}, \"control\": {}, \"split\": {}, \"dpdk_bond\": {}",
+                        first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
+                        r.cell.burst, f.rounds, f.bare, spread(f.control), spread(f.split), spread(f.ours));
         if (f.has_theirs) text += fmt::format(", \"net_bonding\": {}", spread(f.theirs));
         if (has_ratio(f)) text += fmt::format(", \"ratio\": {:.3f}", f.ours.median / f.theirs.median);
         text += "}";

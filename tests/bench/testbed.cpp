@@ -61,18 +61,18 @@ FramePool::FramePool(unsigned flows)
         throw std::runtime_error("the pool is short of buffers");
     std::mt19937 random(1);
     for (rte_mbuf* m : all) write_frame(m, random);
+    order_.assign(all.begin(), all.end());
     rte_pktmbuf_free_bulk(all.data(), flows);
 }
 
 FramePool::~FramePool() { rte_mempool_free(pool_); }
 
-void FramePool::shuffle(std::uint64_t seed) {
+void FramePool::shuffle() { std::shuffle(order_.begin(), order_.end(), random_); }
+
+void FramePool::arrange() {
     if (rte_mempool_get_bulk(pool_, buffers_.data(), size()) != 0)
         throw std::runtime_error("a frame was lost");
-    std::sort(buffers_.begin(), buffers_.end()); // from one order, so that equal seeds give equal orders
-    std::mt19937_64 random(seed);
-    std::shuffle(buffers_.begin(), buffers_.end(), random);
-    rte_mempool_put_bulk(pool_, buffers_.data(), size());
+    rte_mempool_put_bulk(pool_, order_.data(), size());
 }
 
 namespace {

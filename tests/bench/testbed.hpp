@@ -7,6 +7,7 @@
 #include <rte_mempool.h>
 
 #include <memory>
+#include <random>
 #include <string>
 #include <vector>
 
@@ -30,14 +31,17 @@ public:
     FramePool(const FramePool&) = delete;
     FramePool& operator=(const FramePool&) = delete;
 
-    void shuffle(std::uint64_t seed); // buffers only change places; none is touched
+    // A new order, and the buffers put into the last one: they only change places, none is touched.
+    void shuffle();
+    void arrange();
     [[nodiscard]] rte_mempool* get() const { return pool_; }
     [[nodiscard]] unsigned size() const { return static_cast<unsigned>(buffers_.size()); }
     [[nodiscard]] bool complete() const { return rte_mempool_avail_count(pool_) == size(); }
 
 private:
     rte_mempool* pool_;
-    std::vector<void*> buffers_;
+    std::vector<void*> buffers_, order_;
+    std::mt19937_64 random_{1};
 };
 
 // Null ports: `busy` ones give full bursts, `idle` ones nothing, and all swallow what they are given.

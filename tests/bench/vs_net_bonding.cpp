@@ -154,7 +154,7 @@ void run(const Wishes& w) {
     eal_options.memory_mb = 64 + w.flows / 1024;
     // Null ports refuse what a bond asks of its members (promiscuity and the like), which net_bonding reports
     // each time.
-    eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond:critical"};
+    eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond*:critical"};
     const Eal eal(eal_options);
     FramePool pool(w.flows);
     const Ports ports(pool.get());
