@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "measure.hpp"
+
+#include <rte_cycles.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "datapath/rx_engine.hpp"
+
+namespace dpdkbond::bench {
+
+namespace {
+
+// What one call of an implementation works on. `members` is what the bare variants send by.
+struct Stage {
+    std::uint16_t members[kMostMembers];
+    unsigned member_count;
+    unsigned next = 0;
+    std::uint16_t their_port;
+    std::uint16_t logical;
+    std::uint16_t burst;
+    Lane* lane;
+    const Snapshot* snapshot;
+};
+
+// Takes ownership of n frames.
+using TxCall = void (*)(Stage&, rte_mbuf** frames, std::uint16_t n);
+
+void bare_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) { rte_eth_tx_burst(s.members[0], 0, frames, n); }
+
+// n bare bursts: the references that the members' queues will give up, then the bursts.
+void bare_broadcast(Stage& s, rte_mbuf** frames, std::uint16_t n) {
+    for (std::uint16_t i = 0; i < n; ++i)
+        rte_pktmbuf_refcnt_update(frames[i], static_cast<std::int16_t>(s.member_count - 1));
+    for (unsigned k = 0; k < s.member_count; ++k) rte_eth_tx_burst(s.members[k], 0, frames, n);
+}
+
+// The least that a bond can do with a burst: the calls, without a decision.
+void split_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
+    const unsigned share = (n + s.member_count - 1) / s.member_count;
+    for (unsigned k = 0, at = 0; at < n; ++k, at += share)
+        rte_eth_tx_burst(s.members[k], 0, frames + at, static_cast<std::uint16_t>(std::min(share, n - at)));
+}
+
+void their_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) { rte_eth_tx_burst(s.their_port, 0, frames, n); }
+void our_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
+    s.snapshot->tx_burst(*s.lane, *s.snapshot, frames, n);
+}
+
+// Null ports take everything, so a burst's buffers are back in the pool when the call returns.
+[[gnu::noinline]] unsigned pass_tx(Stage& s, TxCall call, rte_mempool* pool, unsigned frames) {
+    rte_mbuf* burst[kMaxBurst];
+    unsigned done = 0;
+    for (; done + s.burst <= frames; done += s.burst) {
+        if (rte_pktmbuf_alloc_bulk(pool, burst, s.burst) != 0) throw std::runtime_error("a frame was lost");
+        for (unsigned i = 0; i < s.burst; ++i)
+            burst[i]->data_len = kFrameSize, burst[i]->pkt_len = kFrameSize;
+        call(s, burst, s.burst);
+    }
+    return done;
+}
+
+// Returns how many frames went from members to the logical port.
+using RxCall = unsigned (*)(Stage&);
+
+unsigned forward(Stage& s, std::uint16_t port) {
+    rte_mbuf* frames[kBurst];
+    const std::uint16_t n = rte_eth_rx_burst(port, 0, frames, kBurst);
+    return rte_eth_tx_burst(s.logical, 0, frames, n);
+}
+
+unsigned bare_rx(Stage& s) {
+    s.next = s.next + 1 < s.member_count ? s.next + 1 : 0;
+    return forward(s, s.members[s.next]);
+}
+unsigned their_rx(Stage& s) { return forward(s, s.their_port); }
+unsigned our_rx(Stage& s) { return receive(*s.lane, *s.snapshot); }
+
+[[gnu::noinline]] unsigned pass_rx(Stage& s, RxCall call, unsigned frames) {
+    unsigned done = 0;
+    while (done < frames) done += call(s);
+    return done;
+}
+
+Spread spread_of(std::vector<double> v) {
+    if (v.empty()) return {};
+    std::sort(v.begin(), v.end());
+    const auto at = [&](double q) {
+        return v[static_cast<std::size_t>(q * static_cast<double>(v.size() - 1))];
+    };
+    return {at(0.5), at(0.25), at(0.75)};
+}
+
+struct Samples {
+    std::vector<double> bare, theirs, ours, split, control;
+    [[nodiscard]] Figures figures() const {
+        Figures f;
+        f.bare = spread_of(bare).median;
+        f.has_theirs = !theirs.empty();
+        f.theirs = spread_of(theirs);
+        f.ours = spread_of(ours);
+        f.split = spread_of(split);
+        f.control = spread_of(control);
+        f.rounds = static_cast<unsigned>(ours.size());
+        return f;
+    }
+};
+
+} // namespace
+
+Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond& theirs,
+                const Effort& effort) {
+    const bool tx = cell.direction == Direction::tx, broadcast = cell.setting.mode == Mode::broadcast;
+    const bool has_theirs = cell.setting.in_net_bonding();
+    if (has_theirs) theirs.set(cell.setting);
+
+    Samples samples;
+    Stage s{};
+    s.member_count = cell.members;
+    std::vector<std::uint16_t> members;
+    // Of an active-backup bond's members the backups have nothing to receive.
+    const bool one_receives = !tx && cell.setting.mode == Mode::active_backup;
+    for (unsigned k = 0; k < cell.members; ++k)
+        members.push_back(one_receives && k > 0 ? ports.idle[k].id() : ports.busy[k].id());
+    std::copy(members.begin(), members.end(), s.members);
+    if (one_receives) s.member_count = 1;
+    OurBond ours(members, cell.setting, ports.logical.id());
+    s.their_port = theirs.port();
+    s.logical = ports.logical.id();
+    s.burst = cell.burst;
+    s.lane = &ours.lane();
+    s.snapshot = &ours.snapshot();
+
+    const auto time = [&](TxCall tx_call, RxCall rx_call) { // cycles a packet
+        pool.arrange();
+        const std::uint64_t start = rte_rdtsc_precise();
+        const unsigned n =
+            tx ? pass_tx(s, tx_call, pool.get(), pool.size()) : pass_rx(s, rx_call, pool.size());
+        return static_cast<double>(rte_rdtsc_precise() - start) / n;
+    };
+    struct {
+        TxCall tx;
+        RxCall rx;
+        std::vector<double>* samples;
+    } contenders[] = {{their_tx, their_rx, &samples.theirs},
+                      {our_tx, our_rx, &samples.ours},
+                      {split_tx, nullptr, &samples.split}};
+    const TxCall bare_tx_call = broadcast ? bare_broadcast : bare_tx;
+    const bool splits =
+        tx && (cell.setting.mode == Mode::balance_rr || cell.setting.mode == Mode::balance_xor);
+
+    constexpr unsigned warm_up = 10;
+    const auto allowance = static_cast<std::uint64_t>(effort.seconds * static_cast<double>(rte_get_tsc_hz()));
+    const std::uint64_t start = rte_rdtsc();
+    for (unsigned round = 0;; ++round) {
+        if (round > warm_up &&
+            (effort.seconds > 0 ? rte_rdtsc() - start > allowance : round >= effort.rounds + warm_up))
+            break;
+        pool.shuffle();
+        double last_bare = time(bare_tx_call, bare_rx);
+        for (unsigned turn = 0; turn < 3; ++turn) {
+            const auto& c = contenders[(round + turn) % 3]; // each goes first in its turn
+            if ((c.tx == their_tx && !has_theirs) || (c.tx == split_tx && !splits)) continue;
+            const double taken = time(c.tx, c.rx), bare = time(bare_tx_call, bare_rx);
+            if (round >= warm_up) {
+                c.samples->push_back(taken - (last_bare + bare) / 2);
+                samples.bare.push_back(bare);
+                samples.control.push_back(bare - last_bare);
+            }
+            last_bare = bare;
+        }
+    }
+    if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
+    return samples.figures();
+}
+
+} // namespace dpdkbond::bench

@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Times bursts against the bare member's. A round passes each frame of the pool once through one
+// implementation, the time of taking the buffers included; a measurement is many rounds of bare, theirs,
+// bare, ours in turn, on the same frames in the same order. What an implementation adds is its round less the
+// mean of the round's two bares, and the bares' difference, which should be nothing, is the noise.
+#pragma once
+
+#include <functional>
+
+#include "testbed.hpp"
+
+namespace dpdkbond::bench {
+
+enum class Direction { tx, rx };
+
+struct Cell {
+    Direction direction = Direction::tx;
+    Setting setting;
+    unsigned members = 2;
+    std::uint16_t burst = 32;
+};
+
+struct Spread {
+    double median = 0;
+    double low = 0, high = 0; // quartiles
+    [[nodiscard]] double width() const { return high - low; }
+};
+
+struct Figures { // TSC cycles a packet
+    double bare = 0;
+    Spread theirs, ours; // above bare
+    Spread split;        // above bare: the burst cut into equal parts, one for each member, without looking
+    Spread control;      // bare above bare
+    bool has_theirs = false;
+    unsigned rounds = 0;
+};
+
+struct Effort {
+    unsigned rounds = 1000; // of each measurement
+    double seconds = 0;     // more than 0: as many rounds as this takes instead
+};
+
+Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond& theirs,
+                const Effort& effort);
+
+} // namespace dpdkbond::bench

@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "report.hpp"
+
+#include <fmt/format.h>
+#include <rte_cycles.h>
+#include <rte_version.h>
+
+#include <algorithm>
+#include <cmath>
+#include <map>
+
+namespace dpdkbond::bench {
+
+namespace {
+
+const char* direction(const Cell& c) { return c.direction == Direction::tx ? "tx" : "rx"; }
+
+// A ratio to almost nothing says nothing.
+bool has_ratio(const Figures& f) {
+    return f.has_theirs && f.theirs.median > std::max(1.0, f.control.width() / 2);
+}
+
+} // namespace
+
+std::string table_head() {
+    return fmt::format("{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>8} {:>6}\n{:-<114}\n",
+                       "", "mode", "members", "burst", "bare", "net_bonding +", "dpdk-bond +", "ratio",
+                       "split +", "control", "noise", "");
+}
+
+std::string table_row(const Row& r) {
+    const Figures& f = r.figures;
+    const std::string theirs = f.has_theirs ? fmt::format("{:.1f}", f.theirs.median) : "-";
+    const std::string ratio = has_ratio(f) ? fmt::format("{:.2f}", f.ours.median / f.theirs.median) : "-";
+    return fmt::format(
+        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>8.1f} {:>6.1f}\n",
+        direction(r.cell), r.cell.setting.name(), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
+        ratio, f.split.median, f.control.median, f.control.width() / 2);
+}
+
+std::string table_foot(const std::vector<Row>& rows) {
+    std::map<std::string, std::pair<double, double>> range;
+    double noise = 0;
+    for (const Row& r : rows) {
+        noise = std::max(noise, r.figures.control.width() / 2);
+        if (!has_ratio(r.figures)) continue;
+        const double ratio = r.figures.ours.median / r.figures.theirs.median;
+        const std::string key = fmt::format("{} {}", direction(r.cell), r.cell.setting.name());
+        const auto [at, fresh] = range.try_emplace(key, ratio, ratio);
+        if (!fresh) at->second = {std::min(at->second.first, ratio), std::max(at->second.second, ratio)};
+    }
+    std::string text = fmt::format(
+        "\nTSC cycles a packet ({:.0f} MHz); medians. bare: the member's own burst, taking the buffers "
+        "included (broadcast: as many\nbursts as members); +: above it; split: the calls alone, the burst "
+        "cut into "
+        "equal parts. control: bare above bare; "
+        "noise: half its interquartile range, at most {:.1f}.\n\n",
+        static_cast<double>(rte_get_tsc_hz()) / 1e6, noise);
+    for (const auto& [name, r] : range)
+        text += fmt::format("{:28} ratio {:.2f} to {:.2f}\n", name, r.first, r.second);
+    return text;
+}
+
+std::string json(const std::vector<Row>& rows, unsigned flows) {
+    const auto spread = [](const Spread& s) {
+        return fmt::format(R"({{"median": {:.2f}, "low": {:.2f}, "high": {:.2f}}})", s.median, s.low, s.high);
+    };
+    std::string text =
+        fmt::format("{{\"unit\": \"TSC cycles per packet\", \"tsc_mhz\": {:.0f}, \"dpdk\": \"{}\", "
+                    "\"flows\": {}, \"measurements\": [",
+                    static_cast<double>(rte_get_tsc_hz()) / 1e6, rte_version(), flows);
+    bool first = true;
+    for (const Row& r : rows) {
+        const Figures& f = r.figures;
+        text +=
+            fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"burst\": "
+                        "{}, \"rounds\": {}, "
+                        "\"bare\": {:.2f}, \"control\": {}, \"split\": {}, \"dpdk_bond\": {}",
+                        first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
+                        r.cell.burst, f.rounds, f.bare, spread(f.control), spread(f.split), spread(f.ours));
+        if (f.has_theirs) text += fmt::format(", \"net_bonding\": {}", spread(f.theirs));
+        if (has_ratio(f)) text += fmt::format(", \"ratio\": {:.3f}", f.ours.median / f.theirs.median);
+        text += "}";
+        first = false;
+    }
+    return text + "\n]}\n";
+}
+
+} // namespace dpdkbond::bench

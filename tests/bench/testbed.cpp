@@ -1,0 +1,182 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "testbed.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <random>
+#include <stdexcept>
+
+#include "bond_compat.hpp"
+
+namespace dpdkbond::bench {
+
+namespace {
+
+void check(int status, const char* what) {
+    if (status < 0) throw std::runtime_error(fmt::format("{}: {}", what, rte_strerror(-status)));
+}
+
+// Nine of ten frames are IPv4, half TCP and half UDP; addresses and ports at random, a few stations by MAC.
+void write_frame(rte_mbuf* m, std::mt19937& random) {
+    auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, kFrameSize));
+    for (unsigned i = 0; i < kFrameSize; ++i) frame[i] = static_cast<std::uint8_t>(random());
+    auto* eth = reinterpret_cast<rte_ether_hdr*>(frame);
+    const std::uint8_t to[] = {2, 0, 0, 0, 0, static_cast<std::uint8_t>(random() % 32)};
+    const std::uint8_t from[] = {2, 0, 0, 0, 1, static_cast<std::uint8_t>(random() % 32)};
+    std::memcpy(frame, to, 6);
+    std::memcpy(frame + 6, from, 6);
+    const std::uint8_t protocol = random() % 2 == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+    if (random() % 10 != 0) {
+        eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
+        auto* ip = reinterpret_cast<rte_ipv4_hdr*>(eth + 1);
+        ip->version_ihl = 0x45;
+        ip->total_length = rte_cpu_to_be_16(kFrameSize - sizeof *eth);
+        ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
+        ip->next_proto_id = protocol;
+    } else {
+        eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);
+        auto* ip = reinterpret_cast<rte_ipv6_hdr*>(eth + 1);
+        ip->vtc_flow = rte_cpu_to_be_32(0x60000000);
+        ip->payload_len = rte_cpu_to_be_16(kFrameSize - sizeof *eth - sizeof *ip);
+        ip->proto = protocol;
+    }
+}
+
+} // namespace
+
+FramePool::FramePool(unsigned flows)
+    : pool_(rte_pktmbuf_pool_create_by_ops("frames", flows, 0, 0, RTE_PKTMBUF_HEADROOM + 128, SOCKET_ID_ANY,
+                                           "ring_sp_sc")),
+      buffers_(flows) {
+    if (pool_ == nullptr) throw std::runtime_error("no memory for the frames");
+    std::vector<rte_mbuf*> all(flows);
+    if (rte_pktmbuf_alloc_bulk(pool_, all.data(), flows) != 0)
+        throw std::runtime_error("the pool is short of buffers");
+    std::mt19937 random(1);
+    for (rte_mbuf* m : all) write_frame(m, random);
+    order_.assign(all.begin(), all.end());
+    rte_pktmbuf_free_bulk(all.data(), flows);
+}
+
+FramePool::~FramePool() { rte_mempool_free(pool_); }
+
+void FramePool::shuffle() { std::shuffle(order_.begin(), order_.end(), random_); }
+
+void FramePool::arrange() {
+    if (rte_mempool_get_bulk(pool_, buffers_.data(), size()) != 0)
+        throw std::runtime_error("a frame was lost");
+    rte_mempool_put_bulk(pool_, order_.data(), size());
+}
+
+namespace {
+
+Port open_port(const std::string& device) {
+    auto port = Port::open(device);
+    if (!port) throw std::runtime_error(port.error());
+    return std::move(port).value();
+}
+
+} // namespace
+
+Ports::Ports(rte_mempool* pool) : logical(open_port(fmt::format("net_null_logical,size={}", kFrameSize))) {
+    for (unsigned i = 0; i < kMostMembers; ++i) {
+        busy.push_back(open_port(fmt::format("net_null_busy{},size={}", i, kFrameSize)));
+        idle.push_back(open_port(fmt::format("net_null_idle{},size={},no-rx=1", i, kFrameSize)));
+    }
+    PortSetup setup;
+    setup.pool = pool;
+    const auto started = logical.start(setup);
+    if (!started) throw std::runtime_error(started.error());
+}
+
+bool Setting::in_net_bonding() const {
+    switch (mode) {
+    case Mode::balance_rr: return packets_per_slave == 1;
+    case Mode::active_backup:
+    case Mode::broadcast: return true;
+    case Mode::balance_xor:
+        return policy == HashPolicy::layer2 || policy == HashPolicy::layer23 || policy == HashPolicy::layer34;
+    default: return false;
+    }
+}
+
+std::string Setting::name() const {
+    constexpr const char* policies[] = {"layer2",   "layer3+4", "layer2+3",
+                                        "encap2+3", "encap3+4", "vlan+srcmac"};
+    std::string text(mode == Mode::balance_rr      ? "balance-rr"
+                     : mode == Mode::active_backup ? "active-backup"
+                     : mode == Mode::balance_xor   ? "balance-xor"
+                                                   : "broadcast");
+    if (mode == Mode::balance_xor) text += fmt::format(" {}", policies[static_cast<unsigned>(policy)]);
+    if (mode == Mode::balance_rr && packets_per_slave != 1)
+        text += fmt::format(" {} a turn", packets_per_slave);
+    return text;
+}
+
+TheirBond::TheirBond(const std::vector<std::uint16_t>& members, rte_mempool* pool) : members_(members) {
+    const int port = rte_eth_bond_create("net_bonding_bench", BONDING_MODE_ROUND_ROBIN, 0);
+    check(port, "rte_eth_bond_create");
+    port_ = static_cast<std::uint16_t>(port);
+    const rte_eth_conf conf{};
+    check(rte_eth_dev_configure(port_, 1, 1, &conf), "rte_eth_dev_configure");
+    for (const std::uint16_t m : members_) check(bond_add(port_, m), "adding a member to net_bonding");
+    check(rte_eth_rx_queue_setup(port_, 0, 512, SOCKET_ID_ANY, nullptr, pool), "rte_eth_rx_queue_setup");
+    check(rte_eth_tx_queue_setup(port_, 0, 512, SOCKET_ID_ANY, nullptr), "rte_eth_tx_queue_setup");
+}
+
+TheirBond::~TheirBond() {
+    rte_eth_dev_stop(port_);
+    for (const std::uint16_t m : members_) bond_remove(port_, m);
+    rte_eth_bond_free("net_bonding_bench");
+}
+
+void TheirBond::set(const Setting& s) {
+    rte_eth_dev_stop(port_);
+    const std::uint8_t modes[] = {BONDING_MODE_ROUND_ROBIN, BONDING_MODE_ACTIVE_BACKUP, BONDING_MODE_BALANCE,
+                                  BONDING_MODE_BROADCAST};
+    check(rte_eth_bond_mode_set(port_, modes[static_cast<unsigned>(s.mode)]), "rte_eth_bond_mode_set");
+    const std::uint8_t policy = s.policy == HashPolicy::layer2    ? BALANCE_XMIT_POLICY_LAYER2
+                                : s.policy == HashPolicy::layer23 ? BALANCE_XMIT_POLICY_LAYER23
+                                                                  : BALANCE_XMIT_POLICY_LAYER34;
+    check(rte_eth_bond_xmit_policy_set(port_, policy), "rte_eth_bond_xmit_policy_set");
+    check(rte_eth_dev_start(port_), "rte_eth_dev_start");
+    if (s.mode == Mode::active_backup)
+        check(rte_eth_bond_primary_set(port_, members_[0]), "rte_eth_bond_primary_set");
+    std::uint16_t active[kMostMembers];
+    for (int tries = 0; tries < 500; ++tries) { // net_bonding polls links on a thread of its own
+        if (bond_active(port_, active, kMostMembers) == static_cast<int>(members_.size())) return;
+        usleep(2000);
+    }
+    throw std::runtime_error("net_bonding does not bring its members up");
+}
+
+OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setting,
+                 std::uint16_t logical_port)
+    : snapshot_(std::make_unique<Snapshot>()), slot_(snapshot_.get()) {
+    BondOptions options;
+    options.xmit_hash_policy = setting.policy;
+    options.packets_per_slave = setting.packets_per_slave;
+    const ModeDescriptor* mode = find_mode(setting.mode);
+    controller_ = mode->control_half();
+    Bond bond("bench", {setting.mode, controller_.get(), mode->data_half(options)}, options, std::nullopt,
+              1500);
+    const Time start = time_from_ns(0);
+    for (const std::uint16_t port : members) {
+        MemberInfo info;
+        info.name = fmt::format("m{}", port);
+        info.data.port = port;
+        const auto added = bond.add_member(info, {.carrier = true}, start);
+        if (!added) throw std::runtime_error(added.error());
+    }
+    bond.fill(*snapshot_);
+    lane_ = std::make_unique<Lane>(0, 1, slot_, LogicalQueue{.port = logical_port});
+}
+
+} // namespace dpdkbond::bench

@@ -1,0 +1,94 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is measured and on what: null members, a pool whose every buffer holds a frame of a flow of its own, a
+// net_bonding port and a bond of ours over the same members. Main thread only; start-up and set-up throw.
+#pragma once
+
+#include <rte_mbuf.h>
+#include <rte_mempool.h>
+
+#include <memory>
+#include <random>
+#include <string>
+#include <vector>
+
+#include "bond/bond.hpp"
+#include "datapath/lane.hpp"
+#include "dpdk/port.hpp"
+#include "drivers/registry.hpp"
+
+namespace dpdkbond::bench {
+
+inline constexpr std::uint16_t kFrameSize = 80;
+inline constexpr unsigned kMostMembers = 8;
+
+// A pool of `flows` buffers in first-in first-out order, without a cache: frames come round in an order that
+// the run chooses, and their headers are as far from the core as the number of flows makes them. No port
+// clears the data, so the frames written at the start stay.
+class FramePool {
+public:
+    explicit FramePool(unsigned flows);
+    ~FramePool();
+    FramePool(const FramePool&) = delete;
+    FramePool& operator=(const FramePool&) = delete;
+
+    // A new order, and the buffers put into the last one: they only change places, none is touched.
+    void shuffle();
+    void arrange();
+    [[nodiscard]] rte_mempool* get() const { return pool_; }
+    [[nodiscard]] unsigned size() const { return static_cast<unsigned>(buffers_.size()); }
+    [[nodiscard]] bool complete() const { return rte_mempool_avail_count(pool_) == size(); }
+
+private:
+    rte_mempool* pool_;
+    std::vector<void*> buffers_, order_;
+    std::mt19937_64 random_{1};
+};
+
+// Null ports: `busy` ones give full bursts, `idle` ones nothing, and all swallow what they are given.
+struct Ports {
+    explicit Ports(rte_mempool* pool);
+    std::vector<Port> busy, idle;
+    Port logical;
+};
+
+// A case of the table: what both implementations are set to.
+struct Setting {
+    Mode mode = Mode::balance_rr;
+    HashPolicy policy = HashPolicy::layer2;
+    std::uint16_t packets_per_slave = 1;
+    [[nodiscard]] bool in_net_bonding() const; // whether net_bonding has the like
+    [[nodiscard]] std::string name() const;
+};
+
+// librte_net_bond's bond over the given members, which it configures and starts.
+class TheirBond {
+public:
+    TheirBond(const std::vector<std::uint16_t>& members, rte_mempool* pool);
+    ~TheirBond();
+    TheirBond(const TheirBond&) = delete;
+    TheirBond& operator=(const TheirBond&) = delete;
+
+    void set(const Setting& setting);
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+private:
+    std::vector<std::uint16_t> members_;
+    std::uint16_t port_;
+};
+
+// Ours: the snapshot that a Bond with the mode's controller compiles, and one worker's lane.
+class OurBond {
+public:
+    OurBond(const std::vector<std::uint16_t>& members, const Setting& setting, std::uint16_t logical_port);
+
+    Lane& lane() { return *lane_; }
+    [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
+
+private:
+    std::unique_ptr<Controller> controller_;
+    std::unique_ptr<Snapshot> snapshot_;
+    std::atomic<const Snapshot*> slot_;
+    std::unique_ptr<Lane> lane_;
+};
+
+} // namespace dpdkbond::bench
