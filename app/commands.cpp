@@ -241,7 +241,7 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device)
     if (u.find_member(config.name) != nullptr)
         return Error{fmt::format("{}: {} has a member of that name already", config.name, bond)};
     std::vector<std::string> warnings;
-    auto member = MemberPort::open(config, member_setup(u.config), warnings);
+    auto member = open_member(u.config, config, warnings);
     if (!member) return Error{member.error()};
     return put_in_service(u, std::move(member).value(), warnings);
 }

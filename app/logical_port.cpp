@@ -58,13 +58,13 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
         logical->port_->set_allmulticast(true);
         return logical;
     }
-    if (auto done = set_mtu(bond, config.mtu); !done) return Error{done.error()};
+    if (auto done = dpdkbond::set_mtu(bond, config.mtu); !done) return Error{done.error()};
     (void)logical->set_carrier(false);
     if (mac)
         if (auto done = logical->set_mac(*mac); !done) return Error{done.error()};
     for (const IpPrefix& a : config.addresses)
-        if (auto done = add_address(bond, a); !done) return Error{done.error()};
-    if (auto done = set_admin_up(bond, true); !done) return Error{done.error()};
+        if (auto done = dpdkbond::add_address(bond, a); !done) return Error{done.error()};
+    if (auto done = dpdkbond::set_admin_up(bond, true); !done) return Error{done.error()};
     return logical;
 }
 

@@ -45,7 +45,9 @@ EalOptions eal_options(const Config& config) {
     o.hugepages = use_hugepages(config.runtime);
     o.extra_args = config.runtime.eal_args;
     for (const BondConfig& b : config.bonds)
-        for (const MemberConfig& m : b.members) o.pci |= m.is_pci();
+        for (const MemberConfig& m : b.members)
+            if (m.is_pci()) o.pci_allow.push_back(m.device);
+    o.pci = !o.pci_allow.empty();
     return o;
 }
 
@@ -69,9 +71,18 @@ rte_mempool* make_pool(const Config& config) {
 Program::Program(std::string config_file, Config config) : config_file_(std::move(config_file)), config_(std::move(config)) {
     try {
         state_dir_ = "/run/dpdk-bond/" + config_.runtime.file_prefix;
+        // PCI devices first: the EAL looks for VFIO once, when it starts.
+        for (const BondConfig& b : config_.bonds) {
+            std::vector<std::string> warnings;
+            for (const MemberConfig& m : b.members)
+                if (auto taken = pci_.take(m, warnings); !taken)
+                    throw std::runtime_error(fmt::format("{}: {}", b.name, taken.error()));
+            for (const std::string& w : warnings) log_line(fmt::format("{}: {}", b.name, w));
+        }
+        eal_ = std::make_unique<Eal>(eal_options(config_));
+        // The EAL has seen to it that no other instance has this prefix: what lies there is of one that died.
         if (auto left = restore_leftovers(state_dir_); left)
             for (const std::string& line : left.value()) log_line(line);
-        eal_ = std::make_unique<Eal>(eal_options(config_));
         pool_ = make_pool(config_);
         const std::size_t workers = config_.runtime.worker_lcores.size();
         rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
@@ -116,6 +127,7 @@ void Program::close_all() {
     rte_mempool_free(pool_);
     pool_ = nullptr;
     eal_.reset();
+    pci_.give_back_all();
     ::rmdir(state_dir_.c_str()); // empty by now, unless a netdev could not be put back
     ::rmdir("/run/dpdk-bond");
 }
@@ -140,12 +152,20 @@ MemberSetup Program::member_setup(const BondConfig& config) const {
     return s;
 }
 
+Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond, const MemberConfig& member,
+                                                         std::vector<std::string>& warnings) {
+    if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
+    auto port = MemberPort::open(member, member_setup(bond), warnings);
+    if (!port) pci_.give_back(member);
+    return port;
+}
+
 Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const BondConfig& config,
                                                      std::vector<std::string>& warnings) {
     auto unit = std::make_unique<BondUnit>(number, config);
     std::vector<std::unique_ptr<MemberPort>> opened;
     for (const MemberConfig& m : config.members) {
-        auto member = MemberPort::open(m, member_setup(config), warnings);
+        auto member = open_member(config, m, warnings);
         if (!member) return Error{fmt::format("{}: member {}: {}", config.name, m.name, member.error())};
         opened.push_back(std::move(member).value());
     }
@@ -248,8 +268,10 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
     wait_until_unseen(unit);
     remove_queues(member.port->id());
-    std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == member.config.name; });
+    const MemberConfig gone = member.config;
+    std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == gone.name; });
     std::erase_if(unit.members, [&](const auto& m) { return m.get() == &member; });
+    pci_.give_back(gone);
 }
 
 void Program::add_queues(const Port& port, const std::vector<int>& sockets) {

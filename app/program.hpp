@@ -17,6 +17,7 @@
 
 #include "app/bond_unit.hpp"
 #include "app/host_watch.hpp"
+#include "app/pci_shelf.hpp"
 #include "app/worker.hpp"
 #include "dpdk/eal.hpp"
 #include "ops/instance.hpp"
@@ -59,6 +60,8 @@ private:
     Result<std::unique_ptr<BondUnit>> make_bond(std::uint32_t number, const BondConfig& config,
                                                 std::vector<std::string>& warnings);
     void enter_service(BondUnit& unit); // control and workers know it from now on
+    Result<std::unique_ptr<MemberPort>> open_member(const BondConfig& bond, const MemberConfig& member,
+                                                    std::vector<std::string>& warnings);
     void serve_member(BondUnit& unit, MemberPort& member);
     void leave_service(BondUnit& unit); // nobody knows it any more when this returns
     // The member has been opened; it joins. On an error it is closed again.
@@ -89,6 +92,7 @@ private:
 
     const std::string config_file_;
     Config config_;
+    PciShelf pci_;
     std::unique_ptr<Eal> eal_;
     rte_mempool* pool_ = nullptr;
     std::unique_ptr<Rcu> rcu_;

@@ -102,7 +102,7 @@ Result<void> Program::apply(Config next) {
         }
         for (const MemberConfig& m : wanted.members) {
             if (find_same(unit->config.members, m) != nullptr) continue;
-            auto opened = MemberPort::open(m, member_setup(wanted), warnings);
+            auto opened = open_member(wanted, m, warnings);
             if (!opened) return Error{fmt::format("{}: member {}: {}", wanted.name, m.name, opened.error())};
             joining.push_back({unit, std::move(opened).value(), std::exchange(warnings, {})});
         }
