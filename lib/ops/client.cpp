@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/client.hpp"
 
+#include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
@@ -16,6 +17,7 @@
 #include "base/quote.hpp"
 #include "bond/flow.hpp"
 #include "ops/client_json.hpp"
+#include "ops/console_attach.hpp"
 #include "ops/render.hpp"
 
 namespace dpdkbond {
@@ -102,6 +104,10 @@ Result<std::string> status(const std::string& prefix, const std::optional<std::s
     return wanted ? status_json(bonds.front()) : status_json(bonds);
 }
 
+const Wake* stop_attached = nullptr; // for the handler; set once, before it is installed
+
+void leave_console(int) { stop_attached->set(); }
+
 } // namespace
 
 std::string runtime_dir(const std::string& prefix) {
@@ -112,6 +118,8 @@ std::string runtime_dir(const std::string& prefix) {
     }
     return base + "/dpdk/" + prefix;
 }
+
+std::string console_path(const std::string& prefix) { return runtime_dir(prefix) + "/console"; }
 
 Result<TelemetryClient> TelemetryClient::connect(const std::string& prefix) {
     const std::string path = runtime_dir(prefix) + "/dpdk_telemetry.v2";
@@ -170,6 +178,20 @@ int explain_command(const std::string& prefix, const std::string& bond, const st
     const auto answer = explanation_from_json(payload.value());
     if (!answer) return fail(answer.error());
     fmt::print("{}", render_explain(answer.value()));
+    return 0;
+}
+
+int console_command(const std::string& prefix) {
+    const auto fd = connect_unix_stream(console_path(prefix));
+    if (!fd) return fail(nobody(prefix).message);
+    static const Wake stop;
+    stop_attached = &stop;
+    struct sigaction leave {};
+    leave.sa_handler = leave_console;
+    for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &leave, nullptr);
+    ::signal(SIGPIPE, SIG_IGN);
+    attach_console(fd.value(), STDIN_FILENO, STDOUT_FILENO, stop);
+    ::close(fd.value());
     return 0;
 }
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The side of `dpdk-bond status|explain` that talks to a running instance. No EAL. The commands print
+// The side of `dpdk-bond status|explain|console` that talks to a running instance. No EAL. The commands print
 // to stdout and stderr and return the exit code: 0, 1 (one line on stderr: nobody answers, no such bond,
 // refused), 2 (bad arguments).
 #pragma once
@@ -14,6 +14,7 @@ namespace dpdkbond {
 // Where DPDK keeps the sockets of the instance: /var/run/dpdk/PREFIX for root, else below $XDG_RUNTIME_DIR or
 // /tmp.
 std::string runtime_dir(const std::string& prefix);
+std::string console_path(const std::string& prefix); // the console's UNIX socket
 
 // A connection to DPDK's telemetry socket. One thread.
 class TelemetryClient {
@@ -38,5 +39,8 @@ Result<std::string> query(const std::string& prefix, const std::string& command)
 // Text as render_proc() writes it, or JSON. Several bonds: each text below a line "==> NAME <==".
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
 int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow);
+
+// Attaches the terminal, or a pipe, to the instance's console until it ends, stdin ends or a signal comes.
+int console_command(const std::string& prefix);
 
 } // namespace dpdkbond

@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ops/console.hpp"
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "ops/console_attach.hpp"
+#include "ops/console_session.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+Error system_error(const std::string& what) { return Error{what + ": " + std::strerror(errno)}; }
+
+// Signals go to the threads that the program means them for.
+void block_signals() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+}
+
+} // namespace
+
+Result<void> Console::listen(const std::string& path) {
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX;
+    if (path.size() >= sizeof address.sun_path) return Error{path + ": too long for a socket"};
+    std::memcpy(address.sun_path, path.c_str(), path.size());
+    struct stat there {};
+    if (::lstat(path.c_str(), &there) == 0) {
+        if (!S_ISSOCK(there.st_mode)) return Error{path + ": there is something that is no socket"};
+        if (const auto other = connect_unix_stream(path)) {
+            ::close(other.value());
+            return Error{path + ": another process serves it"};
+        }
+        ::unlink(path.c_str());
+    }
+    listener_ = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+    const bool bound = listener_ >= 0 && ::fchmod(listener_, 0600) == 0 &&
+                       ::bind(listener_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0;
+    if (!bound || ::listen(listener_, 8) != 0) {
+        const Error why = system_error(path);
+        if (bound) ::unlink(path.c_str());
+        if (listener_ >= 0) ::close(std::exchange(listener_, -1));
+        return why;
+    }
+    path_ = path;
+    acceptor_ = std::thread([this] { accept_clients(); });
+    return {};
+}
+
+Result<void> Console::run_on_stdio() {
+    int ends[2];
+    if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
+        return system_error("console on stdin");
+    if (!start_session(ends[1])) {
+        ::close(ends[0]);
+        return Error{"console on stdin: too many consoles"};
+    }
+    stdio_ = std::thread([this, fd = ends[0]] {
+        block_signals();
+        attach_console(fd, STDIN_FILENO, STDOUT_FILENO, stop_);
+        ::close(fd);
+    });
+    return {};
+}
+
+void Console::stop() {
+    stop_.set();
+    if (acceptor_.joinable()) acceptor_.join();
+    if (stdio_.joinable()) stdio_.join();
+    join_ended(true);
+    if (listener_ < 0) return;
+    ::close(std::exchange(listener_, -1));
+    ::unlink(path_.c_str());
+}
+
+void Console::accept_clients() {
+    block_signals();
+    while (stop_.wait(listener_, POLLIN)) {
+        const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
+        if (fd >= 0)
+            start_session(fd);
+        else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
+            ::poll(nullptr, 0, 20); // the client stays in the queue; do not spin until there is room
+    }
+}
+
+bool Console::start_session(int fd) {
+    join_ended(false);
+    const std::lock_guard lock(sessions_lock_);
+    if (sessions_.size() >= kMaxConsoles) {
+        constexpr std::string_view full = "error: too many consoles\n";
+        [[maybe_unused]] const ssize_t sent =
+            ::send(fd, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+        ::close(fd);
+        return false;
+    }
+    Session& session = sessions_.emplace_back();
+    session.thread = std::thread([this, fd, &session] {
+        block_signals();
+        serve_console(instance_, fd, stop_);
+        ::close(fd);
+        const std::lock_guard ended(sessions_lock_);
+        session.over = true;
+    });
+    return true;
+}
+
+void Console::join_ended(bool all) {
+    std::list<Session> ended;
+    {
+        const std::lock_guard lock(sessions_lock_);
+        for (auto it = sessions_.begin(); it != sessions_.end();) {
+            const auto next = std::next(it);
+            if (all || it->over) ended.splice(ended.end(), sessions_, it);
+            it = next;
+        }
+    }
+    for (Session& session : ended) session.thread.join();
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,57 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The console's two doors: this process's stdin and stdout, and a UNIX stream socket. Each client has a
+// session and a thread of its own; one that does not read holds up nobody else.
+#pragma once
+
+#include <list>
+#include <mutex>
+#include <string>
+#include <thread>
+
+#include "base/result.hpp"
+#include "ops/instance.hpp"
+#include "ops/wake.hpp"
+
+namespace dpdkbond {
+
+inline constexpr std::size_t kMaxConsoles = 16; // sessions at once; more are told so and closed
+
+class Console {
+public:
+    explicit Console(Instance& instance) : instance_(instance) {} // the instance must outlive this
+    Console(const Console&) = delete;
+    Console& operator=(const Console&) = delete;
+    ~Console() { stop(); }
+
+    // Serves clients on a UNIX stream socket at `path`, mode 0600; a socket left there by an earlier process
+    // is replaced, anything else is not. Error: why the path cannot be had.
+    Result<void> listen(const std::string& path);
+
+    // A session on stdin and stdout: on a terminal with history and completion, else a line a command and
+    // nothing but the answers. The end of stdin ends the session only. Call at most once.
+    Result<void> run_on_stdio();
+
+    // Ends every session and thread, within 100 ms unless a command is being carried out, and removes the
+    // socket. The terminal is as it was. Any thread but a session's; more than once is fine.
+    void stop();
+
+private:
+    struct Session {
+        std::thread thread;
+        bool over = false; // owner: sessions_lock_
+    };
+    void accept_clients();
+    bool start_session(int fd); // takes the fd; false: too many
+    void join_ended(bool all);
+
+    Instance& instance_;
+    Wake stop_;
+    std::string path_;
+    int listener_ = -1;
+    std::thread acceptor_;
+    std::thread stdio_;
+    std::mutex sessions_lock_;
+    std::list<Session> sessions_;
+};
+
+} // namespace dpdkbond

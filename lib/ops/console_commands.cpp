@@ -1,0 +1,246 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ops/console_commands.hpp"
+
+#include <algorithm>
+#include <array>
+#include <exception>
+
+#include <fmt/format.h>
+
+#include "base/quote.hpp"
+#include "ops/console_grammar.hpp"
+#include "ops/render.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+Reply refused(std::string_view why) { return {false, fmt::format("error: {}\n", why)}; }
+Reply said(std::string text) { return {true, std::move(text)}; }
+Reply done(const Result<void>& result) { return result ? Reply{} : refused(result.error()); }
+
+Reply no_bond(Instance& instance, std::string_view name) {
+    return refused(
+        fmt::format("no bond {}; there are: {}", quoted(name), fmt::join(instance.bond_names(), ", ")));
+}
+
+template <class Show> Reply with_bond(Instance& instance, std::string_view name, Show show) {
+    const auto view = instance.bond(name);
+    return view ? show(*view) : no_bond(instance, name);
+}
+
+Reply cmd_help(Instance& instance, const Words& args);
+
+Reply cmd_show_all(Instance& instance, const Words&) {
+    std::string text;
+    for (const std::string& name : instance.bond_names())
+        if (const auto view = instance.bond(name))
+            text += fmt::format("{}==> {} <==\n{}", text.empty() ? "" : "\n", name, render_proc(*view));
+    return said(std::move(text));
+}
+
+Reply cmd_show(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [](const BondView& view) { return said(render_proc(view)); });
+}
+
+Reply cmd_stats(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [](const BondView& view) { return said(render_stats(view)); });
+}
+
+Reply cmd_events(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0],
+                     [&](const BondView&) { return said(render_events(instance.events(args[0]))); });
+}
+
+Reply cmd_config(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView&) {
+        auto text = instance.config_text(args[0]);
+        return text ? said(std::move(text).value()) : refused(text.error());
+    });
+}
+
+Reply cmd_load(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView& view) {
+        const auto load = instance.load(args[0]);
+        if (load) return said(render_load(*load));
+        return refused(fmt::format("{} has no buckets in mode {}", args[0], mode_name(view.status.mode)));
+    });
+}
+
+template <Mode mode> Reply cmd_of_mode(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView& view) {
+        if (view.status.mode == mode) return refused("not available yet");
+        return refused(fmt::format("{} is in mode {}; this shows bonds of mode {}", args[0],
+                                   mode_name(view.status.mode), mode_name(mode)));
+    });
+}
+
+Reply cmd_member(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView& view) {
+        std::vector<std::string_view> names;
+        for (const MemberView& member : view.members) {
+            if (member.status.name == args[1]) return said(render_member(member));
+            names.push_back(member.status.name);
+        }
+        return refused(fmt::format("{} has no member {}; its members: {}", args[0], quoted(args[1]),
+                                   names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
+    });
+}
+
+Reply cmd_explain(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView&) {
+        const auto flow = parse_flow(args[1]);
+        if (!flow) return refused(flow.error());
+        const auto answer = instance.explain(args[0], flow.value());
+        return answer ? said(render_explain(answer.value())) : refused(answer.error());
+    });
+}
+
+Reply cmd_active(Instance& instance, const Words& args) {
+    return done(instance.set_active(args[0], args[1]));
+}
+Reply cmd_set(Instance& instance, const Words& args) {
+    return done(instance.set_bond_option(args[0], args[1], args[2]));
+}
+Reply cmd_set_member(Instance& instance, const Words& args) {
+    return done(instance.set_member_option(args[0], args[1], args[2], args[3]));
+}
+Reply cmd_link(Instance& instance, const Words& args) {
+    return done(instance.set_member_link(args[0], args[1], args[2] == "up"));
+}
+Reply cmd_add(Instance& instance, const Words& args) { return done(instance.add_member(args[0], args[1])); }
+Reply cmd_remove(Instance& instance, const Words& args) {
+    return done(instance.remove_member(args[0], args[1]));
+}
+Reply cmd_clear(Instance& instance, const Words& args) { return done(instance.clear_stats(args[0])); }
+Reply cmd_capture(Instance&, const Words&) { return refused("not available yet"); }
+Reply cmd_reload(Instance& instance, const Words&) { return done(instance.reload()); }
+Reply cmd_quit(Instance& instance, const Words&) {
+    instance.quit();
+    return {};
+}
+
+struct Command {
+    std::string_view syntax;
+    std::string_view help;
+    Reply (*run)(Instance&, const Words&);
+};
+constexpr Command kCommands[] = {
+    {"help", "this list", cmd_help},
+    {"show bond all", "status of every bond", cmd_show_all},
+    {"show bond NAME", "status, as Linux shows it", cmd_show},
+    {"show bond NAME stats", "counters, and why frames were dropped", cmd_stats},
+    {"show bond NAME events", "what happened last, oldest first", cmd_events},
+    {"show bond NAME config", "the configuration as it runs now", cmd_config},
+    {"show bond NAME load", "buckets by member, in modes that balance", cmd_load},
+    {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_of_mode<Mode::ieee8023ad>},
+    {"show bond NAME rlb", "balance-alb: clients and their members", cmd_of_mode<Mode::balance_alb>},
+    {"show member NAME MEMBER", "state and counters of a member", cmd_member},
+    {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,sport=,dport=,...", cmd_explain},
+    {"set bond NAME active MEMBER", "make a member the active one", cmd_active},
+    {"set bond NAME OPTION VALUE", "change an option, or the mode", cmd_set},
+    {"set member NAME MEMBER link up|down", "take a member out of use, or back", cmd_link},
+    {"set member NAME MEMBER MEMBER_OPTION VALUE", "change an option of a member", cmd_set_member},
+    {"add member NAME DEVICE", "add a PCI address or a vdev", cmd_add},
+    {"remove member NAME MEMBER", "remove a member", cmd_remove},
+    {"clear stats NAME", "count from zero again", cmd_clear},
+    {"capture NAME MEMBER|all FILE", "write a member's frames to a file", cmd_capture},
+    {"capture NAME MEMBER|all FILE SECONDS", "the same, for so long", cmd_capture},
+    {"reload", "read the configuration file again", cmd_reload},
+    {"quit", "stop dpdk-bond (Ctrl-D leaves the console only)", cmd_quit},
+};
+
+const std::vector<Syntax>& syntaxes() {
+    static const std::vector<Syntax> all = [] {
+        std::vector<Syntax> list;
+        for (const Command& command : kCommands) list.push_back(parse_syntax(command.syntax));
+        return list;
+    }();
+    return all;
+}
+
+Reply cmd_help(Instance&, const Words&) {
+    std::string text;
+    for (const Command& command : kCommands) text += fmt::format("{:<44} {}\n", command.syntax, command.help);
+    return said(std::move(text));
+}
+
+// ---- completion ----
+
+void suggest(Completion& out, std::string_view word, std::string_view help) {
+    const bool known =
+        std::ranges::any_of(out.suggestions, [&](const Suggestion& s) { return s.word == word; });
+    if (!known) out.suggestions.push_back({std::string(word), std::string(help)});
+}
+
+void suggest_members(Completion& out, Instance& instance, std::string_view bond) {
+    if (const auto view = instance.bond(bond))
+        for (const MemberView& member : view->members) suggest(out, member.status.name, member.status.device);
+}
+
+void suggest_options(Completion& out, bool of_member) {
+    if (!of_member) suggest(out, "mode", "how frames are spread over the members");
+    for (const OptionDef& def : option_table())
+        if (def.available && def.of_member == of_member) suggest(out, def.name, def.help);
+}
+
+void suggest_values(Completion& out, Instance& instance, std::string_view bond, std::string_view option) {
+    if (option == "mode")
+        for (unsigned i = 0; i < kModeCount; ++i) suggest(out, mode_name(static_cast<Mode>(i)), "");
+    const OptionDef* def = find_option(option);
+    if (def == nullptr) return;
+    out.wanted_help = allowed_text(*def);
+    for (const Choice& choice : def->choices)
+        if (choice.available) suggest(out, choice.name, "");
+    if (def->kind == ValueKind::member) suggest_members(out, instance, bond);
+}
+
+void suggest_value(Completion& out, Instance& instance, std::string_view slot, const Words& before) {
+    const std::string_view bond = before.size() > 2 ? std::string_view(before[2]) : std::string_view();
+    if (slot == "NAME")
+        for (const std::string& name : instance.bond_names()) suggest(out, name, "bond");
+    else if (slot == "MEMBER")
+        suggest_members(out, instance, bond);
+    else if (slot == "OPTION" || slot == "MEMBER_OPTION")
+        suggest_options(out, slot == "MEMBER_OPTION");
+    else if (slot == "VALUE")
+        suggest_values(out, instance, bond, before.back());
+}
+
+} // namespace
+
+Reply run_command(Instance& instance, std::string_view line) noexcept {
+    try {
+        const Words words = split_words(line);
+        if (words.empty()) return {};
+        const auto match = match_command(syntaxes(), words);
+        if (!match) return refused(match.error());
+        return kCommands[match.value().command].run(instance, match.value().values);
+    } catch (const std::exception& problem) {
+        return refused(problem.what());
+    }
+}
+
+Completion complete_command(Instance& instance, const Words& words) {
+    Completion out;
+    const auto candidates = matching(syntaxes(), words);
+    out.possible = !candidates.empty();
+    for (const std::size_t index : candidates) {
+        const auto& slots = syntaxes()[index].slots;
+        if (slots.size() == words.size()) {
+            out.complete = true;
+            continue;
+        }
+        const std::string_view slot = slots[words.size()];
+        if (is_value_slot(slot)) {
+            out.wanted = slot;
+            out.wanted_help = kCommands[index].help;
+            suggest_value(out, instance, slot, words);
+        } else {
+            for (const std::string_view word : slot_words(slot)) suggest(out, word, kCommands[index].help);
+        }
+    }
+    return out;
+}
+
+} // namespace dpdkbond

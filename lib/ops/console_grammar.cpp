@@ -1,0 +1,129 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ops/console_grammar.hpp"
+
+#include <algorithm>
+#include <cctype>
+
+#include "base/quote.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+std::string joined(std::span<const std::string> words) {
+    std::string text;
+    for (const std::string& word : words) text += (text.empty() ? "" : " ") + word;
+    return text;
+}
+
+// What the commands take at the position: "all, NAME or stats".
+std::string expected(std::span<const Syntax> commands, const std::vector<std::size_t>& candidates,
+                     std::size_t position) {
+    std::vector<std::string_view> names;
+    for (const std::size_t index : candidates) {
+        const auto& slots = commands[index].slots;
+        if (slots.size() <= position) continue;
+        for (const std::string_view word : slot_words(slots[position]))
+            if (std::ranges::find(names, word) == names.end()) names.push_back(word);
+    }
+    std::string text;
+    for (std::size_t i = 0; i < names.size(); ++i) {
+        if (i > 0) text += i + 1 == names.size() ? " or " : ", ";
+        text += names[i];
+    }
+    return text;
+}
+
+} // namespace
+
+Words split_words(std::string_view text) {
+    Words words;
+    std::string word;
+    for (const char c : text) {
+        if (c == '#' || c == '\n' || c == '\r') break;
+        if (c != ' ' && c != '\t') {
+            word += c;
+        } else if (!word.empty()) {
+            words.push_back(std::move(word));
+            word.clear();
+        }
+    }
+    if (!word.empty()) words.push_back(std::move(word));
+    return words;
+}
+
+bool is_value_slot(std::string_view slot) {
+    return std::isupper(static_cast<unsigned char>(slot.front())) != 0;
+}
+
+std::vector<std::string_view> slot_words(std::string_view slot) {
+    std::vector<std::string_view> words;
+    while (true) {
+        const std::size_t bar = slot.find('|');
+        words.push_back(slot.substr(0, bar));
+        if (bar == std::string_view::npos) return words;
+        slot.remove_prefix(bar + 1);
+    }
+}
+
+bool slot_has(std::string_view slot, std::string_view word) {
+    const auto words = slot_words(slot);
+    return !is_value_slot(slot) && std::ranges::find(words, word) != words.end();
+}
+
+Syntax parse_syntax(std::string_view text) {
+    Syntax syntax;
+    while (!text.empty()) {
+        const std::size_t blank = std::min(text.find(' '), text.size());
+        syntax.slots.push_back(text.substr(0, blank));
+        text.remove_prefix(std::min(blank + 1, text.size()));
+    }
+    return syntax;
+}
+
+std::vector<std::size_t> matching(std::span<const Syntax> commands, std::span<const std::string> words) {
+    std::vector<std::size_t> candidates(commands.size());
+    for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i] = i;
+    for (std::size_t at = 0; at < words.size(); ++at) {
+        const auto slot = [&](std::size_t index) {
+            const auto& slots = commands[index].slots;
+            return at < slots.size() ? slots[at] : std::string_view();
+        };
+        const auto listed = [&](std::size_t index) {
+            return !slot(index).empty() && slot_has(slot(index), words[at]);
+        };
+        const auto takes_value = [&](std::size_t index) {
+            return !slot(index).empty() && is_value_slot(slot(index));
+        };
+        const bool literal = std::ranges::any_of(candidates, listed);
+        std::erase_if(candidates,
+                      [&](std::size_t index) { return literal ? !listed(index) : !takes_value(index); });
+    }
+    return candidates;
+}
+
+Result<Match> match_command(std::span<const Syntax> commands, const Words& words) {
+    const std::span<const std::string> all(words);
+    for (std::size_t at = 0; at < words.size(); ++at) {
+        if (!matching(commands, all.first(at + 1)).empty()) continue;
+        if (at == 0) return Error{"unknown command " + quoted(words[0]) + "; see help"};
+        const std::string choices = expected(commands, matching(commands, all.first(at)), at);
+        const std::string before = quoted(joined(all.first(at)), 120);
+        if (choices.empty()) return Error{quoted(words[at]) + " is too much after " + before};
+        return Error{quoted(words[at]) + " is not known after " + before + "; there may stand " + choices};
+    }
+    const auto candidates = matching(commands, all);
+    for (const std::size_t index : candidates) {
+        const auto& slots = commands[index].slots;
+        if (slots.size() != words.size()) continue;
+        Match match{index, {}};
+        for (std::size_t at = 0; at < slots.size(); ++at)
+            if (is_value_slot(slots[at]) || slots[at].find('|') != std::string_view::npos)
+                match.values.push_back(words[at]);
+        return match;
+    }
+    return Error{"something is missing after " + quoted(joined(all), 120) + ": " +
+                 expected(commands, candidates, words.size())};
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Commands as words: lower case stands for itself ("up|down": either), upper case for a value. Any thread.
+#pragma once
+
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.hpp"
+
+namespace dpdkbond {
+
+using Words = std::vector<std::string>;
+
+// Blank-separated words up to '#' or the end of the line.
+Words split_words(std::string_view text);
+
+bool is_value_slot(std::string_view slot);                       // "NAME"
+bool slot_has(std::string_view slot, std::string_view word);     // a literal slot that lists the word
+std::vector<std::string_view> slot_words(std::string_view slot); // "up|down" → up, down
+
+struct Syntax {
+    std::vector<std::string_view> slots;
+};
+Syntax parse_syntax(std::string_view text); // views into text, which must outlive it
+
+// The commands that `words` may begin, by index. A word that one command lists is that word and no value of
+// another.
+std::vector<std::size_t> matching(std::span<const Syntax> commands, std::span<const std::string> words);
+
+struct Match {
+    std::size_t command;
+    Words values; // what stood where the syntax has values or alternatives
+};
+// The one command that `words` are; else one line that says which word is wrong and what may stand there.
+Result<Match> match_command(std::span<const Syntax> commands, const Words& words);
+
+} // namespace dpdkbond

@@ -1,0 +1,142 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "fake_instance.hpp"
+#include "ops/console_commands.hpp"
+#include "ops/render.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::test;
+
+namespace {
+
+struct Fixture {
+    FakeInstance instance;
+    Fixture() {
+        instance.bonds.push_back(make_bond(Mode::active_backup));
+        instance.bonds[0].members[1].status.name = "0000:01:00.0";
+        instance.bonds.push_back(make_bond(Mode::balance_xor, 1));
+        instance.bonds[1].status.name = "bond1.5";
+    }
+    std::string say(std::string_view line, bool ok = true) {
+        const Reply reply = run_command(instance, line);
+        CHECK(reply.ok == ok);
+        if (!ok) CHECK_THAT(reply.text, Catch::StartsWith("error: "));
+        if (!ok) CHECK(std::ranges::count(reply.text, '\n') == 1);
+        return reply.text;
+    }
+    std::vector<std::string> next(std::vector<std::string> words) {
+        std::vector<std::string> out;
+        for (const Suggestion& s : complete_command(instance, words).suggestions) out.push_back(s.word);
+        return out;
+    }
+};
+
+bool holds(const std::vector<std::string>& list, std::string_view word) {
+    return std::ranges::find(list, word) != list.end();
+}
+
+} // namespace
+
+TEST_CASE_METHOD(Fixture, "every command that shows something shows it") {
+    const std::string bond0 = render_proc(*instance.bond("bond0"));
+    CHECK(say("show bond bond0") == bond0);
+    CHECK(say("  show\tbond  bond0   # what else") == bond0);
+    CHECK(say("show bond all") ==
+          "==> bond0 <==\n" + bond0 + "\n==> bond1.5 <==\n" + render_proc(*instance.bond("bond1.5")));
+    CHECK(say("show bond bond0 stats") == render_stats(*instance.bond("bond0")));
+    CHECK(say("show bond bond0 config") == "name: bond0\nmode: balance-rr\n");
+    instance.history.push_back(make_event(1, EventKind::bond_up, ""));
+    CHECK(say("show bond bond0 events") == render_events(instance.history));
+    CHECK_THAT(say("show member bond0 0000:01:00.0"), Catch::StartsWith("Member: 0000:01:00.0\n"));
+    CHECK(say("explain bond0 src=192.0.2.1,dst=192.0.2.2,proto=udp,sport=1,dport=2") ==
+          render_explain(instance.explanation));
+    instance.shares = {{"m0", 3, 8}};
+    CHECK_THAT(say("show bond bond0 load"), Catch::Contains("3 buckets") && Catch::Contains("8 bytes/s"));
+    CHECK_THAT(say("help"), Catch::Contains("set member NAME MEMBER link up|down"));
+    CHECK(say("").empty());
+    CHECK(say("   # only a comment").empty());
+    CHECK(instance.calls().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "every command that changes something reaches the instance as it was said") {
+    for (const char* line :
+         {"set bond bond0 miimon 200", "set bond bond1.5 mode 802.3ad", "set bond bond0 active 0000:01:00.0",
+          "set member bond0 0000:01:00.0 prio -5", "set member bond0 m0 link down",
+          "set member bond0 m0 link up", "add member bond0 net_af_packet7,iface=eth0,qpairs=1",
+          "add member bond0 0000:02:00.1", "remove member bond0 0000:01:00.0", "clear stats bond0", "reload",
+          "quit"})
+        CHECK(say(line).empty());
+    CHECK(instance.calls() ==
+          std::vector<std::string>{"set bond0 miimon 200", "set bond1.5 mode 802.3ad",
+                                   "active bond0 0000:01:00.0", "set_member bond0 0000:01:00.0 prio -5",
+                                   "link bond0 m0 down", "link bond0 m0 up",
+                                   "add bond0 net_af_packet7,iface=eth0,qpairs=1", "add bond0 0000:02:00.1",
+                                   "remove bond0 0000:01:00.0", "clear bond0", "reload", "quit"});
+}
+
+TEST_CASE_METHOD(Fixture, "a refusal of the instance is passed on in one line") {
+    instance.refusal = "primary: m9 is no member of bond0";
+    for (const char* line : {"set bond bond0 primary m9", "set bond bond0 active m9",
+                             "set member bond0 m0 prio x", "set member bond0 m0 link up",
+                             "add member bond0 x", "remove member bond0 m9", "clear stats bond9", "reload"})
+        CHECK(say(line, false) == "error: primary: m9 is no member of bond0\n");
+    CHECK(instance.calls().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong and what may stand there") {
+    CHECK(say("shwo bond bond0", false) == "error: unknown command \"shwo\"; see help\n");
+    CHECK(say("show", false) == "error: something is missing after \"show\": bond or member\n");
+    CHECK(say("show bond", false) == "error: something is missing after \"show bond\": all or NAME\n");
+    CHECK(say("show bonds bond0", false) ==
+          "error: \"bonds\" is not known after \"show\"; there may stand bond or member\n");
+    CHECK(say("show bond bond0 now", false) ==
+          "error: \"now\" is not known after \"show bond bond0\"; there may stand "
+          "stats, events, config, load, lacp or rlb\n");
+    CHECK(say("reload all", false) == "error: \"all\" is too much after \"reload\"\n");
+    CHECK(
+        say("set member bond0 m0 link sideways", false) ==
+        "error: \"sideways\" is not known after \"set member bond0 m0 link\"; there may stand up or down\n");
+    CHECK(say("show bond bond9", false) == "error: no bond \"bond9\"; there are: bond0, bond1.5\n");
+    CHECK(say("show member bond0 m9", false) ==
+          "error: bond0 has no member \"m9\"; its members: m0, 0000:01:00.0\n");
+    CHECK(say("capture bond0 all /tmp/x.pcap", false) == "error: not available yet\n");
+    CHECK(say("capture bond0 m0 /tmp/x.pcap 5", false) == "error: not available yet\n");
+    say("explain bond0 src=nonsense", false);
+    say("show bond bond0 lacp", false);
+    say("show bond bond0 load", false);
+    CHECK(instance.calls().empty());
+}
+
+TEST_CASE_METHOD(Fixture, "bytes that are no text come back in one printable line") {
+    for (const std::string& line :
+         {std::string("\xff\xfe\x01\x02 x"), std::string("show bond \x1b[2J"), std::string(4000, 'y')}) {
+        const std::string text = say(line, false);
+        CHECK(std::ranges::all_of(text, [](char c) { return c == '\n' || (c >= ' ' && c <= '~'); }));
+        CHECK(text.size() < 300);
+    }
+}
+
+TEST_CASE_METHOD(Fixture, "completion offers what exists now") {
+    CHECK(holds(next({}), "show"));
+    CHECK(next({"show"}) == std::vector<std::string>{"bond", "member"});
+    CHECK(next({"show", "bond"}) == std::vector<std::string>{"all", "bond0", "bond1.5"});
+    CHECK(next({"show", "member", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0"});
+    CHECK(next({"remove", "member", "bond1.5"}) == std::vector<std::string>{"m0"});
+    CHECK(holds(next({"set", "bond", "bond0"}), "active"));
+    CHECK(holds(next({"set", "bond", "bond0"}), "mode"));
+    CHECK(holds(next({"set", "bond", "bond0"}), "miimon"));
+    CHECK_FALSE(holds(next({"set", "bond", "bond0"}), "prio"));
+    CHECK(holds(next({"set", "member", "bond0", "m0"}), "prio"));
+    CHECK(next({"set", "member", "bond0", "m0", "link"}) == std::vector<std::string>{"up", "down"});
+    CHECK(holds(next({"set", "bond", "bond0", "mode"}), "active-backup"));
+    CHECK(next({"set", "bond", "bond0", "primary_reselect"}) ==
+          std::vector<std::string>{"always", "better", "failure"});
+    CHECK(next({"set", "bond", "bond0", "primary"}) == std::vector<std::string>{"m0", "0000:01:00.0"});
+    CHECK(next({"show", "member", "bond7"}).empty());
+    CHECK_FALSE(complete_command(instance, {"nonsense"}).possible);
+    CHECK(complete_command(instance, {"reload"}).complete);
+    CHECK(complete_command(instance, {"add", "member", "bond0"}).wanted == "DEVICE");
+}
