@@ -9,7 +9,7 @@ namespace dpdkbond {
 
 // In double quotes, on one line: control characters and bytes beyond ASCII become \xNN, and after `max` bytes
 // "..." follows.
-inline std::string quoted(std::string_view text, std::size_t max = 48) {
+inline std::string in_quotes(std::string_view text, std::size_t max = 48) {
     constexpr std::string_view digits = "0123456789abcdef";
     std::string out = "\"";
     for (const char c : text.substr(0, max)) {

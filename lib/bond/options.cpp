@@ -50,7 +50,7 @@ Result<void> set_option(BondOptions& bond, MemberOptions& member, bool of_member
         }
         const std::string near = nearest_name(name, names);
         return Error{std::string("no such option of a ") + (of_member ? "member" : "bond") + ": " +
-                     quoted(name) + (near.empty() ? "" : "; did you mean " + near + "?")};
+                     in_quotes(name) + (near.empty() ? "" : "; did you mean " + near + "?")};
     }
     return def->set(bond, member, *def, text);
 }

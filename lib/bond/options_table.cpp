@@ -45,7 +45,7 @@ constexpr std::array<Choice, 2> kLacpRate = {{{"slow", 0}, {"fast", 1}}};
 constexpr std::array<Choice, 4> kAdSelect = {
     {{"stable", 0}, {"bandwidth", 1}, {"count", 2}, {"actor_port_prio", 3}}};
 
-constexpr std::array<Names, 3> kActiveNames = {"active_member", "active", "active_port"};
+constexpr std::array<Names, 2> kActiveNames = {"active_member", "active"};
 constexpr std::array<Names, 2> kGratNames = {"num_unsol_na", "num_peer_notif"};
 constexpr std::array<Names, 1> kNotifDelayNames = {"peer_notify_delay"};
 constexpr std::array<Names, 1> kLacpRateNames = {"ad_lacp_rate"};

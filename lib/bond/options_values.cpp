@@ -60,9 +60,9 @@ Result<std::vector<Address>> parse_targets(const OptionDef& def, std::string_vie
     for (const std::string_view item : split_list(text)) {
         const auto address = Address::parse(item);
         if (!address || !is_target(*address))
-            return refuse(def, quoted(item) + " is not an address that can be probed");
+            return refuse(def, in_quotes(item) + " is not an address that can be probed");
         if (std::ranges::find(targets, *address) != targets.end())
-            return refuse(def, quoted(item) + " is there twice");
+            return refuse(def, in_quotes(item) + " is there twice");
         targets.push_back(*address);
     }
     if (std::ssize(targets) > def.max)
@@ -81,7 +81,7 @@ template <class Address> std::string join(const std::vector<Address>& list) {
 
 Result<std::int64_t> parse_number(const OptionDef& def, std::string_view text) {
     const auto value = decimal(text);
-    if (!value) return refuse(def, quoted(text) + " is not a whole number");
+    if (!value) return refuse(def, in_quotes(text) + " is not a whole number");
     if (*value < def.min || *value > def.max) return refuse(def, std::string(text) + " is out of range");
     if (!def.available && *value != decimal(def.default_text)) return unavailable(def);
     return *value;
@@ -93,7 +93,7 @@ Result<std::int64_t> parse_choice(const OptionDef& def, std::string_view text) {
     const auto choice = std::ranges::find_if(def.choices, [&](const Choice& one) {
         return one.name == name || (number && one.number == *number);
     });
-    if (choice == def.choices.end()) return refuse(def, quoted(text) + " is not one of its values");
+    if (choice == def.choices.end()) return refuse(def, in_quotes(text) + " is not one of its values");
     if (!choice->available) return refuse(def, std::string(choice->name) + " is not available yet");
     if (!def.available && choice->name != def.default_text) return unavailable(def);
     return choice->number;
@@ -101,7 +101,7 @@ Result<std::int64_t> parse_choice(const OptionDef& def, std::string_view text) {
 
 Result<Mac> parse_mac(const OptionDef& def, std::string_view text) {
     const auto mac = Mac::parse(text);
-    if (!mac || mac->is_multicast()) return refuse(def, quoted(text) + " is not a unicast MAC address");
+    if (!mac || mac->is_multicast()) return refuse(def, in_quotes(text) + " is not a unicast MAC address");
     if (!def.available && !mac->is_zero()) return unavailable(def);
     return *mac;
 }
@@ -116,7 +116,7 @@ Result<std::vector<Ipv6>> parse_ipv6_list(const OptionDef& def, std::string_view
 
 Result<std::string> parse_member(const OptionDef& def, std::string_view text) {
     const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
-    if (!printable || text.size() > 64) return refuse(def, quoted(text) + " is not a member's name");
+    if (!printable || text.size() > 64) return refuse(def, in_quotes(text) + " is not a member's name");
     if (!def.available && !text.empty()) return unavailable(def);
     return std::string(text);
 }

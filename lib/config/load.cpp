@@ -6,7 +6,11 @@
 #include <cerrno>
 #include <cstring>
 #include <fstream>
+#include <optional>
+#include <sstream>
 #include <system_error>
+
+#include <yaml-cpp/eventhandler.h>
 
 #include "base/quote.hpp"
 #include "config/validate.hpp"
@@ -31,6 +35,35 @@ constexpr Names<LogicalBackend, 4> kBackends = {{{"auto", LogicalBackend::automa
                                                  {"device", LogicalBackend::device}}};
 constexpr Names<std::string_view, 3> kDrivers = {
     {{"vfio-pci", "vfio-pci"}, {"uio_pci_generic", "uio_pci_generic"}, {"none", "none"}}};
+
+// Sees where documents start and builds nothing.
+class DocumentStarts : public YAML::EventHandler {
+public:
+    std::optional<YAML::Mark> last;
+
+    void OnDocumentStart(const YAML::Mark& mark) override { last = mark; }
+    void OnDocumentEnd() override {}
+    void OnNull(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnAlias(const YAML::Mark&, YAML::anchor_t) override {}
+    void OnScalar(const YAML::Mark&, const std::string&, YAML::anchor_t, const std::string&) override {}
+    void OnSequenceStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                         YAML::EmitterStyle::value) override {}
+    void OnSequenceEnd() override {}
+    void OnMapStart(const YAML::Mark&, const std::string&, YAML::anchor_t,
+                    YAML::EmitterStyle::value) override {}
+    void OnMapEnd() override {}
+};
+
+// YAML::LoadAll() would tell too, but never returns for a text that starts with a comma (yaml-cpp 0.7).
+std::optional<YAML::Mark> second_document(const std::string& text) {
+    std::istringstream stream(text);
+    YAML::Parser parser(stream);
+    DocumentStarts starts;
+    if (!parser.HandleNextDocument(starts)) return std::nullopt;
+    starts.last.reset();
+    parser.HandleNextDocument(starts);
+    return starts.last;
+}
 
 class Loader {
 public:
@@ -98,12 +131,10 @@ bool Loader::check_text(const std::string& text) {
 
 void Loader::read_document(const std::string& text) {
     try {
-        const std::vector<Node> documents = YAML::LoadAll(text);
-        if (documents.size() > 1) {
-            const YAML::Mark mark = documents[1].Mark();
-            reader_.problem_at(mark.line + 1, mark.column + 1, "", "a second document; allowed: one");
+        if (const auto mark = second_document(text)) {
+            reader_.problem_at(mark->line + 1, mark->column + 1, "", "a second document; allowed: one");
         }
-        read_root(documents.empty() ? Node() : documents[0]);
+        read_root(YAML::Load(text));
     } catch (const YAML::Exception& error) {
         reader_.problem_at(error.mark.line + 1, error.mark.column + 1, "", "not YAML: " + error.msg);
     } catch (const std::exception& error) {
@@ -142,8 +173,9 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
         if (!text) return;
         const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '/'; };
         if (text->empty() || text->size() > 64 || !std::ranges::all_of(*text, plain)) {
-            reader_.broken(at, quoted(*text) + " cannot be part of a file's name; allowed: 1 to 64 printable "
-                                               "characters without space and slash");
+            reader_.broken(at, in_quotes(*text) +
+                                   " cannot be part of a file's name; allowed: 1 to 64 printable "
+                                   "characters without space and slash");
             return;
         }
         runtime.file_prefix = *text;
@@ -214,7 +246,7 @@ void Loader::read_mode(BondConfig& bond, const Node& node, const std::string& pa
     }
     const std::string near = nearest_name(*text, names);
     reader_.broken(path,
-                   quoted(*text) + " is not a mode; " +
+                   in_quotes(*text) + " is not a mode; " +
                        (near.empty() ? "allowed: " + modes_phrase(available) : "did you mean " + near + "?"));
 }
 
@@ -255,7 +287,7 @@ void Loader::read_mac(LogicalConfig& logical, const Node& node, const std::strin
         logical.mac = mac;
         return;
     }
-    reader_.broken(path, quoted(*text) + (mac ? " is not a unicast address" : " is not a MAC address") +
+    reader_.broken(path, in_quotes(*text) + (mac ? " is not a unicast address" : " is not a MAC address") +
                              "; allowed: a unicast MAC such as 02:bd:00:00:00:01");
 }
 
@@ -269,7 +301,7 @@ void Loader::read_address(LogicalConfig& logical, const Node& node, const std::s
         logical.addresses.push_back(*prefix);
         return;
     }
-    reader_.broken(path, quoted(*text) +
+    reader_.broken(path, in_quotes(*text) +
                              (prefix ? " cannot be an interface's address" : " is not an address") +
                              "; allowed: ADDRESS/LENGTH such as 192.0.2.1/24 or 2001:db8::1/64");
 }
@@ -312,7 +344,7 @@ void Loader::read_carrier(CarrierSource& carrier, const Node& node, const std::s
         carrier = {CarrierKind::netdev, name};
     } else {
         reader_.broken(path,
-                       quoted(*text) + " is no source of link state; allowed: auto, ethdev, netdev:NAME");
+                       in_quotes(*text) + " is no source of link state; allowed: auto, ethdev, netdev:NAME");
     }
 }
 
@@ -343,7 +375,7 @@ void Loader::read_member(BondConfig& bond, const Node& node, const std::string& 
     if (reader_.has(path + ".name") || member.device.empty()) return;
     member.name = default_member_name(member.device);
     if (!member_name_problem(member.name).empty()) {
-        reader_.problem(path + ".name", "is needed, as " + quoted(member.name) + " cannot name a member");
+        reader_.problem(path + ".name", "is needed, as " + in_quotes(member.name) + " cannot name a member");
         member.name.clear();
     }
 }

@@ -35,7 +35,7 @@ private:
     bool claim(std::map<std::string, std::string>& users, const std::string& id, const std::string& key,
                const std::string& what) {
         const auto [user, is_new] = users.emplace(id, key);
-        if (!is_new) add(key, what + " " + quoted(id) + " is already used by " + user->second);
+        if (!is_new) add(key, what + " " + in_quotes(id) + " is already used by " + user->second);
         return is_new;
     }
 
@@ -101,7 +101,7 @@ private:
             list += (list.empty() ? "" : ", ") + member.name;
         }
         const std::string near = nearest_name(name, names);
-        add(key, quoted(name) + " is not a member of the bond; " +
+        add(key, in_quotes(name) + " is not a member of the bond; " +
                      (near.empty() ? "allowed: " + (list.empty() ? "none, as it has no members" : list)
                                    : "did you mean " + near + "?"));
     }
@@ -175,14 +175,14 @@ bool is_plain(char c) { return c > ' ' && c < 0x7f && c != '/' && c != ',' && c 
 std::string interface_name_problem(const std::string& name) {
     const bool plain = std::ranges::all_of(name, [](char c) { return is_plain(c) && c != ':' && c != '%'; });
     if (plain && !name.empty() && name.size() <= 15 && name != "." && name != "..") return {};
-    return quoted(name) +
+    return in_quotes(name) +
            " cannot name an interface; allowed: 1 to 15 printable characters without space, slash, "
            "colon, comma, percent sign, quote and backslash";
 }
 
 std::string member_name_problem(const std::string& name) {
     if (!name.empty() && name.size() <= 31 && std::ranges::all_of(name, is_plain)) return {};
-    return quoted(name) +
+    return in_quotes(name) +
            " cannot name a member; allowed: 1 to 31 printable characters without space, slash, comma, "
            "quote and backslash";
 }
@@ -193,14 +193,14 @@ std::string device_problem(const std::string& devargs) {
     const std::string head = devargs_head(devargs);
     const bool printable = std::ranges::all_of(devargs, [](char c) { return c > ' ' && c < 0x7f; });
     if (head.empty() || !printable || devargs.size() > 255)
-        return quoted(devargs) + " is not a device" + allowed;
+        return in_quotes(devargs) + " is not a device" + allowed;
     if (pci_address(head)) return {};
-    if (head[0] >= '0' && head[0] <= '9') return quoted(head) + " is not a PCI address" + allowed;
+    if (head[0] >= '0' && head[0] <= '9') return in_quotes(head) + " is not a PCI address" + allowed;
     // Other buses ("auxiliary:mlx5_core.sf.1", "fslmc:dpni.1") have a colon or a dot; a virtual device says
     // its kind.
     const bool known =
         head.starts_with("net_") || head.starts_with("eth_") || head.find_first_of(":.") != std::string::npos;
-    return known ? "" : quoted(head) + " is not a DPDK device" + allowed;
+    return known ? "" : in_quotes(head) + " is not a DPDK device" + allowed;
 }
 
 std::string default_member_name(const std::string& device) {

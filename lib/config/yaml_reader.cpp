@@ -17,7 +17,7 @@ std::string form_of(const YAML::Node& node) {
     switch (node.Type()) {
     case YAML::NodeType::Map: return "a mapping";
     case YAML::NodeType::Sequence: return "a list";
-    case YAML::NodeType::Scalar: return quoted(node.Scalar());
+    case YAML::NodeType::Scalar: return in_quotes(node.Scalar());
     default: return "empty";
     }
 }
@@ -63,7 +63,7 @@ void YamlReader::map(const YAML::Node& node, const std::string& path, const std:
         const std::string& name = entry.first.Scalar();
         const auto key = std::ranges::find(keys, name, &Key::name);
         if (key == keys.end()) {
-            const std::string shown = quoted(name, 64);
+            const std::string shown = in_quotes(name, 64);
             problem_at(mark.line + 1, mark.column + 1,
                        child(path, std::string_view(shown).substr(1, shown.size() - 2)),
                        unknown_key(name, keys, hint));
@@ -110,11 +110,11 @@ std::optional<unsigned> YamlReader::number(const YAML::Node& node, const std::st
     const auto [stop, error] = std::from_chars(written->data(), end, value);
     const std::string allowed = "; allowed: " + std::to_string(min) + "-" + std::to_string(max);
     if (stop != end || error == std::errc::invalid_argument) {
-        broken(path, quoted(*written) + " is not a whole number" + allowed);
+        broken(path, in_quotes(*written) + " is not a whole number" + allowed);
         return std::nullopt;
     }
     if (error != std::errc{} || value < min || value > max) {
-        broken(path, quoted(*written) + " is out of range" + allowed);
+        broken(path, in_quotes(*written) + " is out of range" + allowed);
         return std::nullopt;
     }
     return static_cast<unsigned>(value);

@@ -79,7 +79,7 @@ std::optional<Value> YamlReader::choice(const YAML::Node& node, const std::strin
         if (*written == name) return value;
         allowed += (allowed.empty() ? "" : ", ") + std::string(name);
     }
-    broken(path, quoted(*written) + " is not one of its values; allowed: " + allowed);
+    broken(path, in_quotes(*written) + " is not one of its values; allowed: " + allowed);
     return std::nullopt;
 }
 

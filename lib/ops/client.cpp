@@ -74,7 +74,7 @@ Result<BondAnswers> ask_bond(TelemetryClient& client, const std::string& name) {
 }
 
 Error no_bond(const std::string& name, const std::vector<std::string>& names) {
-    return Error{fmt::format("no bond {}; there are: {}", quoted(name), fmt::join(names, ", "))};
+    return Error{fmt::format("no bond {}; there are: {}", in_quotes(name), fmt::join(names, ", "))};
 }
 
 Result<std::string> status_text(const std::vector<BondAnswers>& bonds) {

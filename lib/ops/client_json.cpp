@@ -19,7 +19,7 @@ template <class T, class Read> Result<T> reading(std::string_view text, Read rea
     try {
         return read(Json::parse(text));
     } catch (const Json::exception&) {
-        return Error{"an answer that is not dpdk-bond's: " + quoted(text)};
+        return Error{"an answer that is not dpdk-bond's: " + in_quotes(text)};
     }
 }
 
@@ -126,7 +126,7 @@ Json bond_json(const BondAnswers& bond) {
 
 Result<std::string> answer_payload(std::string_view answer) {
     return reading<std::string>(answer, [&](const Json& json) -> Result<std::string> {
-        if (!json.is_object() || json.size() != 1) return Error{"not one answer: " + quoted(answer)};
+        if (!json.is_object() || json.size() != 1) return Error{"not one answer: " + in_quotes(answer)};
         return json.front().dump();
     });
 }

@@ -21,7 +21,7 @@ Reply done(const Result<void>& result) { return result ? Reply{} : refused(resul
 
 Reply no_bond(Instance& instance, std::string_view name) {
     return refused(
-        fmt::format("no bond {}; there are: {}", quoted(name), fmt::join(instance.bond_names(), ", ")));
+        fmt::format("no bond {}; there are: {}", in_quotes(name), fmt::join(instance.bond_names(), ", ")));
 }
 
 template <class Show> Reply with_bond(Instance& instance, std::string_view name, Show show) {
@@ -82,7 +82,7 @@ Reply cmd_member(Instance& instance, const Words& args) {
             if (member.status.name == args[1]) return said(render_member(member));
             names.push_back(member.status.name);
         }
-        return refused(fmt::format("{} has no member {}; its members: {}", args[0], quoted(args[1]),
+        return refused(fmt::format("{} has no member {}; its members: {}", args[0], in_quotes(args[1]),
                                    names.empty() ? "none" : fmt::format("{}", fmt::join(names, ", "))));
     });
 }

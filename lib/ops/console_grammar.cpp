@@ -106,11 +106,11 @@ Result<Match> match_command(std::span<const Syntax> commands, const Words& words
     const std::span<const std::string> all(words);
     for (std::size_t at = 0; at < words.size(); ++at) {
         if (!matching(commands, all.first(at + 1)).empty()) continue;
-        if (at == 0) return Error{"unknown command " + quoted(words[0]) + "; see help"};
+        if (at == 0) return Error{"unknown command " + in_quotes(words[0]) + "; see help"};
         const std::string choices = expected(commands, matching(commands, all.first(at)), at);
-        const std::string before = quoted(joined(all.first(at)), 120);
-        if (choices.empty()) return Error{quoted(words[at]) + " is too much after " + before};
-        return Error{quoted(words[at]) + " is not known after " + before + "; there may stand " + choices};
+        const std::string before = in_quotes(joined(all.first(at)), 120);
+        if (choices.empty()) return Error{in_quotes(words[at]) + " is too much after " + before};
+        return Error{in_quotes(words[at]) + " is not known after " + before + "; there may stand " + choices};
     }
     const auto candidates = matching(commands, all);
     for (const std::size_t index : candidates) {
@@ -122,7 +122,7 @@ Result<Match> match_command(std::span<const Syntax> commands, const Words& words
                 match.values.push_back(words[at]);
         return match;
     }
-    return Error{"something is missing after " + quoted(joined(all), 120) + ": " +
+    return Error{"something is missing after " + in_quotes(joined(all), 120) + ": " +
                  expected(commands, candidates, words.size())};
 }
 

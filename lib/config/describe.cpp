@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/describe.hpp"
+
+#include <array>
+
+#include "bond/options.hpp"
+
+namespace dpdkbond {
+namespace {
+
+constexpr std::size_t kWidth = 100;
+
+// Words of `text` in lines that start with `indent` and end before kWidth.
+std::string wrapped(const std::string& text, const std::string& indent) {
+    std::string out, line;
+    std::size_t at = 0;
+    while (at < text.size()) {
+        const std::size_t end = std::min(text.find(' ', at), text.size());
+        const std::string word = text.substr(at, end - at);
+        if (!line.empty() && indent.size() + line.size() + 1 + word.size() > kWidth) {
+            out += indent + line + "\n";
+            line.clear();
+        }
+        line += (line.empty() ? "" : " ") + word;
+        at = end + 1;
+    }
+    return out + indent + line + "\n";
+}
+
+std::string padded(std::string text, std::size_t width) {
+    text.resize(std::max(text.size() + 1, width), ' ');
+    return text;
+}
+
+std::string digits(ModeMask modes) {
+    if (modes == 0xff) return "all";
+    std::string text;
+    for (const ModeDef& def : mode_table()) {
+        if ((modes & mask_of(def.mode)) == 0) continue;
+        text += (text.empty() ? "" : ",") + std::to_string(static_cast<unsigned>(def.mode));
+    }
+    return text;
+}
+
+std::string default_of(const OptionDef& def) {
+    return def.default_text.empty() ? "none" : std::string(def.default_text);
+}
+
+std::string unit_of(const OptionDef& def) { return def.unit.empty() ? "" : " " + std::string(def.unit); }
+
+std::string when_of(const OptionDef& def) {
+    switch (def.when) {
+    case When::any_time: return "any time";
+    case When::no_members: return "without members";
+    case When::bond_down: return "before start";
+    }
+    return {};
+}
+
+std::string spellings(const OptionDef& def) {
+    std::string text;
+    for (const std::string_view alias : def.aliases) text += (text.empty() ? "" : ", ") + std::string(alias);
+    return text;
+}
+
+std::string option_text(const OptionDef& def) {
+    const std::string first = "  " + padded(std::string(def.name), 20) +
+                              padded(default_of(def) + unit_of(def), 20) + padded(digits(def.modes), 12) +
+                              padded(digits(def.effective), 12) + when_of(def);
+    std::string out = first + "\n" + wrapped(std::string(def.help), "      ");
+    out += wrapped("values: " + allowed_text(def) + unit_of(def), "      ");
+    if (!def.aliases.empty()) out += wrapped("also spelt: " + spellings(def), "      ");
+    if (!def.available) out += "      not available yet\n";
+    return out;
+}
+
+std::string option_heading() {
+    return "  " + padded("NAME", 20) + padded("DEFAULT", 20) + padded("TAKEN BY", 12) +
+           padded("WORKS IN", 12) + "CHANGES\n";
+}
+
+// A cell of a Markdown table.
+std::string cell(const std::string& text) {
+    std::string out;
+    for (const char c : text) out += c == '|' ? "\\|" : std::string(1, c);
+    return out + " |";
+}
+
+std::string code(std::string_view text) { return "`" + std::string(text) + "`"; }
+
+std::string markdown_values(const OptionDef& def) {
+    if (def.kind != ValueKind::choice) return allowed_text(def) + unit_of(def);
+    std::string text;
+    for (const Choice& choice : def.choices) {
+        text += (text.empty() ? "" : ", ") + code(choice.name) + " (" + std::to_string(choice.number) +
+                (choice.available ? ")" : "; not available yet)");
+    }
+    return text;
+}
+
+std::string markdown_option(const OptionDef& def) {
+    std::string name = code(def.name);
+    for (const std::string_view alias : def.aliases) name += ", " + code(alias);
+    const std::string open = def.available ? "" : " *Not available yet.*";
+    return "| " + cell(name) + " " + cell(std::string(def.help) + "." + open) + " " +
+           cell(markdown_values(def)) + " " + cell(default_of(def)) + " " + cell(digits(def.modes)) + " " +
+           cell(digits(def.effective)) + " " + cell(when_of(def)) + "\n";
+}
+
+std::string markdown_options(bool of_member) {
+    std::string out = "| Option | What it does | Values | Default | Taken by | Works in | Changes |\n"
+                      "|---|---|---|---|---|---|---|\n";
+    for (const OptionDef& def : option_table()) {
+        if (def.of_member == of_member) out += markdown_option(def);
+    }
+    return out;
+}
+
+std::string markdown_modes() {
+    std::string out = "| Number | Mode | What it does |\n|---|---|---|\n";
+    for (const ModeDef& def : mode_table()) {
+        out += "| " + std::to_string(static_cast<unsigned>(def.mode)) + " | " + code(def.name) + " | " +
+               cell(std::string(def.help) + "." + (def.available ? "" : " *Not available yet.*")) + "\n";
+    }
+    return out;
+}
+
+constexpr std::array<const char*, 8> kDeviations = {
+    "`miimon` is 100 when neither it nor `arp_interval` is given. Linux starts most modes with 0, and such a "
+    "bond never "
+    "notices a lost link. Write `miimon: 0` to have that.",
+    "`layer2+3` and `layer3+4` always look behind VLAN tags. Linux does where one of its VLAN devices put "
+    "the tag there, and "
+    "takes a frame that came with its tag, from a bridge or a virtual machine, by its MAC addresses alone.",
+    "A flow keeps its member when another one goes or comes. With all members up the choice is Linux's, hash "
+    "modulo "
+    "number of members. When one is lost, only its own flows move, and they move back with it; Linux "
+    "computes the "
+    "modulo anew, and most flows change their member.",
+    "`primary` and `active_slave` must name a member in the file. Linux keeps a `primary` for a member that "
+    "may come later.",
+    "`active_slave` in the file is the first choice at the start. In Linux it is only a command to a running "
+    "bond, which it "
+    "is here too.",
+    "`use_carrier` takes 1 only, as newest Linux does; older ones knew another way to ask for the carrier.",
+    "Options that Linux changes only while the bond is down are set in the file: a bond here is up as long "
+    "as it runs.",
+    "Switches take `true`, `false`, `yes` and `no` besides Linux's `on`, `off`, `1` and `0`, as they are "
+    "YAML's words.",
+};
+
+} // namespace
+
+std::string modes_text() {
+    std::string out = "Modes\n";
+    for (const ModeDef& def : mode_table()) {
+        out += "  " + std::to_string(static_cast<unsigned>(def.mode)) + "  " +
+               padded(std::string(def.name), 16) + std::string(def.help) +
+               (def.available ? "" : "\n" + std::string(21, ' ') + "not available yet") + "\n";
+    }
+    for (const bool of_member : {false, true}) {
+        out += of_member ? "\nOptions of a member\n" : "\nOptions of a bond\n";
+        out += option_heading();
+        for (const OptionDef& def : option_table()) {
+            if (def.of_member == of_member) out += option_text(def);
+        }
+    }
+    return out + "\nTAKEN BY: the modes that take the option, by number; elsewhere it is an error.\n"
+                 "WORKS IN: the modes in which it changes anything.\n";
+}
+
+std::string options_markdown() {
+    std::string out =
+        "# Modes and options\n\n"
+        "This page is made from the program's own tables, as `dpdk-bond modes` is; a test keeps them equal.\n"
+        "Names, values, defaults and rules are those of Linux bonding, by sysfs, netlink and `ip link`. "
+        "Values "
+        "are\ntaken by name and by number.\n\n"
+        "## Modes\n\n" +
+        markdown_modes() +
+        "\n## Options of a bond\n\n"
+        "*Taken by* lists the modes that take the option, by number; elsewhere it is an error, as in Linux. "
+        "*Works in*\nlists the modes in which it changes anything. *Changes* says when `set bond` may change "
+        "it: at any time, only\nwhile the bond has no members, or only in the file, before the start. What "
+        "is "
+        "not available yet is refused, unless\nit is given with its default.\n\n" +
+        markdown_options(false) + "\n## Options of a member\n\n" + markdown_options(true) +
+        "\n## Rules between options\n\n"
+        "- `miimon` and `arp_interval` exclude one another: one of them is 0 or left out.\n"
+        "- `arp_validate` goes with `arp_interval`, and not with `miimon`.\n"
+        "- `updelay`, `downdelay` and `peer_notif_delay` need `miimon`, and are rounded down to a multiple "
+        "of "
+        "it.\n\n"
+        "## Where this differs from Linux\n\n";
+    for (const char* deviation : kDeviations) out += "- " + std::string(deviation) + "\n";
+    return out;
+}
+
+} // namespace dpdkbond

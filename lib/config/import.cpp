@@ -1,0 +1,245 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/import.hpp"
+
+#include <algorithm>
+#include <filesystem>
+#include <fstream>
+#include <ifaddrs.h>
+#include <iterator>
+#include <memory>
+#include <net/if.h>
+#include <netinet/in.h>
+#include <optional>
+#include <sstream>
+#include <vector>
+
+#include "base/quote.hpp"
+#include "config/model.hpp"
+#include "config/validate.hpp"
+
+namespace dpdkbond {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr const char* kSysfs = "/sys/class/net";
+
+// The content without the newline at its end; nothing if there is no such file.
+std::optional<std::string> read_file(const fs::path& path) {
+    std::ifstream file(path);
+    if (!file) return std::nullopt;
+    std::string text(std::istreambuf_iterator<char>(file), {});
+    while (!text.empty() && text.back() == '\n') text.pop_back();
+    return text;
+}
+
+std::vector<std::string> words(const std::string& text) {
+    std::istringstream stream(text);
+    return {std::istream_iterator<std::string>(stream), {}};
+}
+
+// What sysfs shows, as an option takes it: "layer3+4 1" is layer3+4, lists have blanks.
+std::string plain_value(const OptionDef& def, const std::string& shown) {
+    const std::vector<std::string> list = words(shown);
+    if (list.empty()) return {};
+    if (def.kind != ValueKind::ipv4_list && def.kind != ValueKind::ipv6_list) return list[0];
+    std::string joined;
+    for (const std::string& item : list) joined += (joined.empty() ? "" : ",") + item;
+    return joined;
+}
+
+std::string yaml_value(const OptionDef& def, const std::string& text) {
+    switch (def.kind) {
+    case ValueKind::ipv4_list:
+    case ValueKind::ipv6_list: {
+        std::string list = "[\"";
+        for (const char c : text) list += c == ',' ? "\", \"" : std::string(1, c);
+        return list + "\"]";
+    }
+    case ValueKind::member:
+    case ValueKind::mac: return in_quotes(text, text.size());
+    default: return text;
+    }
+}
+
+// "NAME: VALUE", the same as a comment with the reason when it would be refused, or nothing for a default.
+std::string option_line(const OptionDef& def, const std::string& shown) {
+    const std::string value = plain_value(def, shown);
+    if (value.empty()) return {};
+    BondOptions bond;
+    MemberOptions member;
+    const std::string line = std::string(def.name) + ": ";
+    if (const Result<void> set = def.set(bond, member, def, value); !set) {
+        return "# " + line + yaml_value(def, value) + "  # " + set.error();
+    }
+    const std::string text = def.get(bond, member, def);
+    return text == def.default_text ? "" : line + yaml_value(def, text);
+}
+
+// The PCI device of a netdev. Drivers such as virtio have a device of their own below the PCI device.
+std::optional<std::string> pci_of(const fs::path& netdev) {
+    std::error_code error;
+    fs::path device = fs::canonical(netdev / "device", error);
+    if (error) return std::nullopt;
+    if (device.filename().string().starts_with("virtio")) device = device.parent_path();
+    return pci_address(device.filename().string());
+}
+
+// These drivers work below DPDK and must stay bound.
+bool is_bifurcated(const fs::path& netdev) {
+    std::error_code error;
+    const std::string driver = fs::read_symlink(netdev / "device" / "driver", error).filename().string();
+    return driver == "mlx5_core" || driver == "mlx4_core" || driver == "mana";
+}
+
+class Importer {
+public:
+    Importer(std::string dev, const std::string& root)
+        : dev_(std::move(dev)), net_(root), bonding_(net_ / dev_ / "bonding") {}
+
+    Result<std::string> run() {
+        if (!interface_name_problem(dev_).empty() || !fs::is_directory(bonding_)) {
+            return Error{in_quotes(dev_) + " is not a Linux bond: there is no " + bonding_.string()};
+        }
+        const std::vector<std::string> mode_words = words(read_file(bonding_ / "mode").value_or(""));
+        const auto mode = parse_mode(mode_words.empty() ? "" : mode_words[0]);
+        if (!mode) return Error{"cannot read the mode of " + dev_ + " from " + (bonding_ / "mode").string()};
+        slaves_ = words(read_file(bonding_ / "slaves").value_or(""));
+
+        line(0, "# The Linux bond " + dev_ +
+                    ", which must give up its name and its members first: ip link delete " + dev_);
+        line(0, "bonds:");
+        line(1, "- name: " + in_quotes(dev_));
+        line(2, "mode: " + std::string(mode_name(*mode)) +
+                    (mode_available(*mode) ? "" : "  # not available yet"));
+        add_options(*mode);
+        add_logical();
+        add_members(*mode);
+        return std::move(out_);
+    }
+
+private:
+    void line(int depth, const std::string& text) {
+        out_ += std::string(static_cast<std::size_t>(depth) * 2, ' ') + text + "\n";
+    }
+
+    void add_options(Mode mode) {
+        for (const OptionDef& def : option_table()) {
+            // Linux has files for options of other modes too, and active_slave tells a state there.
+            if (def.of_member || (def.modes & mask_of(mode)) == 0 || def.name == "active_slave") continue;
+            const auto shown = read_file(bonding_ / std::string(def.name));
+            if (!shown || (def.name == "miimon" && left_to_arp(*shown))) continue;
+            std::string text = option_line(def, *shown);
+            if (def.name == "primary" && !text.empty() &&
+                std::ranges::find(slaves_, *shown) == slaves_.end()) {
+                text = "# " + text + "  # not among the members";
+            }
+            if (!text.empty()) line(2, text);
+        }
+    }
+
+    // With ARP monitoring, miimon is 0 by itself; without it, 0 was somebody's wish.
+    bool left_to_arp(const std::string& miimon) const {
+        return miimon == "0" && read_file(bonding_ / "arp_interval").value_or("0") != "0";
+    }
+
+    void add_logical() {
+        const fs::path netdev = net_ / dev_;
+        std::vector<std::string> lines;
+        // 3: somebody set the address; else it is the first member's, as it will be here.
+        const auto mac = read_file(netdev / "address");
+        if (mac && read_file(netdev / "addr_assign_type") == "3") lines.push_back("mac: " + in_quotes(*mac));
+        const auto mtu = read_file(netdev / "mtu");
+        if (mtu && *mtu != "1500") lines.push_back("mtu: " + *mtu);
+        const std::string addresses = address_list();
+        if (!addresses.empty()) lines.push_back("addresses: [" + addresses + "]");
+        if (!lines.empty()) line(2, "logical:");
+        for (const std::string& text : lines) line(3, text);
+    }
+
+    // Of this machine's interface only, so not for a tree that lies elsewhere. Link-local ones come by
+    // themselves.
+    std::string address_list() const {
+        std::string list;
+        ifaddrs* head = nullptr;
+        if (net_ != kSysfs || getifaddrs(&head) != 0) return list;
+        const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(head, freeifaddrs);
+        for (const ifaddrs* entry = head; entry != nullptr; entry = entry->ifa_next) {
+            if (entry->ifa_addr == nullptr || entry->ifa_netmask == nullptr || dev_ != entry->ifa_name)
+                continue;
+            const auto text = prefix_text(*entry->ifa_addr, *entry->ifa_netmask);
+            if (text) list += (list.empty() ? "" : ", ") + in_quotes(*text);
+        }
+        return list;
+    }
+
+    static std::optional<std::string> prefix_text(const sockaddr& address, const sockaddr& mask) {
+        IpPrefix prefix;
+        const auto count = [](const auto& bytes) {
+            int bits = 0;
+            for (const std::uint8_t byte : bytes) bits += __builtin_popcount(byte);
+            return static_cast<std::uint8_t>(bits);
+        };
+        if (address.sa_family == AF_INET) {
+            Ipv4 netmask;
+            const auto at = offsetof(sockaddr_in, sin_addr);
+            std::copy_n(reinterpret_cast<const std::uint8_t*>(&address) + at, 4, prefix.v4.bytes.begin());
+            std::copy_n(reinterpret_cast<const std::uint8_t*>(&mask) + at, 4, netmask.bytes.begin());
+            prefix.length = count(netmask.bytes);
+        } else if (address.sa_family == AF_INET6) {
+            Ipv6 netmask;
+            const auto at = offsetof(sockaddr_in6, sin6_addr);
+            std::copy_n(reinterpret_cast<const std::uint8_t*>(&address) + at, 16, prefix.v6.bytes.begin());
+            std::copy_n(reinterpret_cast<const std::uint8_t*>(&mask) + at, 16, netmask.bytes.begin());
+            prefix.is_v6 = true;
+            prefix.length = count(netmask.bytes);
+            if (prefix.v6.bytes[0] == 0xfe && (prefix.v6.bytes[1] & 0xc0) == 0x80) return std::nullopt;
+        } else {
+            return std::nullopt;
+        }
+        return prefix.to_string();
+    }
+
+    void add_members(Mode mode) {
+        if (slaves_.empty()) return line(2, "members: []");
+        line(2, "members:");
+        if ((find_option("prio")->modes & mask_of(mode)) != 0) {
+            line(3, "# A prio, if set, is not in sysfs: ip -d link show MEMBER tells it.");
+        }
+        for (std::size_t i = 0; i < slaves_.size(); ++i) add_member(mode, slaves_[i], i);
+    }
+
+    void add_member(Mode mode, const std::string& slave, std::size_t index) {
+        const fs::path netdev = net_ / slave;
+        if (const auto pci = pci_of(netdev)) {
+            line(3, "- device: " + in_quotes(*pci));
+            line(4, "name: " + in_quotes(slave));
+            if (is_bifurcated(netdev)) line(4, "driver: none");
+        } else {
+            line(3, "- device: " + in_quotes("net_af_packet" + std::to_string(index) + ",iface=" + slave));
+        }
+        for (const OptionDef& def : option_table()) {
+            if (!def.of_member || (def.modes & mask_of(mode)) == 0) continue;
+            const auto shown = read_file(netdev / "bonding_slave" / std::string(def.name));
+            const std::string text = shown ? option_line(def, *shown) : "";
+            if (!text.empty()) line(4, text);
+        }
+    }
+
+    std::string dev_;
+    fs::path net_, bonding_;
+    std::vector<std::string> slaves_;
+    std::string out_;
+};
+
+} // namespace
+
+Result<std::string> import_bond(const std::string& dev, const std::string& sysfs_root) {
+    try {
+        return Importer(dev, sysfs_root).run();
+    } catch (const std::exception& error) {
+        return Error{"cannot import " + in_quotes(dev) + ": " + error.what()};
+    }
+}
+
+} // namespace dpdkbond

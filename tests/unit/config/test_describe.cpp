@@ -1,0 +1,46 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <fstream>
+#include <sstream>
+
+#include <catch2/catch.hpp>
+
+#include "bond/options.hpp"
+#include "config/describe.hpp"
+
+using namespace dpdkbond;
+
+TEST_CASE("docs/options.md is what the tables say") {
+    std::ifstream file(std::string(DOCS_DIR) + "/options.md");
+    std::stringstream text;
+    text << file.rdbuf();
+    const std::string expected = options_markdown();
+    const bool equal = text.str() == expected;
+    if (!equal) std::ofstream(OPTIONS_MD_OUT) << expected;
+    INFO("the page that the tables give is now in " << OPTIONS_MD_OUT << "; copy it to docs/options.md");
+    CHECK(equal);
+}
+
+TEST_CASE("modes and options fit a terminal of 100 columns") {
+    std::istringstream lines(modes_text());
+    for (std::string line; std::getline(lines, line);) {
+        INFO(line);
+        CHECK(line.size() <= 100);
+        CHECK((line.empty() || line.back() != ' '));
+    }
+}
+
+TEST_CASE("no mode and no option is missing from the texts") {
+    const std::string text = modes_text(), page = options_markdown();
+    for (const ModeDef& def : mode_table()) {
+        INFO(def.name);
+        CHECK(text.find("  " + std::string(def.name) + " ") != std::string::npos);
+        CHECK(page.find("`" + std::string(def.name) + "`") != std::string::npos);
+    }
+    for (const OptionDef& def : option_table()) {
+        INFO(def.name);
+        CHECK(text.find("\n  " + std::string(def.name) + " ") != std::string::npos);
+        CHECK(page.find("| `" + std::string(def.name) + "`") != std::string::npos);
+        for (const std::string_view alias : def.aliases)
+            CHECK(page.find("`" + std::string(alias) + "`") != std::string::npos);
+    }
+}
