@@ -10,6 +10,7 @@
 #include <sstream>
 #include <system_error>
 
+#include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 
 #include "base/quote.hpp"
@@ -135,6 +136,9 @@ void Loader::read_document(const std::string& text) {
             reader_.problem_at(mark->line + 1, mark->column + 1, "", "a second document; allowed: one");
         }
         read_root(YAML::Load(text));
+    } catch (const YAML::DeepRecursion& error) {
+        reader_.problem_at(error.mark.line + 1, error.mark.column + 1, "",
+                           "lists and mappings lie too deep in one another");
     } catch (const YAML::Exception& error) {
         reader_.problem_at(error.mark.line + 1, error.mark.column + 1, "", "not YAML: " + error.msg);
     } catch (const std::exception& error) {

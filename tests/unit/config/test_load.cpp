@@ -505,7 +505,7 @@ TEST_CASE("text that is no YAML is one problem with its place") {
 }
 
 TEST_CASE("depth, size and aliases do no harm") {
-    CHECK_FALSE(problems(std::string(200'000, '[')).empty());
+    CHECK_THAT(problems(std::string(200'000, '[')), Catch::Contains("too deep"));
     CHECK_FALSE(problems(std::string(100'000, '{')).empty());
     std::string deep;
     for (int i = 0; i < 10'000; ++i) deep += "- ";
