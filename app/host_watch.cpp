@@ -36,9 +36,9 @@ sigset_t heard_signals() {
 
 void block_signals() {
     sigset_t set = heard_signals();
-    // net_tap asks for a SIGIO a packet to save itself a read; blocked everywhere, it simply reads, and no thread is
-    // interrupted at packet rate.
+    // net_tap asks for a signal a packet (the first real-time signal that is free): see app/tap_signals.hpp.
     sigaddset(&set, SIGIO);
+    for (int s = SIGRTMIN; s <= SIGRTMAX; ++s) sigaddset(&set, s);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
     signal(SIGPIPE, SIG_IGN);
 }

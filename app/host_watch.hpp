@@ -67,7 +67,7 @@ private:
     Time last_slow_poll_{};
 };
 
-// Blocks the signals that HostWatch hears, and SIGIO, in this thread and all that it starts. Before the EAL starts.
+// Blocks the signals that HostWatch hears, and those of net_tap, in this thread and all that it starts. Before the EAL starts.
 void block_signals();
 
 } // namespace dpdkbond

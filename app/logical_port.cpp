@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <rte_ethdev.h>
 
+#include "app/tap_signals.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
 
@@ -52,6 +53,7 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
     setup.mtu = in_kernel ? 0 : config.mtu;
     if (auto started = logical->port_->start(setup); !started)
         return Error{fmt::format("{}: the logical interface: {}", bond, started.error())};
+    read_tap_without_signals(*logical->port_);
     // What the other side of a device asks for is its own business.
     if (!in_kernel) {
         logical->port_->set_promiscuous(true);

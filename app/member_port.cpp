@@ -8,6 +8,7 @@
 #include <iterator>
 
 #include "app/control.hpp"
+#include "app/tap_signals.hpp"
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
 
@@ -58,6 +59,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.link_interrupts = true;
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
+    read_tap_without_signals(p);
     p.set_allmulticast(true);
     if (member->guard_ && p.driver() == "net_af_packet") member->sockets = find_packet_socket_fds(member->guard_->ifindex());
     if (member->guard_ && p.driver() == "net_af_xdp")

@@ -122,7 +122,7 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
             return Error{fmt::format("transmit queue {} failed: {}", q, reason(rc))};
     if (const int rc = rte_eth_dev_start(id_); rc != 0) return Error{fmt::format("starting it failed: {}", reason(rc))};
     started_ = true;
-    rx_interrupts_ = rx_interrupts && rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
+    rx_interrupts_ = rx_interrupts && !is_kernel_socket() && rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
     link_interrupts_ = link_interrupts;
     return {};
 }
