@@ -27,7 +27,7 @@ std::vector<std::string> Eal::arguments(const EalOptions& o) {
     for (const std::string& address : o.pci_allow) args.insert(args.end(), {"-a", address});
     // What DPDK says at start-up of every normal run is not news: telemetry's lack of legacy callbacks, net_tap's lack of
     // a queueing discipline that only its rte_flow needs.
-    for (const char* level : {"lib.*:warning", "lib.telemetry:error", "pmd.*:warning", "pmd.net.tap:critical"})
+    for (const char* level : {"warning", "lib.telemetry:error", "pmd.net.tap:critical"})
         args.insert(args.end(), {"--log-level", level});
     args.insert(args.end(), o.extra_args.begin(), o.extra_args.end());
     return args;
