@@ -2,6 +2,7 @@
 #include "app/program.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -16,6 +17,7 @@
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include "host/hugepages.hpp"
+#include "host/numa.hpp"
 #include "ops/console.hpp"
 #include "ops/telemetry.hpp"
 
@@ -34,6 +36,18 @@ bool use_hugepages(const RuntimeConfig& r) {
     log_line(fmt::format("no {} MB of hugepages are free: ordinary pages serve instead, slower with hardware",
                          r.memory_mb));
     return false;
+}
+
+// An lcore on a processor that this process may not use is refused by the EAL in many lines; here it is one.
+void check_lcores(const RuntimeConfig& r) {
+    const std::vector<unsigned> usable = usable_cpus();
+    const auto check = [&](const char* key, unsigned cpu) {
+        if (std::ranges::find(usable, cpu) == usable.end())
+            throw std::runtime_error(
+                fmt::format("runtime.{}: there is no processor {} here; there are: {}", key, cpu, fmt::join(usable, ", ")));
+    };
+    check("control_lcore", r.control_lcore);
+    for (const unsigned cpu : r.worker_lcores) check("worker_lcores", cpu);
 }
 
 EalOptions eal_options(const Config& config) {
@@ -71,6 +85,7 @@ rte_mempool* make_pool(const Config& config) {
 Program::Program(std::string config_file, Config config) : config_file_(std::move(config_file)), config_(std::move(config)) {
     try {
         state_dir_ = "/run/dpdk-bond/" + config_.runtime.file_prefix;
+        check_lcores(config_.runtime);
         // PCI devices first: the EAL looks for VFIO once, when it starts.
         for (const BondConfig& b : config_.bonds) {
             std::vector<std::string> warnings;

@@ -8,10 +8,30 @@
 #include <rte_log.h>
 #include <unistd.h>
 
+#include <cerrno>
+#include <cstdio>
 #include <filesystem>
 #include <stdexcept>
 
 namespace dpdkbond {
+
+namespace {
+
+// The EAL answers a bad argument with its whole usage text on stdout; what is wrong it says on stderr.
+int init_without_usage(int argc, char** argv) {
+    std::fflush(stdout);
+    const int kept = dup(STDOUT_FILENO);
+    const int nowhere = open("/dev/null", O_WRONLY | O_CLOEXEC);
+    if (nowhere >= 0) dup2(nowhere, STDOUT_FILENO);
+    const int rc = rte_eal_init(argc, argv);
+    std::fflush(stdout);
+    if (kept >= 0) dup2(kept, STDOUT_FILENO);
+    if (kept >= 0) close(kept);
+    if (nowhere >= 0) close(nowhere);
+    return rc;
+}
+
+} // namespace
 
 std::vector<std::string> Eal::arguments(const EalOptions& o) {
     std::string lcores = fmt::format("0@{}", o.control_cpu);
@@ -38,11 +58,11 @@ Eal::Eal(const EalOptions& options) {
     std::vector<char*> argv;
     for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
-    if (rte_eal_init(static_cast<int>(args.size()), argv.data()) < 0) {
-        const std::string why = rte_strerror(rte_errno);
-        throw std::runtime_error(fmt::format("DPDK did not start: {} (file prefix {}; is another instance running?)",
-                                             why, options.file_prefix));
-    }
+    const int rc = init_without_usage(static_cast<int>(args.size()), argv.data());
+    if (rc >= 0) return;
+    if (rte_errno == EINVAL) throw std::runtime_error("DPDK refused its arguments (see above); look at runtime.eal_args");
+    throw std::runtime_error(fmt::format("DPDK did not start (see above); is another instance of file prefix {} running?",
+                                         options.file_prefix));
 }
 
 Eal::~Eal() {

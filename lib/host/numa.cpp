@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/numa.hpp"
 
-#include <algorithm>
 #include <numa.h>
 #include <sched.h>
 #include <thread>
@@ -38,12 +37,17 @@ std::optional<int> numa_node_of_cpu_id(int cpu) {
     return node;
 }
 
-int usable_cpus() {
+std::vector<unsigned> usable_cpus() {
+    std::vector<unsigned> cpus;
     cpu_set_t set;
     CPU_ZERO(&set);
-    // Fails on machines with more CPUs than the set has room for; those have enough.
-    if (::sched_getaffinity(0, sizeof set, &set) == 0) return std::max(1, CPU_COUNT(&set));
-    return std::max(1, static_cast<int>(std::thread::hardware_concurrency()));
+    if (::sched_getaffinity(0, sizeof set, &set) == 0) {
+        for (unsigned cpu = 0; cpu < CPU_SETSIZE; ++cpu)
+            if (CPU_ISSET(cpu, &set)) cpus.push_back(cpu);
+    } else { // machines with more CPUs than the set has room for
+        for (unsigned cpu = 0; cpu < std::thread::hardware_concurrency(); ++cpu) cpus.push_back(cpu);
+    }
+    return cpus;
 }
 
 } // namespace dpdkbond

@@ -5,6 +5,7 @@
 #include <filesystem>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "host/pci.hpp"
 
@@ -16,7 +17,7 @@ std::optional<int> numa_node_of_netdev(const std::string& netdev,
 std::optional<int> numa_node_of_pci(const PciAddress& address, const std::filesystem::path& sysfs = "/sys");
 // Nothing for a CPU that there is not; 0 for all of a machine without NUMA.
 std::optional<int> numa_node_of_cpu_id(int cpu);
-// CPUs that the calling thread may run on (cpusets and taskset counted in); at least 1.
-int usable_cpus();
+// CPUs that the calling thread may run on (cpusets and taskset counted in), in order.
+std::vector<unsigned> usable_cpus();
 
 } // namespace dpdkbond
