@@ -176,11 +176,11 @@ class Lines:
     def show(self, demo):
         info, members, events = demo.state
         if self._told is None:
-            self._told = max((event["t_ns"] for event in events[:demo.events_seen]), default=0)
-        for event in events:
-            if event["t_ns"] > self._told:
-                print("  event" + event_line(event, int(demo.began * 1e9)), flush=True)
-                self._told = event["t_ns"]
+            self._told = events[demo.events_seen - 1] if demo.events_seen else {}
+        fresh = len(events) - events[::-1].index(self._told) if self._told in events else 0
+        for event in events[fresh:]:
+            print("  event" + event_line(event, int(demo.began * 1e9)), flush=True)
+            self._told = event
         if demo.elapsed - self._last >= 0.99:
             self._last = demo.elapsed
             links = " ".join(f"{member['name']} {member['mii_status']}/{member['state']} "

@@ -187,11 +187,11 @@ class DpdkBond(DpdkProcess):
         self.send_signal(signal.SIGHUP)
 
     def wait_ready(self, deadline=15.0):
-        """Wait until telemetry answers, the logical interface exists and every member is usable."""
+        """Wait until telemetry answers, and every member is up."""
         self.wait_telemetry(deadline)
         eventually(lambda: self.name in (self.ask("/bond/list") or []), deadline, "bond is listed")
         wanted = len(self.config["bonds"][0]["members"])
-        eventually(lambda: self.usable() == wanted, deadline, f"{wanted} usable members")
+        self.wait_up(wanted, deadline)
         return self
 
     def info(self, bond=None):
@@ -206,9 +206,10 @@ class DpdkBond(DpdkProcess):
     def events(self, bond=None):
         return self.ask(f"/bond/events,{bond or self.name}")
 
-    def usable(self):
-        value = self.info()["usable_members"]
-        return len(value) if isinstance(value, list) else value
+    def up(self):
+        """How many members the monitor holds to be up."""
+        members = [self.member(name) for name in self.info()["members"]]
+        return sum(member["mii_status"] == "up" for member in members)
 
     def active(self):
         return self.info()["active_member"]
@@ -216,8 +217,8 @@ class DpdkBond(DpdkProcess):
     def wait_active(self, member, deadline=3.0):
         return eventually(lambda: self.active() == member, deadline, f"{member} is active")
 
-    def wait_usable(self, count, deadline=3.0):
-        return eventually(lambda: self.usable() == count, deadline, f"{count} usable members")
+    def wait_up(self, count, deadline=3.0):
+        return eventually(lambda: self.up() == count, deadline, f"{count} members up")
 
     def command(self, *words, **options):
         """Another call of the binary, addressed to this instance."""

@@ -71,12 +71,12 @@ def test_a_lost_member_is_left_out_and_taken_back(fresh):
     host = fresh.capture(wires.a, "bond0")
     with wires.captures() as ends:
         wires.cut(1)
-        bond.wait_usable(2)
+        bond.wait_up(2)
         host.send_all(numbered(200))
         seen = carriers(ends, 200)
         assert seen.count(1) == 0 and seen.count(0) == seen.count(2) == 100
         wires.restore(1)
-        bond.wait_usable(3)
+        bond.wait_up(3)
         host.send_all(numbered(300, 1000))
         seen = carriers(ends, 300)
         assert [seen.count(i) for i in range(3)] == [100, 100, 100]

@@ -53,12 +53,12 @@ def test_a_lost_member_moves_only_its_flows_and_its_return_brings_back_the_first
         first = send_and_see()
         for lost in range(3):
             wires.cut(lost)
-            bond.wait_usable(2)
+            bond.wait_up(2)
             without = send_and_see()
             assert {i for i in first if first[i] != without[i]} == {i for i in first if first[i] == lost}
             assert {without[i] for i in first if first[i] == lost} == {0, 1, 2} - {lost}
             wires.restore(lost)
-            bond.wait_usable(3)
+            bond.wait_up(3)
             assert send_and_see() == first
 
 

@@ -24,13 +24,13 @@ def test_a_lost_member_leaves_the_others_complete(fresh):
     frames = [build(Ether(src=SRC, dst=DST) / IP(dst="192.0.2.9") / UDP(), i) for i in range(100)]
     with wires.captures() as ends:
         wires.cut(0)
-        bond.wait_usable(2)
+        bond.wait_up(2)
         host.send_all(frames)
         for end in ends[1:]:
             assert len(end.collect(lambda frame: number_of(frame) is not None, 100)) == 100
         assert [frame for frame in ends[0].take() if number_of(frame) is not None] == []
         wires.restore(0)
-        bond.wait_usable(3)
+        bond.wait_up(3)
         host.send_all(frames)
         for end in ends:
             end.collect(lambda frame: number_of(frame) is not None, 100)

@@ -49,7 +49,7 @@ def test_quit_ends_it_with_status_0(bond):
 
 def test_the_end_of_a_pipe_does_not_end_the_bond(bond):
     bond.process.stdin.close()
-    eventually(lambda: bond.usable() == 2, 2)
+    eventually(lambda: bond.up() == 2, 2)
     assert bond.stop() == 0
 
 

@@ -104,4 +104,4 @@ def test_two_bonds_in_one_instance(fresh):
     assert bond.info("bond1")["members"] == ["m2", "m3"]
     wires.cut(2)
     eventually(lambda: not bond.member("m2", "bond1")["usable"], 3)
-    assert bond.usable() == 2
+    assert bond.up() == 2

@@ -36,7 +36,7 @@ def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
         time.sleep(chance.uniform(0, 0.03))
         topology.restore(i)
         time.sleep(chance.uniform(0, 0.03))
-    bond.wait_usable(3)
+    bond.wait_up(3)
     fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
     sent, heard = out.stop(), into.stop()
     assert sent.rx and heard.rx

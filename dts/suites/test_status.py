@@ -57,12 +57,12 @@ def test_the_members(net):
 def test_a_lost_member_is_shown(net):
     wires, bond = net
     wires.cut(0)
-    bond.wait_usable(1)
+    bond.wait_up(1)
     _, members = parse(bond.command("status", "bond0").stdout)
     assert members["m0"]["MII Status"] == "down"
     assert int(members["m0"]["Link Failure Count"]) == bond.member("m0")["link_failures"] >= 1
     wires.restore(0)
-    bond.wait_usable(2)
+    bond.wait_up(2)
 
 
 def test_without_a_name_every_bond_is_shown(net):

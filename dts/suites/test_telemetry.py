@@ -62,9 +62,9 @@ def test_stats_count_frames_and_bytes(net):
 def test_events_are_kept_oldest_first(net):
     wires, bond = net
     wires.cut(0)
-    bond.wait_usable(1)
+    bond.wait_up(1)
     wires.restore(0)
-    bond.wait_usable(2)
+    bond.wait_up(2)
     events = bond.events()
     assert 0 < len(events) <= 256
     assert all({"t_ns", "member", "event", "detail"} <= set(event) for event in events)
@@ -77,7 +77,7 @@ def test_the_256_last_events_fit_an_answer(net):
     for _ in range(80):
         wires.cut(0)
         wires.restore(0)
-    bond.wait_usable(2)
+    bond.wait_up(2)
     assert len(bond.events()) <= 256
 
 
