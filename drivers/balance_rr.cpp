@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Mode 0, balance-rr: frames in turn (Linux: packets_per_slave frames a turn; 0: a member at random). IGMP goes by the
-// active member, so that a switch sees a group's reports on one port.
+// Mode 0, balance-rr: frames in turn (Linux: packets_per_slave frames a turn; 0: a member at random). IGMP
+// goes by the active member, so that a switch sees a group's reports on one port.
 #include "datapath/tx_engine.hpp"
 #include "drivers/registry.hpp"
 #include "drivers/spread.hpp"
@@ -10,65 +10,87 @@ namespace dpdkbond {
 
 namespace {
 
-bool is_multicast(const rte_mbuf* frame) {
-    return (*rte_pktmbuf_mtod(frame, const std::uint8_t*) & 1U) != 0;
-}
+// IGMP is sent to groups only: a burst without a multicast frame needs no second look.
+class Igmp {
+public:
+    Igmp(rte_mbuf* const* frames, std::uint16_t n) noexcept : frames_(frames) {
+        std::uint8_t first_bytes = 0;
+        for (std::uint16_t i = 0; i < n; ++i) first_bytes |= *bytes(frames[i]);
+        any_multicast_ = (first_bytes & 1U) != 0;
+    }
+    [[nodiscard]] bool possible() const noexcept { return any_multicast_; }
+    [[nodiscard]] bool operator()(std::uint16_t i) const noexcept {
+        return any_multicast_ && (*bytes(frames_[i]) & 1U) != 0 &&
+               is_igmp_frame({bytes(frames_[i]), frames_[i]->data_len});
+    }
 
-// IGMP is sent to groups only, so a burst without a multicast frame needs no second look.
-void igmp_by_active(const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n, std::uint8_t* out) {
-    for (std::uint16_t i = 0; i < n; ++i)
-        if (is_multicast(frames[i]) && is_igmp_frame({rte_pktmbuf_mtod(frames[i], const std::uint8_t*), frames[i]->data_len}))
-            out[i] = s.active.value;
-}
+private:
+    static const std::uint8_t* bytes(const rte_mbuf* m) { return rte_pktmbuf_mtod(m, const std::uint8_t*); }
+    rte_mbuf* const* frames_;
+    bool any_multicast_;
+};
 
-std::uint8_t any_multicast(rte_mbuf* const* frames, std::uint16_t n) {
-    std::uint8_t first_bytes = 0;
-    for (std::uint16_t i = 0; i < n; ++i) first_bytes |= *rte_pktmbuf_mtod(frames[i], const std::uint8_t*);
-    return first_bytes & 1U;
-}
-
-struct InTurn { // packets_per_slave 1
-    static void pick(PolicyState& state, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n,
-                     std::uint8_t* out) noexcept {
-        std::uint32_t at = state.position < s.tx_count ? state.position : 0;
-        for (std::uint16_t i = 0; i < n; ++i) {
-            out[i] = s.tx[at];
-            at = at + 1 == s.tx_count ? 0 : at + 1;
+class InTurn {
+public:
+    InTurn(PolicyState& state, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n) noexcept
+        : state_(state), s_(s), igmp_(frames, n) {
+        if (state_.position >= s.tx_count) state_.position = 0;
+    }
+    std::uint8_t operator()(std::uint16_t i) noexcept {
+        const std::uint8_t next = s_.tx[state_.position];
+        if (++state_.sent_there >= s_.packets_per_member) {
+            state_.sent_there = 0;
+            state_.position = state_.position + 1 == s_.tx_count ? 0 : state_.position + 1;
         }
-        state.position = at;
-        if (any_multicast(frames, n)) igmp_by_active(s, frames, n, out);
+        return igmp_(i) ? s_.active.value : next;
+    }
+
+private:
+    PolicyState& state_;
+    const Snapshot& s_;
+    const Igmp igmp_;
+};
+
+// packets_per_slave 1 and no IGMP, the usual case: every member's frames are at equal distances.
+struct OneEach {
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+        if (Igmp(frames, n).possible()) {
+            send_by_choice<InTurn>(lane, s, frames, n);
+            return;
+        }
+        const std::uint32_t members = s.tx_count,
+                            first = lane.policy.position < members ? lane.policy.position : 0;
+        std::uint32_t at = first;
+        for (std::uint32_t k = 0; k < members && k < n; ++k) {
+            const std::uint8_t id = s.tx[at];
+            rte_mbuf** const staged = lane.staged_for(id);
+            std::uint16_t count = 0;
+            for (std::uint32_t i = k; i < n; i += members) staged[count++] = frames[i];
+            dpdkbond::send(lane, s, id, staged, count);
+            at = at + 1 == members ? 0 : at + 1;
+        }
+        lane.policy.position = (first + n) % members;
     }
 };
 
-struct InLongTurns {
-    static void pick(PolicyState& state, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n,
-                     std::uint8_t* out) noexcept {
-        std::uint32_t at = state.position < s.tx_count ? state.position : 0;
-        for (std::uint16_t i = 0; i < n; ++i) {
-            out[i] = s.tx[at];
-            if (++state.sent_there < s.packets_per_member) continue;
-            state.sent_there = 0;
-            at = at + 1 == s.tx_count ? 0 : at + 1;
-        }
-        state.position = at;
-        if (any_multicast(frames, n)) igmp_by_active(s, frames, n, out);
+class AtRandom {
+public:
+    AtRandom(PolicyState& state, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n) noexcept
+        : state_(state), s_(s), igmp_(frames, n) {}
+    std::uint8_t operator()(std::uint16_t i) noexcept {
+        const std::uint8_t any = s_.tx[std::uint64_t{state_.next_random()} * s_.tx_count >> 32U];
+        return igmp_(i) ? s_.active.value : any;
     }
-};
 
-struct AtRandom {
-    static void pick(PolicyState& state, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n,
-                     std::uint8_t* out) noexcept {
-        for (std::uint16_t i = 0; i < n; ++i) {
-            const std::uint64_t scaled = std::uint64_t{state.next_random()} * s.tx_count;
-            out[i] = s.tx[scaled >> 32U];
-        }
-        if (any_multicast(frames, n)) igmp_by_active(s, frames, n, out);
-    }
+private:
+    PolicyState& state_;
+    const Snapshot& s_;
+    const Igmp igmp_;
 };
 
 TxBurstFn data_half(const BondOptions& options) {
     if (options.packets_per_slave == 0) return tx_burst<AtRandom>;
-    return options.packets_per_slave == 1 ? tx_burst<InTurn> : tx_burst<InLongTurns>;
+    return options.packets_per_slave == 1 ? tx_burst<OneEach> : tx_burst<InTurn>;
 }
 
 } // namespace

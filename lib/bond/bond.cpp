@@ -285,13 +285,16 @@ void Bond::fill(Snapshot& out) const {
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
     FixedVec<MemberId, kMaxMembers> all;
+    out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
     for (const Member& m : members_) {
         all.push_back(m.id);
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
-        if (has(decision_.may_send, m.id)) out.tx[out.tx_count++] = m.id.value;
+        if (!has(decision_.may_send, m.id)) continue;
+        out.tx_mask |= 1U << m.id.value;
+        out.tx[out.tx_count++] = m.id.value;
     }
     const BucketMap map = make_bucket_map({all.begin(), all.size()}, decision_.may_send);
     out.buckets = map.size;

@@ -35,6 +35,7 @@ struct alignas(64) Snapshot {
     MemberId active = kNoMember;          // the active member; in balancing modes the one for frames of a single member
     std::uint16_t packets_per_member = 1; // balance-rr; 0: random
     FastMod bucket_mod{1};
+    std::uint32_t tx_mask = 0;                  // bit MemberId: of those in tx
     std::array<std::uint8_t, kMaxMembers> tx{}; // their ids, in the order in which they joined
 
     // Receiving.

@@ -7,6 +7,7 @@
 #include <rte_tcp.h>
 #include <rte_udp.h>
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <optional>
@@ -64,6 +65,20 @@ std::optional<Layer4> layer4(const rte_mbuf* m) {
     return std::nullopt;
 }
 
+// The one's complement sum of `length` bytes from `from` on, which the frame has. rte_raw_cksum_mbuf() of DPDK 22.11 loses
+// carries behind a segment of odd length.
+std::uint16_t raw_sum(const rte_mbuf* m, std::uint32_t from, std::uint32_t length) {
+    for (; from >= m->data_len; m = m->next) from -= m->data_len;
+    std::uint32_t sum = 0;
+    for (std::uint32_t done = 0; done < length; m = m->next, from = 0) {
+        const std::uint32_t here = std::min(m->data_len - from, length - done);
+        const std::uint16_t part = rte_raw_cksum(rte_pktmbuf_mtod_offset(m, const void*, from), here);
+        sum += done % 2 == 0 ? part : rte_bswap16(part);
+        done += here;
+    }
+    return __rte_raw_cksum_reduce(sum);
+}
+
 } // namespace
 
 bool complete_checksum(rte_mbuf* m) noexcept {
@@ -74,9 +89,7 @@ bool complete_checksum(rte_mbuf* m) noexcept {
     auto* field = rte_pktmbuf_mtod_offset(m, unaligned_uint16_t*, l4->offset + at);
     if (*field != l4->pseudo_sum) return false;
     // The field holds the pseudo header's sum, so summing header and payload as they stand gives the whole.
-    std::uint16_t sum = 0;
-    if (rte_raw_cksum_mbuf(m, l4->offset, l4->length, &sum) != 0) return false;
-    sum = static_cast<std::uint16_t>(~sum);
+    auto sum = static_cast<std::uint16_t>(~raw_sum(m, l4->offset, l4->length));
     if (sum == 0 && l4->protocol == IPPROTO_UDP) sum = 0xffff;
     *field = sum;
     return true;

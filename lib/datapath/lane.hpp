@@ -60,9 +60,9 @@ public:
     PolicyState policy;
     LaneCounters counters;
 
-    // Staging of one burst, by MemberId. Contents live only within a data half.
-    std::array<std::uint16_t, kMaxMembers> staged_count{};
-    std::array<std::array<rte_mbuf*, kMaxBurst>, kMaxMembers> staged{};
+    // Staging of one burst: kMaxBurst places for each MemberId. Contents live only within a data half.
+    std::array<rte_mbuf*, kMaxMembers * kMaxBurst> staged{};
+    rte_mbuf** staged_for(std::uint8_t member) noexcept { return &staged[member * std::size_t{kMaxBurst}]; }
 };
 
 // Frees n frames and counts them.

@@ -32,8 +32,9 @@ std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames
     return sent;
 }
 
-void send_rest(Lane& lane, const SnapshotMember& m, std::uint8_t id, rte_mbuf** frames, std::uint16_t sent,
+void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t sent,
                std::uint16_t n) noexcept {
+    const SnapshotMember& m = s.member[id];
     const std::uint16_t first = sent;
     for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
         rte_pause();

@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on
+// has SSE4.2). Lanes hold frames of the usual kind, untagged and for the IP policies IPv4; the others are
+// noted and hashed one by one by flow_hash(), which is the rule. Any thread; keeps ownership with the caller;
+// never reads beyond data_len.
+#pragma once
+
+#include <rte_mbuf.h>
+#include <smmintrin.h>
+
+#include "bond/flow_hash.hpp"
+#include "datapath/lane.hpp"
+
+namespace dpdkbond {
+
+namespace hash_burst_detail {
+
+using namespace flow_hash_detail;
+
+struct Four {
+    __m128i hashes;
+    unsigned usual; // bit i: frame i is of the usual kind and its hash is right
+};
+
+inline __m128i all(std::uint32_t v) noexcept { return _mm_set1_epi32(static_cast<int>(v)); }
+inline __m128i load16(const std::uint8_t* p) noexcept {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+inline unsigned lanes(__m128i mask) noexcept {
+    return static_cast<unsigned>(_mm_movemask_ps(_mm_castsi128_ps(mask)));
+}
+
+// 16 bytes of four frames as four words in memory order, turned: w[k] holds word k of each. The compiler
+// leaves out what is not used.
+struct Words {
+    __m128i w[4];
+    Words(const std::uint8_t* const f[4], unsigned offset) noexcept {
+        const __m128i a = load16(f[0] + offset), b = load16(f[1] + offset), c = load16(f[2] + offset),
+                      d = load16(f[3] + offset);
+        const __m128i ab_low = _mm_unpacklo_epi32(a, b), cd_low = _mm_unpacklo_epi32(c, d);
+        const __m128i ab_high = _mm_unpackhi_epi32(a, b), cd_high = _mm_unpackhi_epi32(c, d);
+        w[0] = _mm_unpacklo_epi64(ab_low, cd_low);
+        w[1] = _mm_unpackhi_epi64(ab_low, cd_low);
+        w[2] = _mm_unpacklo_epi64(ab_high, cd_high);
+        w[3] = _mm_unpackhi_epi64(ab_high, cd_high);
+    }
+};
+
+// dst[5] ^ src[5], from words whose first bytes are the frame's bytes 4 and 8.
+inline __m128i mac_xor(__m128i from4, __m128i from8) noexcept {
+    return _mm_and_si128(_mm_xor_si128(_mm_srli_epi32(from4, 8), _mm_srli_epi32(from8, 24)), all(0xff));
+}
+
+// Four bytes of each frame, from its first 16: lane i holds frame i's.
+inline __m128i bytes_of(const std::uint8_t* const f[4], int lowest, int b1, int b2, int highest) noexcept {
+    const __m128i chosen = _mm_cvtsi32_si128(lowest | b1 << 8 | b2 << 16 | highest << 24);
+    const auto word = [&](unsigned i) { return _mm_shuffle_epi8(load16(f[i]), chosen); };
+    return _mm_unpacklo_epi64(_mm_unpacklo_epi32(word(0), word(1)), _mm_unpacklo_epi32(word(2), word(3)));
+}
+
+// Frames of at least 16 bytes.
+template <HashPolicy P> inline Four four_by_mac(const std::uint8_t* const f[4]) noexcept {
+    const __m128i type_dst5_src5 = bytes_of(f, 13, 12, 5, 11),
+                  type = _mm_and_si128(type_dst5_src5, all(0xffff));
+    const __m128i tagged =
+        _mm_or_si128(_mm_cmpeq_epi32(type, all(0x8100)), _mm_cmpeq_epi32(type, all(0x88a8)));
+    const unsigned usual = lanes(tagged) ^ 0xfU;
+    if constexpr (P == HashPolicy::layer2) {
+        const __m128i dst5 = _mm_srli_epi32(type_dst5_src5, 16), src5 = _mm_srli_epi32(type_dst5_src5, 24);
+        return {_mm_xor_si128(type, _mm_and_si128(_mm_xor_si128(dst5, src5), all(0xff))), usual};
+    } else { // the source address's vendor half ^ its device half
+        constexpr int none = 0x80;
+        return {_mm_xor_si128(bytes_of(f, 8, 7, 6, none), bytes_of(f, 11, 10, 9, none)), usual};
+    }
+}
+
+inline __m128i either(__m128i mask, __m128i a, __m128i b) noexcept { return _mm_blendv_epi8(b, a, mask); }
+
+inline __m128i words_at(const std::uint8_t* const f[4], unsigned offset) noexcept {
+    const auto word = [&](unsigned i) { return static_cast<int>(load_raw32(f[i] + offset)); };
+    return _mm_setr_epi32(word(0), word(1), word(2), word(3));
+}
+
+// The XOR of all eight words of both IPv6 addresses.
+inline __m128i v6_addresses(const std::uint8_t* const f[4]) noexcept {
+    const auto half = [&](unsigned i) { return _mm_xor_si128(load16(f[i] + 22), load16(f[i] + 38)); };
+    const auto fold = [](__m128i a, __m128i b) {
+        return _mm_xor_si128(_mm_unpacklo_epi32(a, b), _mm_unpackhi_epi32(a, b));
+    };
+    const __m128i ab = fold(half(0), half(1)), cd = fold(half(2), half(3));
+    return _mm_xor_si128(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd));
+}
+
+// Frames of at least kV4End + kPorts bytes, for WithV6 of kV6End + kPorts.
+template <HashPolicy P, bool WithV6> inline Four four_by_ip(const std::uint8_t* const f[4]) noexcept {
+    const Words head(f, 8); // from byte 8, 12, 16, 20
+    const __m128i type = _mm_and_si128(head.w[1], all(0xffff)), fragment_ttl_protocol = head.w[3];
+    __m128i protocol = _mm_srli_epi32(fragment_ttl_protocol, 24);
+    __m128i ethertype = all(0x0800), start, addresses, usual;
+    if constexpr (P == HashPolicy::layer23) {
+        usual = _mm_cmpeq_epi32(type, all(0x0008));
+    } else { // without options, no fragment
+        const __m128i odd =
+            _mm_or_si128(_mm_and_si128(_mm_xor_si128(head.w[1], all(0x00450008)), all(0x00ffffff)),
+                         _mm_and_si128(fragment_ttl_protocol, all(0x0000ff3f)));
+        usual = _mm_cmpeq_epi32(odd, _mm_setzero_si128());
+    }
+    if constexpr (uses_layer2(P)) {
+        const Words ip(f, 18); // from byte 18, 22, 26, 30
+        addresses = _mm_xor_si128(ip.w[2], ip.w[3]);
+    } else {
+        const Words ip(f, 22); // from byte 22, 26, 30, 34
+        addresses = _mm_xor_si128(ip.w[1], ip.w[2]);
+        start = ip.w[3];
+    }
+    if constexpr (WithV6) {
+        const __m128i v6 = _mm_cmpeq_epi32(type, all(0xdd86));
+        usual = _mm_or_si128(usual, v6);
+        protocol = either(v6, _mm_and_si128(fragment_ttl_protocol, all(0xff)), protocol);
+        addresses = either(v6, v6_addresses(f), addresses);
+        ethertype = either(v6, all(0x86dd), ethertype);
+        if constexpr (!uses_layer2(P)) start = either(v6, words_at(f, kV6End), start);
+    }
+    if constexpr (uses_layer2(P)) start = _mm_xor_si128(mac_xor(words_at(f, 4), head.w[0]), ethertype);
+    if constexpr (P == HashPolicy::layer23)
+        usual = _mm_andnot_si128(
+            _mm_or_si128(_mm_cmpeq_epi32(protocol, all(1)), _mm_cmpeq_epi32(protocol, all(58))), usual);
+    else
+        usual = _mm_and_si128(
+            usual, _mm_or_si128(_mm_cmpeq_epi32(protocol, all(6)), _mm_cmpeq_epi32(protocol, all(17))));
+
+    __m128i h = _mm_xor_si128(start, addresses);
+    h = _mm_xor_si128(h, _mm_srli_epi32(h, 16));
+    h = _mm_xor_si128(h, _mm_srli_epi32(h, 8));
+    return {uses_layer2(P) ? h : _mm_srli_epi32(h, 1), lanes(usual)};
+}
+
+inline bool all_have(rte_mbuf* const m[4], std::uint32_t bytes) noexcept {
+    return (m[0]->data_len >= bytes) & (m[1]->data_len >= bytes) & (m[2]->data_len >= bytes) &
+           (m[3]->data_len >= bytes);
+}
+
+template <HashPolicy P> inline Four hash_four(rte_mbuf* const m[4]) noexcept {
+    const std::uint8_t* const f[4] = {
+        rte_pktmbuf_mtod(m[0], const std::uint8_t*), rte_pktmbuf_mtod(m[1], const std::uint8_t*),
+        rte_pktmbuf_mtod(m[2], const std::uint8_t*), rte_pktmbuf_mtod(m[3], const std::uint8_t*)};
+    if constexpr (P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac) {
+        if (all_have(m, 16)) [[likely]]
+            return four_by_mac<P>(f);
+    } else {
+        if (all_have(m, kV6End + kPorts)) [[likely]] // any Ethernet frame that was on a wire is
+            return four_by_ip<P, true>(f);
+        if (all_have(m, kV4End + kPorts)) return four_by_ip<P, false>(f);
+    }
+    return {_mm_setzero_si128(), 0};
+}
+
+} // namespace hash_burst_detail
+
+// hashes[i] = flow_hash<P>() of frames[i], for n <= kMaxBurst; hashes has room for kMaxBurst.
+template <HashPolicy P>
+inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* hashes) noexcept {
+    using namespace hash_burst_detail;
+    static_assert(kMaxBurst <= 64);
+    std::uint64_t unusual = 0; // bit i
+    std::uint16_t i = 0;
+    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) {
+        const Four four = hash_four<P>(frames + i);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + i), four.hashes);
+        unusual |= std::uint64_t{four.usual ^ 0xfU} << i;
+    }
+    if (i < n) unusual |= (~std::uint64_t{0} << i) & (~std::uint64_t{0} >> (64U - n));
+    for (; unusual != 0; unusual &= unusual - 1) {
+        const auto k = static_cast<unsigned>(__builtin_ctzll(unusual));
+        hashes[k] = flow_hash<P>(rte_pktmbuf_mtod(frames[k], const std::uint8_t*), frames[k]->data_len);
+    }
+}
+
+} // namespace dpdkbond
