@@ -43,6 +43,7 @@ public:
 private:
     Port* find(MemberId member);
     void refresh_actor(Port& port);
+    static void forget(Port& port);
 
     void handle_lacpdu(Port& port, Bytes frame, Time now);
     void handle_marker(Port& port, Bytes frame, Time now);

@@ -228,16 +228,12 @@ void World::note_pdu(End from, const Lacpdu& pdu) {
                   unsigned{pdu.partner.state.value}, unsigned{pdu.actor.key.value});
     say(text);
     if (keep_history) sent[from].push_back({now, pdu});
-    if (!pdu.actor.state.has(StateBit::aggregation) && wires_.empty()) return;
-    const bool last_word = port(from).in_use == false;
-    if (last_word) {
-        recent_.erase(from);
-        return;
-    }
     auto& times = recent_[from];
     times.push_back(now);
     if (times.size() > 4) times.pop_front();
-    if (times.size() == 4 && times.back() - times.front() <= 1s) broken = "four LACPDUs within a second";
+    const bool last_word = !port(from).in_use; // may be one too many
+    if (!last_word && times.size() == 4 && times.back() - times.front() <= 1s)
+        broken = "four LACPDUs within a second";
 }
 
 void World::check_rules(Node node) {
@@ -289,6 +285,7 @@ bool World::carries(Wire wire) const {
 }
 
 void World::say(std::string line) {
+    if (!broken.empty()) return; // what led to it is of interest
     char stamp[32];
     std::snprintf(stamp, sizeof stamp, "%10.4f ", static_cast<double>(to_ns(now)) / 1e9 - 1000.0);
     lines_.push_back(stamp + std::move(line));

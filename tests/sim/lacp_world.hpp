@@ -48,6 +48,7 @@ public:
     void inject(End end, Bytes frame); // received there
     std::optional<MarkerRunId> start_marker(Node node, PortMask ports, Duration limit);
     void run_for(Duration time);
+    void drain(); // carries off what engines have to say, after a call to engine() itself
     // A node that sleeps: the wire and its peers go on, its own timers are served late.
     void stall(Node node, Duration time);
 
@@ -112,7 +113,6 @@ private:
     PortRef ref(End end) const { return {nodes_[end.node]->bond, end.member}; }
     Mac port_mac(End end) const;
     void raise_link(const WireState& wire, int side);
-    void drain();
     void carry(End from, const TxFrame& frame);
     void note_pdu(End from, const Lacpdu& pdu);
     void check_rules(Node node);
