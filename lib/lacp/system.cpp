@@ -94,7 +94,7 @@ void System::set_options(const LacpOptions& options, Time now) {
     if (options == options_) return;
     const bool slower = options_.rate == Rate::fast && options.rate == Rate::slow;
     options_ = options;
-    for (Port& port : ports_) {
+    for (Port& port : places()) {
         if (!port.in_use) continue;
         set_coupled_control(port, options.coupled_control);
         refresh_actor(port);
@@ -108,7 +108,7 @@ void System::set_options(const LacpOptions& options, Time now) {
 void System::set_mac(Mac mac, Time now) {
     if (mac == mac_) return;
     mac_ = mac;
-    for (Port& port : ports_)
+    for (Port& port : places())
         if (port.in_use) refresh_actor(port);
     settle(now);
 }

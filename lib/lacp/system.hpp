@@ -42,6 +42,7 @@ public:
 
 private:
     Port* find(MemberId member);
+    std::span<Port> places() { return {ports_.data(), end_}; } // the ones in use and gaps between them
     void refresh_actor(Port& port);
     static void forget(Port& port);
 

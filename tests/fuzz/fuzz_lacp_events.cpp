@@ -58,7 +58,7 @@ void lacp_events(Bytes input) {
     options.rate = Rate::fast;
     const auto x = world.add_node(options), y = world.add_node(options);
     for (int i = 0; i < 3; ++i) world.connect(x, y);
-    for (int steps = 0; !in.empty() && steps < 200 && world.broken.empty(); ++steps) {
+    for (int steps = 0; !in.empty() && steps < 100 && world.broken.empty(); ++steps) {
         const std::uint8_t op = in.byte();
         const World::Wire wire = (op >> 4U) % world.wire_count();
         const World::End end = (op & 0x80U) != 0 ? world.a(wire) : world.b(wire);
@@ -84,7 +84,7 @@ void lacp_events(Bytes input) {
             break;
         }
         case 11: world.stall(wire % 2, std::chrono::milliseconds(in.word())); break;
-        case 12: world.run_for(std::chrono::seconds(in.byte())); break;
+        case 12: world.run_for(std::chrono::seconds(in.byte() & 127U)); break;
         default: world.run_for(std::chrono::milliseconds(in.word() & 4095U)); break;
         }
     }

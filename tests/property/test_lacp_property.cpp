@@ -128,7 +128,7 @@ void scenario(std::size_t nodes, const std::vector<Step>& steps) {
 void set_runs() {
     if (std::getenv("RC_PARAMS") != nullptr) return;          // NOLINT(concurrency-mt-unsafe)
     const char* runs = std::getenv("DPDKBOND_PROPERTY_RUNS"); // NOLINT(concurrency-mt-unsafe)
-    setenv("RC_PARAMS", ("max_success=" + std::string(runs != nullptr ? runs : "500")).c_str(), 1); // NOLINT
+    setenv("RC_PARAMS", ("max_success=" + std::string(runs != nullptr ? runs : "1000")).c_str(), 1); // NOLINT
 }
 
 const auto steps = [] {
