@@ -99,7 +99,7 @@ auto policy_rank(const auto& score, Select policy) {
 // to choose an aggregator.
 bool could_carry(const Port& port) {
     if (!port.port_enabled) return false;
-    if (port.rx == RxState::CURRENT) return port.partner_matches;
+    if (port.rx == RxState::CURRENT) return port.partner_hears_us;
     return port.rx == RxState::DEFAULTED || port.rx == RxState::LACP_DISABLED;
 }
 
