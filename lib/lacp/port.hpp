@@ -45,10 +45,9 @@ struct Port {
     LacpInfo actor{};                 // operational values, state bits included
     LacpInfo partner = kPartnerAdmin; // operational values
     std::optional<Lacpdu> pdu;        // received and not yet consumed by the receive machine
-    bool partner_matches =
-        false;               // its last LACPDU means this link and is kept alive: recordPDU's test for sync
-    bool port_moved = false; // 6.4.8: our partner was heard on another port while this one is down
-    bool ntt = false;        // need to transmit
+    bool partner_hears_us = false;    // its last LACPDU names our system and port, or it is individual
+    bool port_moved = false;          // 6.4.8: our partner was heard on another port while this one is down
+    bool ntt = false;                 // need to transmit
 
     RxState rx = RxState::INITIALIZE;
     Time current_while = kNever;

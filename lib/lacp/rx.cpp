@@ -40,14 +40,15 @@ void record_pdu(Port& port) {
         pdu.actor.state.has(StateBit::activity) ||
         (port.actor.state.has(StateBit::activity) && pdu.partner.state.has(StateBit::activity));
     port.partner = pdu.actor;
-    port.partner_matches = matched && maintained;
-    if (!port.partner_matches) port.partner.state.clear(StateBit::synchronization);
+    if (!matched || !maintained) port.partner.state.clear(StateBit::synchronization);
+    port.partner_hears_us = !pdu.actor.state.has(StateBit::aggregation) ||
+                            (pdu.partner.system == port.actor.system && pdu.partner.port == port.actor.port);
     port.actor.state.clear(StateBit::defaulted);
 }
 
 void record_default(Port& port) {
     port.partner = kPartnerAdmin;
-    port.partner_matches = false;
+    port.partner_hears_us = false;
     port.actor.state.set(StateBit::defaulted);
 }
 

@@ -39,7 +39,8 @@ bool Selection::select(Port& port) {
     const bool left = port.attached;
     leave(port);
     // 6.4.14.1: a port selects anew only after it is detached from the aggregator that it had.
-    if (port.mux != MuxState::DETACHED) return left;
+    // One that was never up has no key to select by.
+    if (port.mux != MuxState::DETACHED || !port.port_enabled) return left;
     const LagId lag = lag_of(port);
     const bool individual = is_individual(port);
     const AggregatorId id = find(port, lag, individual);
@@ -98,7 +99,7 @@ auto policy_rank(const auto& score, Select policy) {
 // to choose an aggregator.
 bool could_carry(const Port& port) {
     if (!port.port_enabled) return false;
-    if (port.rx == RxState::CURRENT) return port.partner_matches;
+    if (port.rx == RxState::CURRENT) return port.partner_hears_us;
     return port.rx == RxState::DEFAULTED || port.rx == RxState::LACP_DISABLED;
 }
 

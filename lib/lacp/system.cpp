@@ -42,10 +42,20 @@ void System::refresh_actor(Port& port) {
         port.selected = Selected::UNSELECTED;
 }
 
+// What a member's place sent is remembered beyond the port, so that leaving and coming back is no way around
+// the limits.
+void System::forget(Port& port) {
+    const auto pdus = port.pdu_window;
+    const auto markers = port.marker_window;
+    port = Port{};
+    port.pdu_window = pdus;
+    port.marker_window = markers;
+}
+
 bool System::add_port(MemberId member, Mac mac, PortPriority priority, Time now) {
     if (member.value >= kMaxPorts || ports_[member.value].in_use) return false;
     Port& port = ports_[member.value];
-    port = Port{};
+    forget(port);
     port.in_use = true;
     port.member = member;
     port.mac = mac;
@@ -67,11 +77,14 @@ void System::remove_port(MemberId member, Time now) {
     if (port->port_enabled && port->lacp_enabled && port->periodic != PeriodicState::NO_PERIODIC) {
         SlowFrame frame;
         encode_lacpdu(frame, port->mac, compose_last(*port));
-        if (send(*port, frame)) tell(now, member, EventKind::left, 0, 0, "last LACPDU queued");
+        if (send(*port, frame)) {
+            port->pdu_window.note(now);
+            tell(now, member, EventKind::left, 0, 0, "last LACPDU queued");
+        }
     }
     selection_.leave(*port);
     markers_.lost(member);
-    *port = Port{};
+    forget(*port);
     members_ &= ~mask_of(member);
     end_ = static_cast<std::size_t>(std::bit_width(members_));
     settle(now);
@@ -81,7 +94,7 @@ void System::set_options(const LacpOptions& options, Time now) {
     if (options == options_) return;
     const bool slower = options_.rate == Rate::fast && options.rate == Rate::slow;
     options_ = options;
-    for (Port& port : ports_) {
+    for (Port& port : places()) {
         if (!port.in_use) continue;
         set_coupled_control(port, options.coupled_control);
         refresh_actor(port);
@@ -95,7 +108,7 @@ void System::set_options(const LacpOptions& options, Time now) {
 void System::set_mac(Mac mac, Time now) {
     if (mac == mac_) return;
     mac_ = mac;
-    for (Port& port : ports_)
+    for (Port& port : places())
         if (port.in_use) refresh_actor(port);
     settle(now);
 }

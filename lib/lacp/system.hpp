@@ -42,7 +42,9 @@ public:
 
 private:
     Port* find(MemberId member);
+    std::span<Port> places() { return {ports_.data(), end_}; } // the ones in use and gaps between them
     void refresh_actor(Port& port);
+    static void forget(Port& port);
 
     void handle_lacpdu(Port& port, Bytes frame, Time now);
     void handle_marker(Port& port, Bytes frame, Time now);

@@ -61,7 +61,7 @@ void System::handle_lacpdu(Port& port, Bytes frame, Time now) {
 
 // port_moved, 6.4.8.
 void System::note_moved_partner(const Port& heard_on, const LacpInfo& partner) {
-    for (Port& port : ports_)
+    for (Port& port : places())
         if (port.in_use && &port != &heard_on && port.rx == RxState::PORT_DISABLED &&
             port.partner.system == partner.system && port.partner.port == partner.port)
             port.port_moved = true;
@@ -115,7 +115,7 @@ std::optional<MarkerRunId> System::start_marker(PortMask ports, Time deadline, T
             gone &= ~mask_of(port.member);
     const auto run = markers_.start(id_, ports, gone, deadline);
     if (!run) return std::nullopt;
-    for (Port& port : ports_) {
+    for (Port& port : places()) {
         if (!port.in_use || (mask_of(port.member) & ports & ~gone) == 0 || !port.marker_window.allows(now))
             continue;
         port.marker_window.note(now);

@@ -59,7 +59,7 @@ void System::settle(Time now) {
 
 // One round: each machine of each port takes at most one arrow.
 bool System::step(Time now) {
-    const std::span<Port> ports{ports_.data(), end_};
+    const std::span<Port> ports = places();
     bool moved = false;
     for (Port& port : ports) {
         if (!port.in_use) continue;
@@ -109,7 +109,7 @@ bool System::run_selection(Port& port, Time now) {
 
 bool System::run_choice(Time now) {
     const AggregatorId before = selection_.active();
-    const bool moved = selection_.choose({ports_.data(), end_}, options_.select);
+    const bool moved = selection_.choose(places(), options_.select);
     const AggregatorId after = selection_.active();
     if (after != before)
         tell(now, kNoMember, EventKind::active_aggregator, before.value, after.value,
@@ -118,7 +118,7 @@ bool System::run_choice(Time now) {
 }
 
 void System::tell_periodic(Time now) {
-    for (Port& port : ports_) {
+    for (Port& port : places()) {
         if (!port.in_use || port.periodic == port.told_periodic) continue;
         tell(now, port.member, EventKind::periodic_state, static_cast<std::uint32_t>(port.told_periodic),
              static_cast<std::uint32_t>(port.periodic), arrow(name(port.told_periodic), name(port.periodic)));
@@ -127,7 +127,7 @@ void System::tell_periodic(Time now) {
 }
 
 void System::transmit(Time now) {
-    for (Port& port : ports_) {
+    for (Port& port : places()) {
         if (!port.in_use) continue;
         port.pdu.reset(); // one that came while the port could not take it
         drop_needless_ntt(port);
@@ -144,7 +144,7 @@ void System::transmit(Time now) {
 
 void System::update_forwarding(Time now) {
     Forwarding result;
-    for (Port& port : ports_) {
+    for (Port& port : places()) {
         if (!port.in_use) continue;
         // Linux: the active aggregator carries traffic though nobody answers, unless lacp_strict forbids it.
         // Only once it is certain that nobody does, and as one port: ports without a partner never share an

@@ -187,16 +187,13 @@ void World::drain() {
     for (Node node = 0; node < nodes_.size(); ++node) {
         Engine& engine = *nodes_[node]->engine;
         while (const auto event = engine.poll_event()) {
-            const std::uint8_t member = event->port.member.value;
-            say("node " + std::to_string(node) +
-                (member == kNoMember.value ? " " : " port " + std::to_string(member) + " ") +
-                std::string(name(event->kind)) + ": " + event->text.str());
+            say(*event, node);
             if (keep_history) events[node].push_back(*event);
             if (event->kind == EventKind::unsettled) broken = "the machines did not come to rest";
         }
         while (const auto result = engine.poll_marker()) markers.push_back(*result);
-        check_rules(node);
         while (const auto frame = engine.poll_transmit()) carry({node, frame->port.member}, *frame);
+        check_rules(node);
     }
 }
 
@@ -222,22 +219,14 @@ void World::carry(End from, const TxFrame& frame) {
 // -----------------------------------------------------------------------------------------------------------
 
 void World::note_pdu(End from, const Lacpdu& pdu) {
-    char text[128];
-    std::snprintf(text, sizeof text, "node %zu port %u sends state %02x partner state %02x key %u", from.node,
-                  unsigned{from.member.value}, unsigned{pdu.actor.state.value},
-                  unsigned{pdu.partner.state.value}, unsigned{pdu.actor.key.value});
-    say(text);
+    say(Line{now, {}, from, pdu.actor.state.value, pdu.partner.state.value});
     if (keep_history) sent[from].push_back({now, pdu});
-    if (!pdu.actor.state.has(StateBit::aggregation) && wires_.empty()) return;
-    const bool last_word = port(from).in_use == false;
-    if (last_word) {
-        recent_.erase(from);
-        return;
-    }
     auto& times = recent_[from];
     times.push_back(now);
     if (times.size() > 4) times.pop_front();
-    if (times.size() == 4 && times.back() - times.front() <= 1s) broken = "four LACPDUs within a second";
+    const bool last_word = !port(from).in_use; // may be one too many
+    if (!last_word && times.size() == 4 && times.back() - times.front() <= 1s)
+        broken = "four LACPDUs within a second";
 }
 
 void World::check_rules(Node node) {
@@ -288,16 +277,32 @@ bool World::carries(Wire wire) const {
     return distributes(a(wire)) && collects(a(wire)) && distributes(b(wire)) && collects(b(wire));
 }
 
-void World::say(std::string line) {
-    char stamp[32];
-    std::snprintf(stamp, sizeof stamp, "%10.4f ", static_cast<double>(to_ns(now)) / 1e9 - 1000.0);
-    lines_.push_back(stamp + std::move(line));
+void World::say(std::string text) { say(Line{now, std::move(text), {}, 0, 0}); }
+
+void World::say(Line line) {
+    if (!broken.empty()) return; // what led to it is of interest
+    lines_.push_back(std::move(line));
     if (lines_.size() > kTraceLines) lines_.pop_front();
+}
+
+void World::say(const Event& event, Node node) {
+    std::string text = "node " + std::to_string(node);
+    if (event.port.member != kNoMember) text += " port " + std::to_string(event.port.member.value);
+    say(text.append(" ").append(name(event.kind)).append(": ").append(event.text.view()));
 }
 
 std::string World::trace() const {
     std::string text = broken.empty() ? "" : "broken: " + broken + "\n";
-    for (const std::string& line : lines_) text += line + "\n";
+    for (const Line& line : lines_) {
+        char stamp[96];
+        std::snprintf(stamp, sizeof stamp, "%10.4f ", static_cast<double>(to_ns(line.time)) / 1e9 - 1000.0);
+        text += stamp;
+        if (line.text.empty())
+            std::snprintf(stamp, sizeof stamp, "node %zu port %u sends state %02x partner state %02x",
+                          line.from.node, unsigned{line.from.member.value}, unsigned{line.actor_state},
+                          unsigned{line.partner_state});
+        text += (line.text.empty() ? std::string(stamp) : line.text) + "\n";
+    }
     return text;
 }
 

@@ -48,6 +48,7 @@ public:
     void inject(End end, Bytes frame); // received there
     std::optional<MarkerRunId> start_marker(Node node, PortMask ports, Duration limit);
     void run_for(Duration time);
+    void drain(); // carries off what engines have to say, after a call to engine() itself
     // A node that sleeps: the wire and its peers go on, its own timers are served late.
     void stall(Node node, Duration time);
 
@@ -107,23 +108,31 @@ private:
         }
     };
 
+    struct Line { // formatted only when someone reads the trace
+        Time time{};
+        std::string text; // empty: the PDU
+        End from{};
+        std::uint8_t actor_state = 0, partner_state = 0;
+    };
+
     End add_port(Node node);
     Wire add_wire(const WireState& wire);
     PortRef ref(End end) const { return {nodes_[end.node]->bond, end.member}; }
     Mac port_mac(End end) const;
     void raise_link(const WireState& wire, int side);
-    void drain();
     void carry(End from, const TxFrame& frame);
     void note_pdu(End from, const Lacpdu& pdu);
     void check_rules(Node node);
-    void say(std::string line);
+    void say(std::string text);
+    void say(Line line);
+    void say(const Event& event, Node node);
 
     std::vector<std::unique_ptr<NodeState>> nodes_;
     std::vector<WireState> wires_;
     std::priority_queue<Flight, std::vector<Flight>, std::greater<>> flights_;
     std::map<End, std::deque<Time>> recent_;
     std::uint64_t order_ = 0;
-    std::deque<std::string> lines_;
+    std::deque<Line> lines_;
 };
 
 // Shows the trace when the expectation fails.

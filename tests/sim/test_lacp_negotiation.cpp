@@ -218,6 +218,7 @@ TEST_CASE("the LACP system follows the bond's MAC within a second") {
     world.run_for(10s);
     const Mac other{{2, 0xbd, 0, 0, 9, 9}};
     world.engine(x).set_system_mac(world.bond(x), other, world.now);
+    world.drain();
     world.run_for(1s);
     EXPECT(world, world.port(world.b(wire)).partner.system == other);
     world.run_for(5s);
@@ -228,6 +229,7 @@ TEST_CASE("the LACP system follows the bond's MAC within a second") {
     world.run_for(8s);
     CHECK(world.status(y).partner_system == fixed.actor_system);
     world.engine(x).set_system_mac(world.bond(x), Mac{{2, 0xbd, 0, 0, 8, 8}}, world.now);
+    world.drain();
     world.run_for(3s);
     CHECK(world.status(y).partner_system == fixed.actor_system);
     check_rules(world);

@@ -215,3 +215,27 @@ TEST_CASE("recordPDU: the partner is in sync only when it says so, means us, and
         p.partner.state.clear(StateBit::activity);
     }));
 }
+
+TEST_CASE("a partner hears us when it names our system and port, whatever else it has wrong yet, or is "
+          "individual") {
+    const auto hears = [](auto change) {
+        Port port = make_port();
+        Lacpdu pdu = make_pdu(port);
+        change(pdu);
+        port.pdu = pdu;
+        RxMachine::enter(port, RxState::CURRENT, at(1s));
+        const bool result = port.partner_hears_us;
+        RxMachine::enter(port, RxState::DEFAULTED, at(9s));
+        CHECK_FALSE(port.partner_hears_us);
+        return result;
+    };
+    CHECK(hears([](Lacpdu&) {}));
+    CHECK(hears([](Lacpdu& p) { ++p.partner.port_priority.value; }));
+    CHECK(hears([](Lacpdu& p) { ++p.partner.key.value; }));
+    CHECK_FALSE(hears([](Lacpdu& p) { ++p.partner.port.value; }));
+    CHECK_FALSE(hears([](Lacpdu& p) { ++p.partner.system.bytes[0]; }));
+    CHECK(hears([](Lacpdu& p) {
+        p.partner = kPartnerAdmin;
+        p.actor.state.clear(StateBit::aggregation);
+    }));
+}

@@ -215,7 +215,7 @@ TEST_CASE("ports that are down, expired or heard only one way make no aggregator
     CHECK(chosen([](Port&) {}));
     CHECK_FALSE(chosen([](Port& p) { p.port_enabled = false; }));
     CHECK_FALSE(chosen([](Port& p) { p.rx = RxState::EXPIRED; }));
-    CHECK_FALSE(chosen([](Port& p) { p.partner_matches = false; }));
+    CHECK_FALSE(chosen([](Port& p) { p.partner_hears_us = false; }));
 }
 
 TEST_CASE("without a candidate the active aggregator stays, and none is chosen where there was none") {
