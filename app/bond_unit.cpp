@@ -49,7 +49,10 @@ BondCounters BondUnit::raw_counters() const {
         sum.tx_packets += c.down.get();
         sum.injected += c.injected.get();
         sum.punted += c.punted.get();
-        for (std::size_t r = 0; r < kDropReasons; ++r) sum.drops[r] += c.drops[r].get();
+        for (std::size_t r = 0; r < kDropReasons; ++r) {
+            sum.drops[r] += c.drops[r].get();
+            for (const MemberLaneCounters& m : c.member) sum.drops[r] += m.drops[r].get();
+        }
     }
     return sum;
 }

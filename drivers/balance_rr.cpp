@@ -37,12 +37,13 @@ public:
         if (state_.position >= s.tx_count) state_.position = 0;
     }
     std::uint8_t operator()(std::uint16_t i) noexcept {
+        if (igmp_(i)) return s_.active.value; // and takes nobody's turn
         const std::uint8_t next = s_.tx[state_.position];
         if (++state_.sent_there >= s_.packets_per_member) {
             state_.sent_there = 0;
             state_.position = state_.position + 1 == s_.tx_count ? 0 : state_.position + 1;
         }
-        return igmp_(i) ? s_.active.value : next;
+        return next;
     }
 
 private:

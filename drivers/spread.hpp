@@ -16,6 +16,7 @@ public:
             // Frames of a single member (balance-rr's IGMP) go by the first; it stays while it is up.
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
         }
+        d.usable = d.may_send;
         // Linux hands up what a member receives whether its watcher calls it up or not, as long as it is not inactive;
         // in these modes no member is.
         for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;

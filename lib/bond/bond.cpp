@@ -208,6 +208,7 @@ void Bond::decide(Time now) {
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
+                next.usable != decision_.usable ||
                 next.may_receive != decision_.may_receive;
     decision_ = next;
     if (next.active != active_) become_active(next.active, now);
@@ -322,7 +323,7 @@ void Bond::fill(BondStatus& out) const {
         s.admin_down = m.admin_down;
         s.mii = m.admin_down ? MiiStatus::down : monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
         s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
-        s.usable = has(decision_.may_send, m.id);
+        s.usable = has(decision_.usable, m.id);
         s.speed_mbps = m.link.speed_mbps;
         s.duplex = m.link.duplex;
         s.link_failures = m.link_failures;

@@ -84,7 +84,7 @@ public:
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
     [[nodiscard]] MemberId active() const { return active_; }
-    [[nodiscard]] std::uint32_t usable() const { return decision_.may_send; } // bit MemberId
+    [[nodiscard]] std::uint32_t usable() const { return decision_.usable; } // bit MemberId
     [[nodiscard]] bool has_member(MemberId id) const;
 
 private:

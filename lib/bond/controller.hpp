@@ -21,7 +21,8 @@ struct ControllerInput {
 
 struct Decision {
     MemberId active = kNoMember;
-    std::uint32_t may_send = 0;    // bit MemberId
+    std::uint32_t usable = 0;      // bit MemberId: could send, were it chosen
+    std::uint32_t may_send = 0;    // bit MemberId: of these
     std::uint32_t may_receive = 0; // bit MemberId
 };
 

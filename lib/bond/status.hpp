@@ -66,7 +66,7 @@ struct BondCounters {
     std::uint64_t tx_packets = 0, tx_bytes = 0; // taken from the logical interface
     std::uint64_t punted = 0;                   // received frames given to control
     std::uint64_t injected = 0;                 // frames of control's own put on the wire
-    std::array<std::uint64_t, kDropReasons> drops{};
+    std::array<std::uint64_t, kDropReasons> drops{}; // of the bond as a whole: those of its members are among them
 };
 
 } // namespace dpdkbond
