@@ -33,7 +33,7 @@ def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
     before = bond.mempools()
     out = fresh.udp(topology.a, topology.h, HOST_ADDRESS, rate=2000, port=5201)
     into = fresh.udp(topology.h, topology.a, BOND_ADDRESS, rate=2000, port=5202)
-    for _ in range(CUTS // 2):
+    for _ in range(CUTS):
         i = chance.randrange(3)
         topology.cut(i)
         time.sleep(chance.uniform(0, 0.03))
