@@ -97,12 +97,16 @@ class DpdkProcess:
             self._telemetry = None
             raise
 
-    def wait_telemetry(self, deadline=15.0):
-        def answers():
+    def still(self, condition):
+        """`condition`, checked only while the process lives: its end is an error at once."""
+        def check():
             if not self.running():
                 raise AssertionError(f"{self.file_prefix} ended with status {self.process.returncode}:\n{self.log[-3000:]}")
-            return self.ask("/") is not None
-        eventually(answers, deadline, f"telemetry of {self.file_prefix}")
+            return condition()
+        return check
+
+    def wait_telemetry(self, deadline=15.0):
+        eventually(self.still(lambda: self.ask("/")), deadline, f"telemetry of {self.file_prefix}")
         return self
 
     def send_signal(self, number):
@@ -189,7 +193,7 @@ class DpdkBond(DpdkProcess):
     def wait_ready(self, deadline=15.0):
         """Wait until telemetry answers, and every member is up."""
         self.wait_telemetry(deadline)
-        eventually(lambda: self.name in (self.ask("/bond/list") or []), deadline, "bond is listed")
+        eventually(self.still(lambda: self.name in (self.ask("/bond/list") or [])), deadline, "bond is listed")
         wanted = len(self.config["bonds"][0]["members"])
         self.wait_up(wanted, deadline)
         return self

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """An instance that has nothing to do: what it costs, and how soon it is awake."""
+import signal
 import statistics
 import time
 
@@ -7,6 +8,7 @@ import pytest
 
 from framework.topology import HOST_ADDRESS
 from framework.traffic import ping_once
+from framework.wait import eventually
 
 
 @pytest.fixture(scope="module")
@@ -32,12 +34,29 @@ def test_idle_costs_less_than_a_twentieth_of_a_core(pair):
 
 def test_the_first_ping_after_idle_is_hardly_later_than_with_busy_polling(pair, capsys):
     trips = {"adaptive": [], "busy": []}
-    for _ in range(15):
-        for policy, (topology, _) in pair.items():
-            time.sleep(0.15)
-            trips[policy].append(ping_once(topology.a, HOST_ADDRESS))
+    for _ in range(30):
+        for policy, (topology, bond) in pair.items():
+            other = pair["busy" if policy == "adaptive" else "adaptive"][1]
+            other.send_signal(signal.SIGSTOP)  # they share the worker's core
+            time.sleep(0.1)
+            trips[policy].append(ping_once(topology.a, HOST_ADDRESS, timeout=2))
+            other.send_signal(signal.SIGCONT)
     assert None not in trips["adaptive"] + trips["busy"]
     medians = {policy: statistics.median(values) for policy, values in trips.items()}
     with capsys.disabled():
         print(f"\n  first ping, median ms: {medians}")
     assert medians["adaptive"] - medians["busy"] < 0.1
+
+
+def test_no_wake_up_goes_missing(pair, fresh):
+    topology, _ = pair["adaptive"]
+    other = pair["busy"][1]
+    other.send_signal(signal.SIGSTOP)
+    try:
+        ping = fresh.ping(topology.a, HOST_ADDRESS, interval=0.2, count=50)
+        eventually(lambda: ping.sent == 50, 20, "50 pings are over")
+    finally:
+        other.send_signal(signal.SIGCONT)
+    # The worker sleeps between any two. One that nobody woke answers only when the next frame or a timer comes.
+    trips = [trip for _, trip in ping.replies.values()]
+    assert len(trips) == 50 and max(trips) < 100, sorted(trips)[-5:]
