@@ -7,7 +7,8 @@ namespace dpdkbond {
 
 namespace {
 
-// What the driver itself counted: the one source of bytes, so that the data path need not look at each frame's length.
+// What the driver itself counted: the one source of bytes, so that the data path need not look at each
+// frame's length.
 rte_eth_stats device_stats(std::uint16_t port) {
     rte_eth_stats stats{};
     rte_eth_stats_get(port, &stats);

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A bond from end to end, as the ordinary threads keep it: what was configured, the ports, the lanes, the part that
-// control owns, and what was counted and heard. Guarded by Program's mutex, but for what says otherwise.
+// A bond from end to end, as the ordinary threads keep it: what was configured, the ports, the lanes, the
+// part that control owns, and what was counted and heard. Guarded by Program's mutex, but for what says
+// otherwise.
 #pragma once
 
 #include <deque>
@@ -17,7 +18,8 @@ namespace dpdkbond {
 
 class BondUnit {
 public:
-    BondUnit(std::uint32_t unit_number, BondConfig bond_config) : number(unit_number), config(std::move(bond_config)) {}
+    BondUnit(std::uint32_t unit_number, BondConfig bond_config)
+        : number(unit_number), config(std::move(bond_config)) {}
 
     const std::uint32_t number; // index into Control's and the workers' tables
     BondConfig config;          // as it runs now

@@ -46,7 +46,8 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.options = unit->config.options;
     view.counters = unit->counters();
     for (const MemberStatus& s : view.status.members)
-        if (const MemberPort* m = unit->find_member(s.name.view())) view.members.push_back({s, unit->counters(*m)});
+        if (const MemberPort* m = unit->find_member(s.name.view()))
+            view.members.push_back({s, unit->counters(*m)});
     return view;
 }
 
@@ -93,7 +94,8 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
         out.reason = "no member is usable: the frame is dropped and counted as no_member";
     } else if (out.hashed) {
         out.reason = fmt::format("{} hashes to {}, bucket {} of {} belongs to {}",
-                                 bond_option_text(u.config.options, *def), out.hash, out.bucket, out.buckets, out.member);
+                                 bond_option_text(u.config.options, *def), out.hash, out.bucket, out.buckets,
+                                 out.member);
     } else if (u.config.mode == Mode::broadcast) {
         out.member = "*";
         out.reason = "every usable member sends every frame";
@@ -154,7 +156,8 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     return {};
 }
 
-Result<void> Program::set_bond_option(std::string_view bond, std::string_view option, std::string_view value) {
+Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
+                                      std::string_view value) {
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
@@ -164,7 +167,8 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     Mode mode = u.config.mode;
     if (option == "mode") {
         const auto parsed = parse_mode(value);
-        if (!parsed) return Error{fmt::format("mode: {} is no mode; see `help modes` or dpdk-bond modes", value)};
+        if (!parsed)
+            return Error{fmt::format("mode: {} is no mode; see `help modes` or dpdk-bond modes", value)};
         mode = *parsed;
     } else {
         const OptionDef* def = find_option(option);
@@ -186,7 +190,8 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     if (auto done = apply_options(u, mode, options, given); !done) return done;
     if (mode == before)
         control_->call([&] {
-            u.core->bond.note(EventKind::option_changed, kNoMember, fmt::format("{} {}", option, value), now());
+            u.core->bond.note(EventKind::option_changed, kNoMember, fmt::format("{} {}", option, value),
+                              now());
         });
     return {};
 }
@@ -201,15 +206,16 @@ Result<void> Program::set_active(std::string_view bond, std::string_view member)
     return done;
 }
 
-Result<void> Program::set_member_option(std::string_view bond, std::string_view member, std::string_view option,
-                                        std::string_view value) {
+Result<void> Program::set_member_option(std::string_view bond, std::string_view member,
+                                        std::string_view option, std::string_view value) {
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
     const OptionDef* def = find_option(option);
-    if (def == nullptr || !def->of_member) return Error{fmt::format("{}: no such option of a member", option)};
+    if (def == nullptr || !def->of_member)
+        return Error{fmt::format("{}: no such option of a member", option)};
     if (auto may = may_change_running(unit.value()->config.mode, *def); !may) return may;
     MemberOptions options = m.value()->config.options;
     if (auto set = dpdkbond::set_member_option(options, option, value); !set)

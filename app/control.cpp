@@ -1,11 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/control.hpp"
 
+#include <poll.h>
 #include <rte_mbuf.h>
 #include <rte_pause.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
-#include <poll.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -20,8 +20,9 @@ namespace dpdkbond {
 BondCore::BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
                    const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
                    const std::string& tag)
-    : controller(std::move(mode_controller)), bond(name, {mode.mode, controller.get(), mode.tx_burst}, options, mac, mtu),
-      publisher(rcu), inject("inject-" + tag, 512, RingKind::spsc) {}
+    : controller(std::move(mode_controller)),
+      bond(name, {mode.mode, controller.get(), mode.tx_burst}, options, mac, mtu), publisher(rcu),
+      inject("inject-" + tag, 512, RingKind::spsc) {}
 
 Control::Control(Rcu& rcu, Idle idle, rte_mempool* pool)
     : rcu_(rcu), idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),

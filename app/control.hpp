@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control lcore: alone owns every Bond, drains what others tell it, lets time pass, publishes. It waits for
-// nobody: whatever may block lives on ordinary threads and speaks through post() and call(); what it has to tell them
-// goes through the outbox.
+// The control lcore: alone owns every Bond, drains what others tell it, lets time pass, publishes. It waits
+// for nobody: whatever may block lives on ordinary threads and speaks through post() and call(); what it has
+// to tell them goes through the outbox.
 #pragma once
 
 #include <array>
@@ -19,11 +19,12 @@ struct rte_mempool;
 
 namespace dpdkbond {
 
-// What control keeps of one bond. Made and freed by ordinary threads while control does not know it; in between only
-// control touches `bond` and `publisher`.
+// What control keeps of one bond. Made and freed by ordinary threads while control does not know it; in
+// between only control touches `bond` and `publisher`.
 struct BondCore {
     BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
-             const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu, const std::string& tag);
+             const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
+             const std::string& tag);
 
     std::unique_ptr<Controller> controller; // of the present mode
     Bond bond;
@@ -48,13 +49,13 @@ public:
     Control& operator=(const Control&) = delete;
 
     // ---- any thread
-    bool post_link(std::uint32_t bond, MemberId member, LinkState link); // never blocks; false: the inbox is full
-    void stop() noexcept; // ends run(); async-signal-safe
+    bool post_link(std::uint32_t bond, MemberId member,
+                   LinkState link); // never blocks; false: the inbox is full
+    void stop() noexcept;           // ends run(); async-signal-safe
 
-    // ---- ordinary threads: runs f() on the control lcore and returns when it has run. Before run() and after it f()
-    // runs where it is called. f() must be short: it is run between two PDUs.
-    template <class F>
-    void call(F&& f) {
+    // ---- ordinary threads: runs f() on the control lcore and returns when it has run. Before run() and
+    // after it f() runs where it is called. f() must be short: it is run between two PDUs.
+    template <class F> void call(F&& f) {
         Call c{[](void* p) { (*static_cast<std::remove_reference_t<F>*>(p))(); }, &f, {}};
         submit(c);
     }
@@ -62,9 +63,11 @@ public:
     bool take_notice(Notice& out) { return outbox_.pop(out); }
 
     // ---- the main thread
-    void begin() { serving_.store(true); } // from now on call() goes through the inbox: before other threads start
-    void run();                            // until stop()
-    void serve();                          // one round without sleeping: until the last thread that may call() is gone
+    void begin() {
+        serving_.store(true);
+    }             // from now on call() goes through the inbox: before other threads start
+    void run();   // until stop()
+    void serve(); // one round without sleeping: until the last thread that may call() is gone
     void end() { serving_.store(false); }
 
     // ---- within call() or before run()

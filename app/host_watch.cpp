@@ -44,13 +44,15 @@ void block_signals() {
 }
 
 HostWatch::HostWatch(Control& control, Hooks hooks)
-    : control_(control), hooks_(std::move(hooks)), timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
+    : control_(control), hooks_(std::move(hooks)),
+      timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       end_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     const sigset_t set = heard_signals();
     signals_ = signalfd(-1, &set, SFD_NONBLOCK | SFD_CLOEXEC);
-    if (timer_ < 0 || end_ < 0 || signals_ < 0) throw std::runtime_error("no descriptors left for timer and signals");
-    auto netlink = NetlinkWatcher::open({[this](const LinkEvent& e) { on_link(e); },
-                                         [this](const AddressEvent& e) { on_address(e); }});
+    if (timer_ < 0 || end_ < 0 || signals_ < 0)
+        throw std::runtime_error("no descriptors left for timer and signals");
+    auto netlink = NetlinkWatcher::open(
+        {[this](const LinkEvent& e) { on_link(e); }, [this](const AddressEvent& e) { on_address(e); }});
     if (!netlink) throw std::runtime_error(netlink.error());
     netlink_.emplace(std::move(netlink).value());
 }
@@ -141,7 +143,8 @@ void HostWatch::on_tick() {
     std::uint32_t poll_ms = kSlowPollMs;
     for (const auto& [bond, miimon] : miimon_)
         if (miimon != 0) poll_ms = std::min(poll_ms, miimon);
-    const bool full = at - last_full_poll_ >= std::chrono::milliseconds(poll_ms) - std::chrono::microseconds(500);
+    const bool full =
+        at - last_full_poll_ >= std::chrono::milliseconds(poll_ms) - std::chrono::microseconds(500);
     const bool slow = at - last_slow_poll_ >= std::chrono::milliseconds(kSlowPollMs);
     if (full) last_full_poll_ = at;
     if (slow) last_slow_poll_ = at;
@@ -201,7 +204,8 @@ void HostWatch::run() {
         if (fds[1].revents != 0) on_tick();
         if (fds[2].revents != 0) {
             signalfd_siginfo info;
-            while (read(signals_, &info, sizeof info) == sizeof info) hooks_.on_signal(static_cast<int>(info.ssi_signo));
+            while (read(signals_, &info, sizeof info) == sizeof info)
+                hooks_.on_signal(static_cast<int>(info.ssi_signo));
         }
         if (fds[3].revents != 0) hear_control();
         if (fds[4].revents != 0) break;

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The thread that looks at the machine for control: link states (told by rtnetlink, and polled at miimon besides),
-// addresses of the logical interfaces, signals; and that says aloud what control noticed: log, history, carrier of the
-// logical interface. It may block; control never waits for it.
+// The thread that looks at the machine for control: link states (told by rtnetlink, and polled at miimon
+// besides), addresses of the logical interfaces, signals; and that says aloud what control noticed: log,
+// history, carrier of the logical interface. It may block; control never waits for it.
 #pragma once
 
 #include <atomic>
@@ -20,8 +20,8 @@ namespace dpdkbond {
 class HostWatch {
 public:
     struct Hooks {
-        std::function<void(const Notice&)> on_notice;      // every event of every bond, in order
-        std::function<void(int signal)> on_signal;         // SIGTERM, SIGINT, SIGHUP
+        std::function<void(const Notice&)> on_notice;                 // every event of every bond, in order
+        std::function<void(int signal)> on_signal;                    // SIGTERM, SIGINT, SIGHUP
         std::function<void(std::uint32_t bond, MemberPort&)> on_poll; // each member, about ten times a second
     };
     HostWatch(Control& control, Hooks hooks);
@@ -67,7 +67,8 @@ private:
     Time last_slow_poll_{};
 };
 
-// Blocks the signals that HostWatch hears, and those of net_tap, in this thread and all that it starts. Before the EAL starts.
+// Blocks the signals that HostWatch hears, and those of net_tap, in this thread and all that it starts.
+// Before the EAL starts.
 void block_signals();
 
 } // namespace dpdkbond

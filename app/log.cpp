@@ -14,8 +14,8 @@ void log_line(std::string_view text) {
     gettimeofday(&t, nullptr);
     tm local{};
     localtime_r(&t.tv_sec, &local);
-    const std::string line = fmt::format("{:02}:{:02}:{:02}.{:03} {}\n", local.tm_hour, local.tm_min, local.tm_sec,
-                                         t.tv_usec / 1000, text);
+    const std::string line = fmt::format("{:02}:{:02}:{:02}.{:03} {}\n", local.tm_hour, local.tm_min,
+                                         local.tm_sec, t.tv_usec / 1000, text);
     [[maybe_unused]] const ssize_t written = write(STDERR_FILENO, line.data(), line.size());
 }
 

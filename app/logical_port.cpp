@@ -17,12 +17,13 @@ LogicalBackend choose(LogicalBackend asked) {
     return vhost_net_works() ? LogicalBackend::virtio_user : LogicalBackend::tap;
 }
 
-std::string devargs(const std::string& bond, const LogicalConfig& config, LogicalBackend backend, std::optional<Mac> mac) {
+std::string devargs(const std::string& bond, const LogicalConfig& config, LogicalBackend backend,
+                    std::optional<Mac> mac) {
     const std::string address = mac ? ",mac=" + mac->to_string() : "";
     switch (backend) {
     case LogicalBackend::virtio_user:
-        return fmt::format("net_virtio_user_{0},path=/dev/vhost-net,queues={1},queue_size=1024,iface={0}{2}", bond,
-                           config.queues, address);
+        return fmt::format("net_virtio_user_{0},path=/dev/vhost-net,queues={1},queue_size=1024,iface={0}{2}",
+                           bond, config.queues, address);
     case LogicalBackend::device: return config.device;
     default: return fmt::format("net_tap_{0},iface={0}{1}", bond, address);
     }
@@ -31,12 +32,14 @@ std::string devargs(const std::string& bond, const LogicalConfig& config, Logica
 } // namespace
 
 Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
-                                                       std::optional<Mac> mac, rte_mempool* pool, bool sleepy) {
+                                                       std::optional<Mac> mac, rte_mempool* pool,
+                                                       bool sleepy) {
     std::unique_ptr<LogicalPort> logical(new LogicalPort);
     const LogicalBackend backend = choose(config.backend);
     const bool in_kernel = backend != LogicalBackend::device;
     if (in_kernel && get_link(bond).ok())
-        return Error{fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
+        return Error{
+            fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
 
     const std::string device = devargs(bond, config, backend, mac);
     auto port = Port::open(device);

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The logical interface: a netdev of the kernel's (virtio-user over vhost-net, or tap), or a device that serves a VM
-// or another DPDK application. Ordinary threads. Destruction removes it.
+// The logical interface: a netdev of the kernel's (virtio-user over vhost-net, or tap), or a device that
+// serves a VM or another DPDK application. Ordinary threads. Destruction removes it.
 #pragma once
 
 #include <memory>
@@ -22,7 +22,7 @@ public:
     [[nodiscard]] bool in_kernel() const { return !netdev_.empty(); }
     [[nodiscard]] const std::string& netdev() const { return netdev_; } // empty: backend `device`
     [[nodiscard]] std::string_view backend() const { return backend_; } // "tap", "virtio-user", "device"
-    [[nodiscard]] const std::string& name() const { return name_; }     // netdev, or the device's devargs head
+    [[nodiscard]] const std::string& name() const { return name_; } // netdev, or the device's devargs head
     [[nodiscard]] const Port& port() const { return *port_; }
 
     Result<void> set_carrier(bool up);

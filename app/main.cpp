@@ -61,7 +61,8 @@ int dispatch(const Args& args) {
     case Args::Verb::run:
     case Args::Verb::check: return run_or_check(args);
     case Args::Verb::status:
-        return status_command(prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), args.json);
+        return status_command(prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]),
+                              args.json);
     case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1]);
     case Args::Verb::console: return console_command(prefix);
     case Args::Verb::import: return import(args.operands[0]);

@@ -18,7 +18,9 @@ namespace {
 
 LinkState from(const PortLink& l) {
     return {l.up, l.speed_mbps,
-            !l.full_duplex ? Duplex::unknown : *l.full_duplex ? Duplex::full : Duplex::half};
+            !l.full_duplex   ? Duplex::unknown
+            : *l.full_duplex ? Duplex::full
+                             : Duplex::half};
 }
 
 // The kernel netdev that a socket driver would sit on: it has to be arranged before the driver opens it.
@@ -61,7 +63,8 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     if (auto started = p.start(s); !started) return Error{started.error()};
     read_tap_without_signals(p);
     p.set_allmulticast(true);
-    if (member->guard_ && p.driver() == "net_af_packet") member->sockets = find_packet_socket_fds(member->guard_->ifindex());
+    if (member->guard_ && p.driver() == "net_af_packet")
+        member->sockets = find_packet_socket_fds(member->guard_->ifindex());
     if (member->guard_ && p.driver() == "net_af_xdp")
         std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
 
@@ -82,9 +85,10 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
 MemberPort::~MemberPort() {
     if (link_target_)
         rte_eth_dev_callback_unregister(port->id(), RTE_ETH_EVENT_INTR_LSC,
-                                        reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt), link_target_.get());
+                                        reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt),
+                                        link_target_.get());
     shield.reset();
-    port.reset();  // gives its MAC back and goes …
+    port.reset();   // gives its MAC back and goes …
     guard_.reset(); // … before the netdev below it gets its old state
 }
 

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A member below the bond: its device, what of the host had to be arranged for it, and where its carrier is read.
-// Ordinary threads. Destruction puts everything back.
+// A member below the bond: its device, what of the host had to be arranged for it, and where its carrier is
+// read. Ordinary threads. Destruction puts everything back.
 #pragma once
 
 #include <array>
@@ -32,7 +32,8 @@ struct MemberSetup {
 
 class MemberPort {
 public:
-    // Takes the device and starts it. An error leaves everything as it was. `warning` gets what the operator should know.
+    // Takes the device and starts it. An error leaves everything as it was. `warning` gets what the operator
+    // should know.
     static Result<std::unique_ptr<MemberPort>> open(const MemberConfig& config, const MemberSetup& setup,
                                                     std::vector<std::string>& warnings);
     ~MemberPort();
@@ -43,7 +44,8 @@ public:
     LinkState read_link();
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
-    // Takes the bond's MAC; a PMD that cannot receives everything instead. Returns what to tell the operator, or nothing.
+    // Takes the bond's MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
+    // or nothing.
     std::optional<std::string> wear_mac(const Mac& mac);
     [[nodiscard]] MemberInfo info() const;
 
@@ -60,7 +62,8 @@ public:
 
     // Where the carrier is read: a netdev, or (empty) the PMD.
     std::string netdev;
-    std::vector<int> sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
+    std::vector<int>
+        sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
     bool netdev_lags = false; // the kernel may tell of its carrier late: poll it often
     LinkState last_posted;    // owner: the host thread, once watched
     std::uint64_t oversize_seen = 0;

@@ -8,7 +8,9 @@ namespace dpdkbond {
 Result<void> PciShelf::take(const MemberConfig& member, std::vector<std::string>& warnings) {
     const auto address = PciAddress::parse(member.device.substr(0, member.device.find(',')));
     if (!member.is_pci() || !address || member.driver == "none" || taken_.contains(*address)) return {};
-    const auto fail = [&](const std::string& why) { return Error{fmt::format("member {}: {}", member.name, why)}; };
+    const auto fail = [&](const std::string& why) {
+        return Error{fmt::format("member {}: {}", member.name, why)};
+    };
 
     const auto used = bus_.in_use(*address);
     if (!used) return fail(used.error());
@@ -19,9 +21,10 @@ Result<void> PciShelf::take(const MemberConfig& member, std::vector<std::string>
     if (!bound && member.driver.empty()) {
         auto fallback = bus_.bind(*address, "uio_pci_generic");
         if (fallback)
-            warnings.push_back(fmt::format("member {}: {}; uio_pci_generic serves instead: nothing keeps the device from "
-                                           "writing anywhere in memory",
-                                           member.name, bound.error()));
+            warnings.push_back(
+                fmt::format("member {}: {}; uio_pci_generic serves instead: nothing keeps the device from "
+                            "writing anywhere in memory",
+                            member.name, bound.error()));
         if (fallback) bound = std::move(fallback);
     }
     if (!bound) return fail(bound.error());
@@ -30,7 +33,8 @@ Result<void> PciShelf::take(const MemberConfig& member, std::vector<std::string>
 }
 
 void PciShelf::give_back(const MemberConfig& member) {
-    if (const auto address = PciAddress::parse(member.device.substr(0, member.device.find(',')))) taken_.erase(*address);
+    if (const auto address = PciAddress::parse(member.device.substr(0, member.device.find(','))))
+        taken_.erase(*address);
 }
 
 } // namespace dpdkbond

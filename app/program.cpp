@@ -30,9 +30,10 @@ bool use_hugepages(const RuntimeConfig& r) {
     const HugepageState state = HugepageState::read();
     if (state.enough_for(r.memory_mb)) return true;
     if (r.hugepages == Hugepages::yes)
-        throw std::runtime_error(fmt::format("runtime.hugepages: {} MB are asked for and {} MB are free and mounted; "
-                                             "reserve more (vm.nr_hugepages) or lower runtime.memory_mb",
-                                             r.memory_mb, state.usable_mb()));
+        throw std::runtime_error(
+            fmt::format("runtime.hugepages: {} MB are asked for and {} MB are free and mounted; "
+                        "reserve more (vm.nr_hugepages) or lower runtime.memory_mb",
+                        r.memory_mb, state.usable_mb()));
     log_line(fmt::format("no {} MB of hugepages are free: ordinary pages serve instead, slower with hardware",
                          r.memory_mb));
     return false;
@@ -43,8 +44,8 @@ void check_lcores(const RuntimeConfig& r) {
     const std::vector<unsigned> usable = usable_cpus();
     const auto check = [&](const char* key, unsigned cpu) {
         if (std::ranges::find(usable, cpu) == usable.end())
-            throw std::runtime_error(
-                fmt::format("runtime.{}: there is no processor {} here; there are: {}", key, cpu, fmt::join(usable, ", ")));
+            throw std::runtime_error(fmt::format("runtime.{}: there is no processor {} here; there are: {}",
+                                                 key, cpu, fmt::join(usable, ", ")));
     };
     check("control_lcore", r.control_lcore);
     for (const unsigned cpu : r.worker_lcores) check("worker_lcores", cpu);
@@ -65,24 +66,28 @@ EalOptions eal_options(const Config& config) {
     return o;
 }
 
-// Half of the memory at most, and no more than the rings of many ports hold; room for a whole frame in one buffer.
+// Half of the memory at most, and no more than the rings of many ports hold; room for a whole frame in one
+// buffer.
 rte_mempool* make_pool(const Config& config) {
     std::uint32_t mtu = 1500;
     for (const BondConfig& b : config.bonds) mtu = std::max(mtu, b.logical.mtu);
-    const std::uint32_t room = std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
+    const std::uint32_t room =
+        std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
     const std::uint64_t fits = std::uint64_t{config.runtime.memory_mb} * 1024 * 1024 / 2 / (room + 256);
     const auto count = static_cast<unsigned>(std::clamp<std::uint64_t>(fits, 1024, 65535));
-    rte_mempool* pool = rte_pktmbuf_pool_create("frames", count, 256, 0, static_cast<std::uint16_t>(std::min(room, 65535U)),
-                                                SOCKET_ID_ANY);
+    rte_mempool* pool = rte_pktmbuf_pool_create(
+        "frames", count, 256, 0, static_cast<std::uint16_t>(std::min(room, 65535U)), SOCKET_ID_ANY);
     if (pool == nullptr)
-        throw std::runtime_error(fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers; give it more",
-                                             config.runtime.memory_mb, count));
+        throw std::runtime_error(
+            fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers; give it more",
+                        config.runtime.memory_mb, count));
     return pool;
 }
 
 } // namespace
 
-Program::Program(std::string config_file, Config config) : config_file_(std::move(config_file)), config_(std::move(config)) {
+Program::Program(std::string config_file, Config config)
+    : config_file_(std::move(config_file)), config_(std::move(config)) {
     try {
         state_dir_ = "/run/dpdk-bond/" + config_.runtime.file_prefix;
         check_lcores(config_.runtime);
@@ -105,8 +110,9 @@ Program::Program(std::string config_file, Config config) : config_file_(std::mov
         for (unsigned i = 0; i < workers; ++i)
             workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle));
         host_ = std::make_unique<HostWatch>(
-            *control_, HostWatch::Hooks{[this](const Notice& n) { on_notice(n); }, [this](int s) { on_signal(s); },
-                                        [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
+            *control_,
+            HostWatch::Hooks{[this](const Notice& n) { on_notice(n); }, [this](int s) { on_signal(s); },
+                             [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
         start_workers();
         for (const BondConfig& b : config_.bonds) {
             std::vector<std::string> warnings;
@@ -185,16 +191,19 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         opened.push_back(std::move(member).value());
     }
     std::optional<Mac> mac = config.logical.mac;
-    if (!mac && !opened.empty()) mac = opened.front()->port->permanent_mac();
-    auto logical = LogicalPort::open(config.name, config.logical, mac, pool_, config_.runtime.idle == Idle::adaptive);
+    if (!mac && !opened.empty() && opened.front()->port->permanent_mac().is_valid_unicast())
+        mac = opened.front()->port->permanent_mac();
+    auto logical =
+        LogicalPort::open(config.name, config.logical, mac, pool_, config_.runtime.idle == Idle::adaptive);
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
 
     const ModeDescriptor* mode = find_mode(config.mode);
     auto controller = mode->control_half();
     const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options)};
-    unit->core = std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
-                                            config.logical.mac, config.logical.mtu, *rcu_, std::to_string(number));
+    unit->core =
+        std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
+                                   config.logical.mac, config.logical.mtu, *rcu_, std::to_string(number));
     for (unsigned w = 0; w < workers_.size(); ++w) {
         const auto workers = static_cast<unsigned>(workers_.size());
         const auto queues = static_cast<unsigned>(unit->logical->port().rx_queues());
@@ -253,13 +262,19 @@ Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
     const LinkState link = member->read_link();
     Mac mac;
     control_->call([&] { mac = unit.core->bond.mac(); });
-    const bool lends = mac.is_zero();
+    const bool lends = mac.is_zero() && member->port->permanent_mac().is_valid_unicast();
+    if (mac.is_zero() &&
+        !lends) { // nobody to take it from: the bond keeps what the logical interface came with
+        mac = unit.logical->port().permanent_mac();
+        control_->call([&] { unit.core->bond.set_mac(mac, now()); });
+    }
     std::optional<std::string> warning;
     if (!lends) warning = member->wear_mac(mac);
 
     std::optional<Result<MemberId>> id;
     control_->call([&] { id.emplace(unit.core->bond.add_member(member->info(), link, now())); });
-    if (!*id) return Error{fmt::format("{}: member {}: {}", unit.config.name, member->config.name, id->error())};
+    if (!*id)
+        return Error{fmt::format("{}: member {}: {}", unit.config.name, member->config.name, id->error())};
     member->id = id->value();
     member->last_posted = link;
     unit.start_counting(*member);
@@ -346,8 +361,8 @@ void Program::on_signal(int signal) {
     reload_wish_.notify_one();
 }
 
-// A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the kernel, once, to
-// let it cut them itself.
+// A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the
+// kernel, once, to let it cut them itself.
 void Program::on_poll(std::uint32_t bond, MemberPort& member) {
     if (!member.port->is_kernel_socket() || member.netdev.empty() || member.shield) return;
     const std::lock_guard lock(served_mutex_);
@@ -355,17 +370,20 @@ void Program::on_poll(std::uint32_t bond, MemberPort& member) {
     if (unit == nullptr) return;
     std::uint64_t oversize = 0;
     for (const auto& lane : unit->lanes)
-        oversize +=
-            lane->counters.member[member.id.value].drops[static_cast<std::size_t>(DropReason::oversize)].get();
+        oversize += lane->counters.member[member.id.value]
+                        .drops[static_cast<std::size_t>(DropReason::oversize)]
+                        .get();
     if (oversize == member.oversize_seen) return;
     member.oversize_seen = oversize;
     auto shield = ask_peer_to_segment(member.netdev);
     if (shield) member.shield.emplace(std::move(shield).value());
-    const std::string what = shield || member.shield
-                                 ? "its peer sent frames longer than the MTU; it has been asked to segment them itself"
-                                 : "it receives frames longer than the MTU: " + shield.error();
+    const std::string what =
+        shield || member.shield
+            ? "its peer sent frames longer than the MTU; it has been asked to segment them itself"
+            : "it receives frames longer than the MTU: " + shield.error();
     control_->call([&] {
-        if (BondCore* core = control_->bond(bond)) core->bond.note(EventKind::warning, member.id, what, now());
+        if (BondCore* core = control_->bond(bond))
+            core->bond.note(EventKind::warning, member.id, what, now());
     });
 }
 

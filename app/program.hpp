@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The running program: the one place that sees everything. Wires configuration, DPDK, control, workers and the host
-// together, and carries out what operators ask for.
+// The running program: the one place that sees everything. Wires configuration, DPDK, control, workers and
+// the host together, and carries out what operators ask for.
 //
-// Threads: the main thread is the control lcore; workers are lcores; the host thread, the reload thread, the console's
-// and telemetry's are ordinary. What they ask for goes one at a time (mutex_), takes effect on control by
-// Control::call(), and is undone as a whole when a part of it fails.
+// Threads: the main thread is the control lcore; workers are lcores; the host thread, the reload thread, the
+// console's and telemetry's are ordinary. What they ask for goes one at a time (mutex_), takes effect on
+// control by Control::call(), and is undone as a whole when a part of it fails.
 #pragma once
 
 #include <array>
@@ -28,7 +28,8 @@ namespace dpdkbond {
 
 class Program final : public Instance {
 public:
-    Program(std::string config_file, Config config); // throws std::runtime_error, one line; everything as it was then
+    Program(std::string config_file,
+            Config config); // throws std::runtime_error, one line; everything as it was then
     ~Program() override;
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
@@ -42,7 +43,8 @@ public:
     Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) override;
     std::optional<std::vector<MemberLoad>> load(std::string_view bond) override;
     Result<std::string> config_text(std::string_view bond) override;
-    Result<void> set_bond_option(std::string_view bond, std::string_view option, std::string_view value) override;
+    Result<void> set_bond_option(std::string_view bond, std::string_view option,
+                                 std::string_view value) override;
     Result<void> set_active(std::string_view bond, std::string_view member) override;
     Result<void> set_member_option(std::string_view bond, std::string_view member, std::string_view option,
                                    std::string_view value) override;

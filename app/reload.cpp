@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// SIGHUP and `reload`: the file is read again and the difference applied to the running bonds. What may fail, fails
-// before anything is changed; what is left after that cannot.
+// SIGHUP and `reload`: the file is read again and the difference applied to the running bonds. What may fail,
+// fails before anything is changed; what is left after that cannot.
 #include <fmt/format.h>
 
 #include <algorithm>
@@ -36,9 +36,11 @@ const MemberConfig* find_same(const std::vector<MemberConfig>& members, const Me
 std::string why_not(const BondConfig& running, const BondConfig& wanted) {
     const LogicalConfig &a = running.logical, &b = wanted.logical;
     if (a.backend != b.backend || a.device != b.device || a.queues != b.queues)
-        return fmt::format("{}: logical backend, device and queues cannot change while it runs; restart", running.name);
+        return fmt::format("{}: logical backend, device and queues cannot change while it runs; restart",
+                           running.name);
     for (const OptionDef& def : option_table()) {
-        if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def)) continue;
+        if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def))
+            continue;
         if (auto may = may_change_running(wanted.mode, def); !may)
             return fmt::format("{}: {}: {}", running.name, def.name, may.error());
     }
@@ -46,9 +48,10 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
         if (find_same(running.members, m) != nullptr) continue;
         for (const MemberConfig& old : running.members)
             if (old.name == m.name || old.device == m.device)
-                return fmt::format("{}: member {}: its name or its device is still in use; remove it in one reload and "
-                                   "add it in the next",
-                                   running.name, m.name);
+                return fmt::format(
+                    "{}: member {}: its name or its device is still in use; remove it in one reload and "
+                    "add it in the next",
+                    running.name, m.name);
     }
     return {};
 }
@@ -132,7 +135,8 @@ Result<void> Program::apply(Config next) {
             if (same == nullptr) {
                 part(*unit, *member);
             } else if (!(same->options == member->config.options)) {
-                control_->call([&] { unit->core->bond.set_member_options(member->id, same->options, now()); });
+                control_->call(
+                    [&] { unit->core->bond.set_member_options(member->id, same->options, now()); });
                 member->config.options = same->options;
             }
         }
@@ -143,7 +147,8 @@ Result<void> Program::apply(Config next) {
         enter_service(*units_.back());
     }
     for (const auto& unit : units_) {
-        if (const BondConfig* wanted = find_bond(next, unit->config.name)) unit->config.members = wanted->members;
+        if (const BondConfig* wanted = find_bond(next, unit->config.name))
+            unit->config.members = wanted->members;
         control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, config_file_, now()); });
     }
     config_ = std::move(next);

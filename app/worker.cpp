@@ -20,7 +20,8 @@ namespace dpdkbond {
 
 namespace {
 
-// How long a worker looks at empty queues before it sleeps, and how often the clock looks at queues that cannot wake.
+// How long a worker looks at empty queues before it sleeps, and how often the clock looks at queues that
+// cannot wake.
 constexpr Duration kSpin = std::chrono::microseconds(50);
 constexpr long kClockTickNs = 100'000;
 
@@ -60,7 +61,8 @@ void Worker::set_lane(std::size_t bond, Lane* lane) {
 void Worker::add_queue(std::uint16_t port, std::uint16_t queue, Wake how, const std::vector<int>& sockets) {
     const std::lock_guard lock(sources_mutex_);
     if (how == Wake::interrupt) {
-        if (rte_eth_dev_rx_intr_ctl_q(port, queue, interrupts_, RTE_INTR_EVENT_ADD, nullptr) != 0) how = Wake::clock;
+        if (rte_eth_dev_rx_intr_ctl_q(port, queue, interrupts_, RTE_INTR_EVENT_ADD, nullptr) != 0)
+            how = Wake::clock;
     } else if (how == Wake::sockets) {
         for (const int fd : sockets) watch(epoll_, fd, static_cast<std::uint64_t>(fd));
         if (sockets.empty()) how = Wake::clock;
@@ -74,7 +76,8 @@ void Worker::remove_port(std::uint16_t port) {
     const std::lock_guard lock(sources_mutex_);
     std::erase_if(sources_, [&](const Source& s) {
         if (s.port != port) return false;
-        if (s.wake == Wake::interrupt) rte_eth_dev_rx_intr_ctl_q(port, s.queue, interrupts_, RTE_INTR_EVENT_DEL, nullptr);
+        if (s.wake == Wake::interrupt)
+            rte_eth_dev_rx_intr_ctl_q(port, s.queue, interrupts_, RTE_INTR_EVENT_DEL, nullptr);
         if (s.wake == Wake::sockets)
             for (const int fd : s.sockets) epoll_ctl(epoll_, EPOLL_CTL_DEL, fd, nullptr);
         if (s.wake == Wake::clock) clocked_.fetch_sub(1);

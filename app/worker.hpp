@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A worker lcore: round its lanes, burst by burst. When nothing arrives for a while and `idle: adaptive` is set it
-// sleeps on what its queues wait for: receive interrupts where the PMD has them, the PMD's own socket where it is one
-// of the kernel's; only queues that have neither are looked at by the clock.
+// A worker lcore: round its lanes, burst by burst. When nothing arrives for a while and `idle: adaptive` is
+// set it sleeps on what its queues wait for: receive interrupts where the PMD has them, the PMD's own socket
+// where it is one of the kernel's; only queues that have neither are looked at by the clock.
 #pragma once
 
 #include <array>
@@ -25,7 +25,8 @@ public:
     // ---- ordinary threads
     // The lane of a bond, by the bond's number; nullptr takes it away (it may be freed after a grace period).
     void set_lane(std::size_t bond, Lane* lane);
-    // A queue that this worker reads. How it wakes: by interrupt, by these sockets, or (neither) by the clock.
+    // A queue that this worker reads. How it wakes: by interrupt, by these sockets, or (neither) by the
+    // clock.
     enum class Wake { interrupt, sockets, clock };
     void add_queue(std::uint16_t port, std::uint16_t queue, Wake wake, const std::vector<int>& sockets);
     void remove_port(std::uint16_t port); // before the port stops
@@ -55,8 +56,8 @@ private:
     std::atomic<bool> stop_{false};
     std::atomic<bool> sleeping_{false};
     std::atomic<unsigned> clocked_{0}; // queues that only the clock wakes
-    int epoll_ = -1;      // all that may wake this worker
-    int interrupts_ = -1; // inside it: receive interrupts, kept by DPDK
+    int epoll_ = -1;                   // all that may wake this worker
+    int interrupts_ = -1;              // inside it: receive interrupts, kept by DPDK
     int event_ = -1;
     std::mutex sources_mutex_;
     std::vector<Source> sources_; // guarded by sources_mutex_

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Mode 1, active-backup: one member carries everything; the others wait in silence and what they receive is dropped,
-// so that a switch sees the bond's MAC on one port only.
+// Mode 1, active-backup: one member carries everything; the others wait in silence and what they receive is
+// dropped, so that a switch sees the bond's MAC on one port only.
 #include "bond/select_active.hpp"
 #include "datapath/tx_engine.hpp"
 #include "drivers/registry.hpp"
@@ -36,7 +36,9 @@ public:
 const ModeDescriptor active_backup_mode{
     .number = Mode::active_backup,
     .data_half = [](const BondOptions&) -> TxBurstFn { return tx_burst<ActiveOnly>; },
-    .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<ActiveBackupController>(); },
+    .control_half = []() -> std::unique_ptr<Controller> {
+        return std::make_unique<ActiveBackupController>();
+    },
     .hashes = false,
 };
 

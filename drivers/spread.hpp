@@ -17,8 +17,8 @@ public:
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
         }
         d.usable = d.may_send;
-        // Linux hands up what a member receives whether its watcher calls it up or not, as long as it is not inactive;
-        // in these modes no member is.
+        // Linux hands up what a member receives whether its watcher calls it up or not, as long as it is not
+        // inactive; in these modes no member is.
         for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;
         return d;
     }

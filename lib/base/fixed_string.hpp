@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Text of at most N characters inside itself; longer text is cut. For status records that cross threads by memcpy.
+// Text of at most N characters inside itself; longer text is cut. For status records that cross threads by
+// memcpy.
 #pragma once
 
 #include <algorithm>
@@ -10,8 +11,7 @@
 
 namespace dpdkbond {
 
-template <std::size_t N>
-class FixedString {
+template <std::size_t N> class FixedString {
 public:
     constexpr FixedString() = default;
     constexpr FixedString(std::string_view text) { assign(text); }

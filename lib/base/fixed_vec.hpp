@@ -9,8 +9,7 @@
 
 namespace dpdkbond {
 
-template <class T, std::size_t N>
-class FixedVec {
+template <class T, std::size_t N> class FixedVec {
     static_assert(std::is_trivially_copyable_v<T>);
 
 public:

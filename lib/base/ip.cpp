@@ -50,7 +50,8 @@ std::optional<IpPrefix> IpPrefix::parse(std::string_view text) {
     const std::string_view digits = text.substr(slash + 1);
     unsigned length = 0;
     const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), length);
-    if (error != std::errc{} || end != digits.data() + digits.size() || length > prefix.length) return std::nullopt;
+    if (error != std::errc{} || end != digits.data() + digits.size() || length > prefix.length)
+        return std::nullopt;
     prefix.length = static_cast<std::uint8_t>(length);
     return prefix;
 }

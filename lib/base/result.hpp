@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A value or one line that says what went wrong. Used by everything that may fail while running; start-up throws.
+// A value or one line that says what went wrong. Used by everything that may fail while running; start-up
+// throws.
 #pragma once
 
 #include <optional>
@@ -13,8 +14,7 @@ struct Error {
     std::string message; // one line, no newline, names the thing and the remedy
 };
 
-template <class T>
-class [[nodiscard]] Result {
+template <class T> class [[nodiscard]] Result {
 public:
     Result(T value) : state_(std::in_place_index<0>, std::move(value)) {}
     Result(Error error) : state_(std::in_place_index<1>, std::move(error)) {}
@@ -30,8 +30,7 @@ private:
     std::variant<T, Error> state_;
 };
 
-template <>
-class [[nodiscard]] Result<void> {
+template <> class [[nodiscard]] Result<void> {
 public:
     Result() = default;
     Result(Error error) : error_(std::move(error)) {}

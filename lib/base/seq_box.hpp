@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One writer publishes a record; any number of readers copy it and retry when the writer was in the middle.
-// The writer never waits. The record is moved word by word through relaxed atomics, so that a torn read is a retry
-// and not a data race.
+// The writer never waits. The record is moved word by word through relaxed atomics, so that a torn read is a
+// retry and not a data race.
 #pragma once
 
 #include <atomic>
@@ -12,8 +12,7 @@
 
 namespace dpdkbond {
 
-template <class T>
-class SeqBox {
+template <class T> class SeqBox {
     static_assert(std::is_trivially_copyable_v<T>);
     static constexpr std::size_t kWords = (sizeof(T) + 7) / 8;
 

@@ -8,8 +8,7 @@
 
 namespace dpdkbond {
 
-template <class Tag, class Rep = std::uint16_t>
-struct StrongId {
+template <class Tag, class Rep = std::uint16_t> struct StrongId {
     Rep value{};
     constexpr auto operator<=>(const StrongId&) const = default;
 };

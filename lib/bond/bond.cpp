@@ -19,7 +19,7 @@ MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 
 Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
            std::uint32_t mtu)
-    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mac_given_(mac.has_value()), mtu_(mtu) {}
+    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {}
 
 Bond::Member* Bond::member(MemberId id) {
     for (Member& m : members_)
@@ -51,8 +51,9 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     m.info = info;
     m.link = link;
     m.monitor.start(link.carrier, now, delays());
-    // The first member lends the bond its address (Linux's rule for every mode) unless one was given.
-    if (members_.empty() && !mac_given_) mac_ = info.perm_mac;
+    // The first member lends the bond its address (Linux's rule for every mode) unless one was given. Members
+    // like rings have none to lend.
+    if (mac_.is_zero() && info.perm_mac.is_valid_unicast()) mac_ = info.perm_mac;
     members_.push_back(m);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = true;
@@ -148,7 +149,6 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
 void Bond::set_mac(const Mac& mac, Time now) {
     if (mac == mac_) return;
     mac_ = mac;
-    mac_given_ = true;
     raise(EventKind::mac_changed, nullptr, mac.to_string(), now);
     changed_ = true;
 }
@@ -158,7 +158,9 @@ void Bond::set_mtu(std::uint32_t mtu, Time) {
     mtu_ = mtu;
 }
 
-void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) { raise(kind, member(id), detail, now); }
+void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) {
+    raise(kind, member(id), detail, now);
+}
 
 Time Bond::next_deadline() const {
     Time next = next_announcement_;
@@ -168,7 +170,8 @@ Time Bond::next_deadline() const {
 
 void Bond::settle(Time now) {
     // Linux skips updelay when no member is usable: the first that has carrier is better than none.
-    const bool any_up = std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return is_up(m); });
+    const bool any_up =
+        std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return is_up(m); });
     if (!any_up)
         for (Member& m : members_)
             if (!m.admin_down && m.monitor.skip_updelay()) break;
@@ -185,7 +188,8 @@ void Bond::report_verdicts(Time now) {
         reselect_ = true;
         changed_ = true;
         if (!up && !m.admin_down) ++m.link_failures;
-        raise(up ? EventKind::member_up : EventKind::member_down, &m, m.admin_down ? "taken out by hand" : "carrier", now);
+        raise(up ? EventKind::member_up : EventKind::member_down, &m,
+              m.admin_down ? "taken out by hand" : "carrier", now);
     }
 }
 
@@ -208,8 +212,7 @@ void Bond::decide(Time now) {
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
-                next.usable != decision_.usable ||
-                next.may_receive != decision_.may_receive;
+                next.usable != decision_.usable || next.may_receive != decision_.may_receive;
     decision_ = next;
     if (next.active != active_) become_active(next.active, now);
 
@@ -225,7 +228,8 @@ void Bond::become_active(MemberId id, Time now) {
     active_ = id;
     const Member* is = member(id);
     if (mode_.controller->has_active())
-        raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{}, now);
+        raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
+              now);
     if (is == nullptr) {
         next_announcement_ = kNever;
         return;
@@ -236,8 +240,8 @@ void Bond::become_active(MemberId id, Time now) {
     next_announcement_ = announcements_left_ > 0 ? now : kNever;
 }
 
-// Tells the neighbours, and by the way the switch, where the bond's addresses now are: one frame an address, by the
-// active member (Linux: num_grat_arp = num_unsol_na, peer_notif_delay; RFC 5227, RFC 4861 7.2.6).
+// Tells the neighbours, and by the way the switch, where the bond's addresses now are: one frame an address,
+// by the active member (Linux: num_grat_arp = num_unsol_na, peer_notif_delay; RFC 5227, RFC 4861 7.2.6).
 void Bond::announce(Time now) {
     const Member* m = member(active_);
     if (m == nullptr || announcements_left_ == 0) {

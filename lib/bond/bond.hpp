@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A bond below DPDK, sans-IO: link states, commands and time go in; a snapshot, events, frames to send and a status
-// come out. It knows no mode: its Controller does. Owner: the control lcore; nothing here allocates after start
-// except set_options() and set_addresses().
+// A bond below DPDK, sans-IO: link states, commands and time go in; a snapshot, events, frames to send and a
+// status come out. It knows no mode: its Controller does. Owner: the control lcore; nothing here allocates
+// after start except set_options() and set_addresses().
 #pragma once
 
 #include <array>
@@ -112,8 +112,7 @@ private:
     FixedString<15> name_;
     ModeParts mode_;
     BondOptions options_;
-    Mac mac_{};
-    bool mac_given_ = false;
+    Mac mac_{}; // zero until a member lends one
     std::uint32_t mtu_;
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
     FixedVec<IpPrefix, kMaxAddresses> addresses_;

@@ -15,9 +15,11 @@ std::uint64_t weight(std::uint64_t bucket, MemberId member) {
     return x ^ x >> 31U;
 }
 
-// A home for a bucket whose own member is out. First choice: the other members in turn, which shares a single loss
-// out evenly; if that one is out too, the usable member of the highest weight: losing one more then moves only its own.
-MemberId stand_in(std::span<const MemberId> members, std::size_t home, std::size_t bucket, std::uint32_t usable) {
+// A home for a bucket whose own member is out. First choice: the other members in turn, which shares a single
+// loss out evenly; if that one is out too, the usable member of the highest weight: losing one more then
+// moves only its own.
+MemberId stand_in(std::span<const MemberId> members, std::size_t home, std::size_t bucket,
+                  std::uint32_t usable) {
     const std::size_t others = members.size() - 1;
     const std::size_t turn = (bucket / members.size()) % others;
     const MemberId first = members[(home + 1 + turn) % members.size()];
@@ -46,7 +48,8 @@ BucketMap make_bucket_map(std::span<const MemberId> members, std::uint32_t usabl
     map.size = static_cast<std::uint32_t>(kMaxBuckets - kMaxBuckets % members.size());
     for (std::size_t bucket = 0; bucket < map.size; ++bucket) {
         const std::size_t home = bucket % members.size();
-        const MemberId owner = has(usable, members[home]) ? members[home] : stand_in(members, home, bucket, usable);
+        const MemberId owner =
+            has(usable, members[home]) ? members[home] : stand_in(members, home, bucket, usable);
         map.owner[bucket] = owner.value;
     }
     return map;

@@ -30,8 +30,8 @@ class Controller {
 public:
     virtual ~Controller() = default;
     virtual Decision decide(const ControllerInput& in) = 0;
-    // The active member is the one that the bond's addresses are reached by: a change of it is announced to the
-    // neighbours (gratuitous ARP, unsolicited NA).
+    // The active member is the one that the bond's addresses are reached by: a change of it is announced to
+    // the neighbours (gratuitous ARP, unsolicited NA).
     [[nodiscard]] virtual bool announces() const { return false; }
     // The mode has an active member that an operator may name (Linux: primary, active_slave).
     [[nodiscard]] virtual bool has_active() const { return false; }

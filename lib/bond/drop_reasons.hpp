@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Why a frame was not delivered. One list: name in the code, telemetry key, description. A frame that enters the bond
-// is handed up, sent, given to control, or counted here once.
+// Why a frame was not delivered. One list: name in the code, telemetry key, description. A frame that enters
+// the bond is handed up, sent, given to control, or counted here once.
 #pragma once
 
 #include <array>

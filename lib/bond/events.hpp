@@ -12,17 +12,17 @@
 namespace dpdkbond {
 
 #define DPDKBOND_EVENTS(X)                                                                                   \
-    X(bond_up)         /* the logical interface has carrier */                                               \
-    X(bond_down)       /* … lost it */                                                                       \
+    X(bond_up)   /* the logical interface has carrier */                                                     \
+    X(bond_down) /* … lost it */                                                                           \
     X(member_added)                                                                                          \
     X(member_removed)                                                                                        \
-    X(carrier_up)      /* the link came: what the watcher saw */                                             \
+    X(carrier_up) /* the link came: what the watcher saw */                                                  \
     X(carrier_down)                                                                                          \
-    X(member_up)       /* the verdict, after updelay */                                                      \
-    X(member_down)     /* the verdict, after downdelay */                                                    \
-    X(going_up)        /* updelay runs */                                                                    \
-    X(going_down)      /* downdelay runs */                                                                  \
-    X(active_changed)  /* member: the new active member; empty: none */                                      \
+    X(member_up)      /* the verdict, after updelay */                                                       \
+    X(member_down)    /* the verdict, after downdelay */                                                     \
+    X(going_up)       /* updelay runs */                                                                     \
+    X(going_down)     /* downdelay runs */                                                                   \
+    X(active_changed) /* member: the new active member; empty: none */                                       \
     X(option_changed)                                                                                        \
     X(mode_changed)                                                                                          \
     X(mac_changed)                                                                                           \

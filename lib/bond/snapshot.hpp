@@ -17,22 +17,24 @@ namespace dpdkbond {
 class Lane;
 struct Snapshot;
 
-// The data half of a mode. Takes ownership of all `n` mbufs (n > 0): each is handed to a member's queue, or freed and
-// counted. Worker threads only; noexcept by contract.
+// The data half of a mode. Takes ownership of all `n` mbufs (n > 0): each is handed to a member's queue, or
+// freed and counted. Worker threads only; noexcept by contract.
 using TxBurstFn = void (*)(Lane& lane, const Snapshot& snapshot, rte_mbuf** frames, std::uint16_t n);
 
 struct SnapshotMember {
     std::uint16_t port = 0;
     std::uint8_t rx_queues = 1;
     std::uint8_t tx_queues = 1;
-    bool kernel_socket = false; // frames come from a socket of the kernel's: checksums and lengths need a look
+    bool kernel_socket =
+        false; // frames come from a socket of the kernel's: checksums and lengths need a look
 };
 
 struct alignas(64) Snapshot {
     // Sending.
     TxBurstFn tx_burst = nullptr;
-    std::uint8_t tx_count = 0;            // members that may send
-    MemberId active = kNoMember;          // the active member; in balancing modes the one for frames of a single member
+    std::uint8_t tx_count = 0; // members that may send
+    MemberId active =
+        kNoMember; // the active member; in balancing modes the one for frames of a single member
     std::uint16_t packets_per_member = 1; // balance-rr; 0: random
     FastMod bucket_mod{1};
     std::uint32_t tx_mask = 0;                  // bit MemberId: of those in tx

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a bond says of itself: plain records. Control fills a BondStatus and publishes it through a SeqBox; every other
-// thread reads copies.
+// What a bond says of itself: plain records. Control fills a BondStatus and publishes it through a SeqBox;
+// every other thread reads copies.
 #pragma once
 
 #include <array>
@@ -32,8 +32,8 @@ struct MemberStatus {
     bool carrier = false;    // what the link says now
     bool admin_down = false; // taken out by `set member … link down`
     MiiStatus mii = MiiStatus::down;
-    bool active = false;     // state: active or backup
-    bool usable = false;     // takes part in transmission
+    bool active = false;          // state: active or backup
+    bool usable = false;          // takes part in transmission
     std::uint32_t speed_mbps = 0; // 0: unknown
     Duplex duplex = Duplex::unknown;
     std::uint32_t link_failures = 0;
@@ -51,8 +51,8 @@ struct BondStatus {
     std::uint32_t mtu = 0;
     std::uint64_t failovers = 0; // changes of the active member since start, the first choice not counted
     FixedVec<MemberStatus, kMaxMembers> members; // in the order in which they joined
-    FixedString<15> logical_backend; // "tap", "virtio-user", "device"
-    FixedString<63> logical_name;    // netdev name, or the device of backend `device`
+    FixedString<15> logical_backend;             // "tap", "virtio-user", "device"
+    FixedString<63> logical_name;                // netdev name, or the device of backend `device`
 };
 
 // Sums over lanes at the moment of reading, less the baseline of the last `clear stats`.
@@ -66,7 +66,8 @@ struct BondCounters {
     std::uint64_t tx_packets = 0, tx_bytes = 0; // taken from the logical interface
     std::uint64_t punted = 0;                   // received frames given to control
     std::uint64_t injected = 0;                 // frames of control's own put on the wire
-    std::array<std::uint64_t, kDropReasons> drops{}; // of the bond as a whole: those of its members are among them
+    std::array<std::uint64_t, kDropReasons>
+        drops{}; // of the bond as a whole: those of its members are among them
 };
 
 } // namespace dpdkbond

@@ -24,7 +24,8 @@ std::string_view backend_name(LogicalBackend b) {
 } // namespace
 
 std::string dump_bond(const BondConfig& bond) {
-    std::string out = fmt::format("bonds:\n  - name: {}\n    mode: {}\n", quoted(bond.name), mode_name(bond.mode));
+    std::string out =
+        fmt::format("bonds:\n  - name: {}\n    mode: {}\n", quoted(bond.name), mode_name(bond.mode));
     const BondOptions defaults;
     for (const OptionDef& def : option_table()) {
         if (def.of_member) continue;
@@ -57,7 +58,8 @@ std::string dump_bond(const BondConfig& bond) {
         for (const OptionDef& def : option_table()) {
             if (!def.of_member) continue;
             const std::string value = member_option_text(m.options, def);
-            if (value != member_option_text(none, def)) out += fmt::format("        {}: {}\n", def.name, value);
+            if (value != member_option_text(none, def))
+                out += fmt::format("        {}: {}\n", def.name, value);
         }
     }
     return out;

@@ -35,7 +35,8 @@ std::optional<Layer4> ipv4(const rte_mbuf* m, std::uint32_t at) {
     const std::uint32_t header = rte_ipv4_hdr_len(ip);
     const std::uint32_t total = rte_be_to_cpu_16(ip->total_length);
     const bool fragment = (ip->fragment_offset & rte_cpu_to_be_16(0x3fff)) != 0;
-    if (fragment || header < sizeof(rte_ipv4_hdr) || total < header || at + total > m->pkt_len) return std::nullopt;
+    if (fragment || header < sizeof(rte_ipv4_hdr) || total < header || at + total > m->pkt_len)
+        return std::nullopt;
     if (field_offset(ip->next_proto_id) == 0) return std::nullopt;
     return Layer4{ip->next_proto_id, at + header, total - header, rte_ipv4_phdr_cksum(ip, 0)};
 }
@@ -65,8 +66,8 @@ std::optional<Layer4> layer4(const rte_mbuf* m) {
     return std::nullopt;
 }
 
-// The one's complement sum of `length` bytes from `from` on, which the frame has. rte_raw_cksum_mbuf() of DPDK 22.11 loses
-// carries behind a segment of odd length.
+// The one's complement sum of `length` bytes from `from` on, which the frame has. rte_raw_cksum_mbuf() of
+// DPDK 22.11 loses carries behind a segment of odd length.
 std::uint16_t raw_sum(const rte_mbuf* m, std::uint32_t from, std::uint32_t length) {
     for (; from >= m->data_len; m = m->next) from -= m->data_len;
     std::uint32_t sum = 0;

@@ -1,16 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames that never left the machine (a veth or tap peer) may carry a TCP or UDP checksum that the sender left to
-// hardware: only the pseudo header's sum stands in the field. Seen through a packet socket nothing else marks them, so
-// a field that equals that sum is taken as unfinished and completed. A finished checksum that happens to equal it is
-// completed to itself.
+// Frames that never left the machine (a veth or tap peer) may carry a TCP or UDP checksum that the sender
+// left to hardware: only the pseudo header's sum stands in the field. Seen through a packet socket nothing
+// else marks them, so a field that equals that sum is taken as unfinished and completed. A finished checksum
+// that happens to equal it is completed to itself.
 #pragma once
 
 struct rte_mbuf;
 
 namespace dpdkbond {
 
-// Worker threads; keeps ownership with the caller; touches the header's cache line, and the payload only when there
-// is something to complete. Returns whether it completed one.
+// Worker threads; keeps ownership with the caller; touches the header's cache line, and the payload only when
+// there is something to complete. Returns whether it completed one.
 bool complete_checksum(rte_mbuf* frame) noexcept;
 
 } // namespace dpdkbond

@@ -29,10 +29,10 @@ struct alignas(64) MemberLaneCounters {
 };
 
 struct alignas(64) LaneCounters {
-    Counter up;       // received frames handed to the logical interface
-    Counter down;     // frames taken from the logical interface
-    Counter injected; // control's own frames put on the wire
-    Counter punted;   // received frames given to control
+    Counter up;                              // received frames handed to the logical interface
+    Counter down;                            // frames taken from the logical interface
+    Counter injected;                        // control's own frames put on the wire
+    Counter punted;                          // received frames given to control
     std::array<Counter, kDropReasons> drops; // those of no member
     std::array<MemberLaneCounters, kMaxMembers> member;
 };

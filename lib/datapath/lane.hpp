@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A bond as one worker serves it: the worker's own queues, staging and counters. One lane for each worker and bond;
-// owner: that worker. Nothing here is shared but the counters (read by others) and the queues below a lock.
+// A bond as one worker serves it: the worker's own queues, staging and counters. One lane for each worker and
+// bond; owner: that worker. Nothing here is shared but the counters (read by others) and the queues below a
+// lock.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -19,7 +20,8 @@ inline constexpr std::uint16_t kBurst = 32;
 inline constexpr std::uint16_t kMaxBurst = 64; // the most that a data half is given at once
 inline constexpr int kTxRetries = 4;           // after a queue took only a part
 
-// Locks for transmit queues that several workers share because the PMD has fewer queues than there are workers.
+// Locks for transmit queues that several workers share because the PMD has fewer queues than there are
+// workers.
 struct alignas(64) QueueLock {
     rte_spinlock_t lock = RTE_SPINLOCK_INITIALIZER;
 };
@@ -42,21 +44,23 @@ struct PolicyState {
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
-    bool shared = false;     // tx_queue is used by several workers
-    bool receives = false;   // this worker reads the logical interface's queue of its own number
+    bool shared = false;   // tx_queue is used by several workers
+    bool receives = false; // this worker reads the logical interface's queue of its own number
     std::uint16_t rx_queue = 0;
 };
 
 class alignas(64) Lane {
 public:
-    Lane(unsigned this_worker, unsigned all_workers, const std::atomic<const Snapshot*>& slot, LogicalQueue queue)
+    Lane(unsigned this_worker, unsigned all_workers, const std::atomic<const Snapshot*>& slot,
+         LogicalQueue queue)
         : worker(static_cast<std::uint16_t>(this_worker)), workers(static_cast<std::uint16_t>(all_workers)),
           snapshot(&slot), logical(queue) {}
 
     const std::uint16_t worker, workers;
     const std::atomic<const Snapshot*>* const snapshot;
     const LogicalQueue logical;
-    Ring<rte_mbuf*>* inject = nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
+    Ring<rte_mbuf*>* inject =
+        nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
     PolicyState policy;
     LaneCounters counters;
 

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A mode is a pair: a data half, chosen once for the bond's options, and a control half. drivers/ has one file a mode.
+// A mode is a pair: a data half, chosen once for the bond's options, and a control half. drivers/ has one
+// file a mode.
 #pragma once
 
 #include <memory>

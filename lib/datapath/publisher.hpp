@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Puts a bond's newest snapshot where workers read it and takes old ones back once no worker can hold them.
-// A fixed stock of snapshots: nothing is allocated while running. Owner: the control lcore; readers load slot().
+// A fixed stock of snapshots: nothing is allocated while running. Owner: the control lcore; readers load
+// slot().
 #pragma once
 
 #include <array>

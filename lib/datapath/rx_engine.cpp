@@ -32,9 +32,11 @@ void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
              static_cast<std::uint16_t>(n - sent));
 }
 
-// Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine that left
-// the cutting to hardware that is not there) and completes checksums left to such hardware. Returns how many stay.
-std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+// Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine
+// that left the cutting to hardware that is not there) and completes checksums left to such hardware. Returns
+// how many stay.
+std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, rte_mbuf** frames,
+                   std::uint16_t n) noexcept {
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
         if (frames[i]->pkt_len > s.max_frame) [[unlikely]] {
@@ -55,7 +57,8 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     for (unsigned k = 0; k < s.rx_count; ++k) {
         const std::uint8_t id = s.rx[k];
         const SnapshotMember& m = s.member[id];
-        for (std::uint16_t q = lane.worker; q < m.rx_queues; q = static_cast<std::uint16_t>(q + lane.workers)) {
+        for (std::uint16_t q = lane.worker; q < m.rx_queues;
+             q = static_cast<std::uint16_t>(q + lane.workers)) {
             std::uint16_t n = rte_eth_rx_burst(m.port, q, frames, kBurst);
             if (n == 0) continue;
             seen += n;

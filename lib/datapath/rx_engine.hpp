@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The ways through a lane that no mode shapes: members → logical interface, logical interface → the mode's data half,
-// control's frames → their member. Each takes one burst and returns how many frames it saw. Worker threads only;
-// every frame is handed on, or freed and counted.
+// The ways through a lane that no mode shapes: members → logical interface, logical interface → the mode's
+// data half, control's frames → their member. Each takes one burst and returns how many frames it saw. Worker
+// threads only; every frame is handed on, or freed and counted.
 #pragma once
 
 #include "datapath/lane.hpp"
 
 namespace dpdkbond {
 
-unsigned receive(Lane& lane, const Snapshot& s) noexcept; // one burst of each of this worker's member queues
+unsigned receive(Lane& lane, const Snapshot& s) noexcept;  // one burst of each of this worker's member queues
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept; // one burst of the logical interface
 unsigned inject(Lane& lane, const Snapshot& s) noexcept;   // what control wants sent
 

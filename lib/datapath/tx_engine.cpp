@@ -16,7 +16,9 @@ std::uint16_t send_once(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, 
 
 } // namespace
 
-QueueLock& queue_lock(std::uint16_t port, std::uint16_t queue) { return g_queue_locks[port][queue % kMaxWorkers]; }
+QueueLock& queue_lock(std::uint16_t port, std::uint16_t queue) {
+    return g_queue_locks[port][queue % kMaxWorkers];
+}
 
 void drop(Counter& counter, rte_mbuf** frames, std::uint16_t n) noexcept {
     rte_pktmbuf_free_bulk(frames, n);
@@ -38,7 +40,8 @@ void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames
     const std::uint16_t first = sent;
     for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
         rte_pause();
-        sent = static_cast<std::uint16_t>(sent + send_once(lane, m, frames + sent, static_cast<std::uint16_t>(n - sent)));
+        sent = static_cast<std::uint16_t>(
+            sent + send_once(lane, m, frames + sent, static_cast<std::uint16_t>(n - sent)));
     }
     MemberLaneCounters& counters = lane.counters.member[id];
     counters.tx.add(static_cast<std::uint64_t>(sent - first));

@@ -12,8 +12,8 @@ namespace dpdkbond {
 
 // Sends by one member; what its queue does not take after a bounded retry is freed and counted. Owns all n
 // frames.
-[[gnu::cold]] void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t sent,
-                             std::uint16_t n) noexcept;
+[[gnu::cold]] void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
+                             std::uint16_t sent, std::uint16_t n) noexcept;
 std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept;
 
 inline void send(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,

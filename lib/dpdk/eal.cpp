@@ -35,18 +35,21 @@ int init_without_usage(int argc, char** argv) {
 
 std::vector<std::string> Eal::arguments(const EalOptions& o) {
     std::string lcores = fmt::format("0@{}", o.control_cpu);
-    for (std::size_t i = 0; i < o.worker_cpus.size(); ++i) lcores += fmt::format(",{}@{}", i + 1, o.worker_cpus[i]);
-    std::vector<std::string> args{"dpdk-bond", "--lcores", lcores, "--main-lcore", "0", "--file-prefix", o.file_prefix};
+    for (std::size_t i = 0; i < o.worker_cpus.size(); ++i)
+        lcores += fmt::format(",{}@{}", i + 1, o.worker_cpus[i]);
+    std::vector<std::string> args{"dpdk-bond", "--lcores",      lcores,       "--main-lcore",
+                                  "0",         "--file-prefix", o.file_prefix};
     if (o.hugepages) {
-        // The files of the pages are unlinked at once, so that even a killed process gives its hugepages back.
+        // The files of the pages are unlinked at once, so that even a killed process gives its hugepages
+        // back.
         args.insert(args.end(), {"--huge-unlink", "-m", std::to_string(o.memory_mb)});
     } else {
         args.insert(args.end(), {"--no-huge", "-m", std::to_string(o.memory_mb)});
     }
     if (!o.pci) args.emplace_back("--no-pci");
     for (const std::string& address : o.pci_allow) args.insert(args.end(), {"-a", address});
-    // What DPDK says at start-up of every normal run is not news: telemetry's lack of legacy callbacks, net_tap's lack of
-    // a queueing discipline that only its rte_flow needs.
+    // What DPDK says at start-up of every normal run is not news: telemetry's lack of legacy callbacks,
+    // net_tap's lack of a queueing discipline that only its rte_flow needs.
     for (const char* level : {"warning", "lib.telemetry:error", "pmd.net.tap:critical"})
         args.insert(args.end(), {"--log-level", level});
     args.insert(args.end(), o.extra_args.begin(), o.extra_args.end());
@@ -60,9 +63,11 @@ Eal::Eal(const EalOptions& options) {
     argv.push_back(nullptr);
     const int rc = init_without_usage(static_cast<int>(args.size()), argv.data());
     if (rc >= 0) return;
-    if (rte_errno == EINVAL) throw std::runtime_error("DPDK refused its arguments (see above); look at runtime.eal_args");
-    throw std::runtime_error(fmt::format("DPDK did not start (see above); is another instance of file prefix {} running?",
-                                         options.file_prefix));
+    if (rte_errno == EINVAL)
+        throw std::runtime_error("DPDK refused its arguments (see above); look at runtime.eal_args");
+    throw std::runtime_error(
+        fmt::format("DPDK did not start (see above); is another instance of file prefix {} running?",
+                    options.file_prefix));
 }
 
 Eal::~Eal() {

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The EAL as an object: initialised once in the constructor, cleaned up in the destructor, its runtime folder gone
-// afterwards. Main thread; throws std::runtime_error with one line.
+// The EAL as an object: initialised once in the constructor, cleaned up in the destructor, its runtime folder
+// gone afterwards. Main thread; throws std::runtime_error with one line.
 #pragma once
 
 #include <string>
@@ -14,7 +14,7 @@ struct EalOptions {
     std::vector<unsigned> worker_cpus; // become lcores 1 … n
     unsigned memory_mb = 512;
     bool hugepages = false;
-    bool pci = false;             // probe the devices of `pci_allow` and no others
+    bool pci = false; // probe the devices of `pci_allow` and no others
     std::vector<std::string> pci_allow;
     std::vector<std::string> extra_args;
 };

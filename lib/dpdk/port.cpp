@@ -89,9 +89,12 @@ void Port::close() noexcept {
 Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts) {
     rte_eth_dev_info info;
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0) return Error{reason(rc)};
-    rx_queues_ = std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
-    tx_queues_ = std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(info.max_tx_queues, 1));
-    if (driver_ == "net_tap") rx_queues_ = tx_queues_ = std::max(rx_queues_, tx_queues_); // it takes no others
+    rx_queues_ =
+        std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
+    tx_queues_ =
+        std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(info.max_tx_queues, 1));
+    if (driver_ == "net_tap")
+        rx_queues_ = tx_queues_ = std::max(rx_queues_, tx_queues_); // it takes no others
 
     rte_eth_conf conf{};
     conf.intr_conf.lsc = link_interrupts ? 1 : 0;
@@ -120,7 +123,8 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
     for (std::uint16_t q = 0; q < tx_queues_; ++q)
         if (const int rc = rte_eth_tx_queue_setup(id_, q, tx_ring, node, &txconf); rc != 0)
             return Error{fmt::format("transmit queue {} failed: {}", q, reason(rc))};
-    if (const int rc = rte_eth_dev_start(id_); rc != 0) return Error{fmt::format("starting it failed: {}", reason(rc))};
+    if (const int rc = rte_eth_dev_start(id_); rc != 0)
+        return Error{fmt::format("starting it failed: {}", reason(rc))};
     started_ = true;
     rx_interrupts_ = rx_interrupts && !is_kernel_socket() && rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
     link_interrupts_ = link_interrupts;
@@ -152,7 +156,8 @@ Result<void> Port::set_mac(const Mac& mac) {
     rte_ether_addr address;
     std::memcpy(address.addr_bytes, mac.data(), sizeof address.addr_bytes);
     if (const int rc = rte_eth_dev_default_mac_addr_set(id_, &address); rc != 0)
-        return Error{fmt::format("{}: it cannot take the address {}: {}", device_, mac.to_string(), reason(rc))};
+        return Error{
+            fmt::format("{}: it cannot take the address {}: {}", device_, mac.to_string(), reason(rc))};
     mac_changed_ = mac != permanent_mac_;
     return {};
 }

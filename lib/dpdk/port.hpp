@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One ethdev port from probe to removal. It asks the PMD what it can do, remembers what it cannot, and the rest of
-// the program adapts. Ordinary threads only (probe, configure, start and stop may block); errors by Result.
+// One ethdev port from probe to removal. It asks the PMD what it can do, remembers what it cannot, and the
+// rest of the program adapts. Ordinary threads only (probe, configure, start and stop may block); errors by
+// Result.
 #pragma once
 
 #include <cstdint>
@@ -19,8 +20,8 @@ namespace dpdkbond {
 struct PortSetup {
     std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has
     std::uint16_t tx_queues = 1;
-    std::uint32_t mtu = 0;       // 0: leave as it is
-    bool rx_interrupts = false;  // wished for, so that an idle worker can sleep
+    std::uint32_t mtu = 0;      // 0: leave as it is
+    bool rx_interrupts = false; // wished for, so that an idle worker can sleep
     bool link_interrupts = false;
     rte_mempool* pool = nullptr; // for reception; outlives the port
 };
@@ -33,7 +34,8 @@ struct PortLink {
 
 class Port {
 public:
-    // Probes `device` (a PCI address or vdev devargs such as "net_af_packet0,iface=m0") and owns what appears.
+    // Probes `device` (a PCI address or vdev devargs such as "net_af_packet0,iface=m0") and owns what
+    // appears.
     static Result<Port> open(const std::string& device);
     Port(Port&& other) noexcept;
     Port& operator=(Port&& other) noexcept;
@@ -57,7 +59,8 @@ public:
     [[nodiscard]] std::uint16_t tx_queues() const { return tx_queues_; }
     [[nodiscard]] bool has_rx_interrupts() const { return rx_interrupts_; }
     [[nodiscard]] bool has_link_interrupts() const { return link_interrupts_; }
-    // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums unfinished.
+    // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums
+    // unfinished.
     [[nodiscard]] bool is_kernel_socket() const;
     // What it has no notion of: link state comes from a netdev, or not at all.
     [[nodiscard]] bool has_link_state() const;

@@ -11,7 +11,8 @@ namespace dpdkbond {
 Rcu::Rcu(unsigned max_threads) {
     const std::size_t size = rte_rcu_qsbr_get_memsize(max_threads);
     qsbr_ = static_cast<rte_rcu_qsbr*>(rte_zmalloc("rcu", size, RTE_CACHE_LINE_SIZE));
-    if (qsbr_ == nullptr || rte_rcu_qsbr_init(qsbr_, max_threads) != 0) throw std::runtime_error("no memory for RCU");
+    if (qsbr_ == nullptr || rte_rcu_qsbr_init(qsbr_, max_threads) != 0)
+        throw std::runtime_error("no memory for RCU");
     for (unsigned t = 0; t < max_threads; ++t) rte_rcu_qsbr_thread_register(qsbr_, t);
 }
 

@@ -22,7 +22,7 @@ public:
     void quiescent(unsigned thread); // between bursts: holds nothing
 
     // Control (or any one thread at a time).
-    std::uint64_t start();             // begins a grace period after something was unpublished
+    std::uint64_t start();            // begins a grace period after something was unpublished
     bool passed(std::uint64_t token); // every online worker has been quiet since; never waits
 
 private:

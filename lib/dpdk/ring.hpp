@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Bounded queues of small plain records between threads, on librte_ring. Never block: push() says no when full.
+// Bounded queues of small plain records between threads, on librte_ring. Never block: push() says no when
+// full.
 #pragma once
 
 #include <rte_ring.h>
@@ -13,15 +14,15 @@ namespace dpdkbond {
 
 enum class RingKind { spsc, mpsc }; // how many threads push; one thread pops
 
-template <class T>
-class Ring {
+template <class T> class Ring {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0);
 
 public:
     // `name` is unique in the process; `slots` is rounded up to what holds that many.
     Ring(const std::string& name, unsigned slots, RingKind kind)
         : ring_(rte_ring_create_elem(name.c_str(), sizeof(T), slots, SOCKET_ID_ANY,
-                                     RING_F_SC_DEQ | RING_F_EXACT_SZ | (kind == RingKind::spsc ? RING_F_SP_ENQ : 0U))) {
+                                     RING_F_SC_DEQ | RING_F_EXACT_SZ |
+                                         (kind == RingKind::spsc ? RING_F_SP_ENQ : 0U))) {
         if (ring_ == nullptr) throw std::runtime_error("no memory for the queue " + name);
     }
     ~Ring() { rte_ring_free(ring_); }
@@ -33,7 +34,9 @@ public:
         return rte_ring_enqueue_elem(ring_, &copy, sizeof(T)) == 0;
     }
     bool pop(T& item) { return rte_ring_dequeue_elem(ring_, &item, sizeof(T)) == 0; }
-    unsigned pop_burst(T* items, unsigned n) { return rte_ring_dequeue_burst_elem(ring_, items, sizeof(T), n, nullptr); }
+    unsigned pop_burst(T* items, unsigned n) {
+        return rte_ring_dequeue_burst_elem(ring_, items, sizeof(T), n, nullptr);
+    }
     [[nodiscard]] bool empty() const { return rte_ring_empty(ring_) != 0; }
 
 private:

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The carrier watcher of one member: what the link says goes in, up or down comes out after updelay and downdelay
-// (Linux bonding: miimon, updelay, downdelay). Sans-IO; owner: whoever owns the bond (the control lcore).
+// The carrier watcher of one member: what the link says goes in, up or down comes out after updelay and
+// downdelay (Linux bonding: miimon, updelay, downdelay). Sans-IO; owner: whoever owns the bond (the control
+// lcore).
 #pragma once
 
 #include "base/time.hpp"

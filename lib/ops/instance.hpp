@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What telemetry, the console and the status text see of the running program. Implemented by app/wiring; every
-// function may be called from any ordinary thread (telemetry's, the console's), never from control or a worker.
+// What telemetry, the console and the status text see of the running program. Implemented by app/wiring;
+// every function may be called from any ordinary thread (telemetry's, the console's), never from control or a
+// worker.
 #pragma once
 
 #include <cstdint>
@@ -31,13 +32,13 @@ struct BondView {
     std::vector<MemberView> members; // as status.members
 };
 
-struct Explanation { // which member a flow would leave by, and why
-    bool hashed = false;      // the mode chooses by hash; else `reason` says how it chooses
+struct Explanation {     // which member a flow would leave by, and why
+    bool hashed = false; // the mode chooses by hash; else `reason` says how it chooses
     std::uint32_t hash = 0;
     std::uint32_t bucket = 0;
     std::uint32_t buckets = 0;
-    std::string member;       // empty: none usable; "*": every usable member
-    std::string reason;       // one sentence
+    std::string member; // empty: none usable; "*": every usable member
+    std::string reason; // one sentence
 };
 
 struct MemberLoad { // what of a balancing mode's table lies on one member
@@ -58,10 +59,11 @@ public:
     virtual Result<std::string> config_text(std::string_view bond) = 0; // YAML of the bond as it runs now
 
     // Commands. They return when they took effect or were refused; a refusal changes nothing.
-    virtual Result<void> set_bond_option(std::string_view bond, std::string_view option, std::string_view value) = 0;
+    virtual Result<void> set_bond_option(std::string_view bond, std::string_view option,
+                                         std::string_view value) = 0;
     virtual Result<void> set_active(std::string_view bond, std::string_view member) = 0;
-    virtual Result<void> set_member_option(std::string_view bond, std::string_view member, std::string_view option,
-                                           std::string_view value) = 0;
+    virtual Result<void> set_member_option(std::string_view bond, std::string_view member,
+                                           std::string_view option, std::string_view value) = 0;
     virtual Result<void> set_member_link(std::string_view bond, std::string_view member, bool up) = 0;
     virtual Result<void> add_member(std::string_view bond, std::string_view device) = 0;
     virtual Result<void> remove_member(std::string_view bond, std::string_view member) = 0;

@@ -14,8 +14,8 @@ using namespace dpdkbond;
 TEST_CASE("a MAC is read in the forms people write and refused in others") {
     CHECK(Mac::parse("02:bd:00:00:00:01")->to_string() == "02:bd:00:00:00:01");
     CHECK(Mac::parse("2-BD-0-0-0-1")->to_string() == "02:bd:00:00:00:01");
-    for (const char* bad : {"", "02:bd:00:00:00", "02:bd:00:00:00:01:02", "02:bd-00:00:00:01", "0g:bd:00:00:00:01",
-                            "002:bd:00:00:00:01", "02bd00000001", "02:bd:00:00:00:01 "})
+    for (const char* bad : {"", "02:bd:00:00:00", "02:bd:00:00:00:01:02", "02:bd-00:00:00:01",
+                            "0g:bd:00:00:00:01", "002:bd:00:00:00:01", "02bd00000001", "02:bd:00:00:00:01 "})
         CHECK_FALSE(Mac::parse(bad).has_value());
     CHECK(Mac::parse("ff:ff:ff:ff:ff:ff")->is_broadcast());
     CHECK_FALSE(Mac::parse("01:80:c2:00:00:02")->is_valid_unicast());
@@ -25,7 +25,8 @@ TEST_CASE("a prefix is read as ip(8) writes it") {
     CHECK(IpPrefix::parse("192.0.2.1/24")->to_string() == "192.0.2.1/24");
     CHECK(IpPrefix::parse("2001:db8::1/64")->to_string() == "2001:db8::1/64");
     CHECK(IpPrefix::parse("192.0.2.1")->length == 32);
-    for (const char* bad : {"192.0.2.1/33", "192.0.2/24", "2001:db8::1/129", "x/24", "192.0.2.1/", "192.0.2.1/2x"})
+    for (const char* bad :
+         {"192.0.2.1/33", "192.0.2/24", "2001:db8::1/129", "x/24", "192.0.2.1/", "192.0.2.1/2x"})
         CHECK_FALSE(IpPrefix::parse(bad).has_value());
 }
 
