@@ -77,3 +77,26 @@ def test_null_swallows(fresh):
     bond = fresh.bond_from(ns, app.bond_config(members, mode="balance-rr"))
     fresh.capture(ns, "bond0").send_all(frames(60))
     eventually(lambda: [bond.member(name)["tx_packets"] for name in ("n0", "n1")] == [30, 30], 2)
+
+
+def test_backend_device_serves_another_dpdk_application(fresh, tmp_path):
+    """One bond hands its frames to a memif; a second program has the other end of it and a netdev to show them."""
+    topology = fresh.topology(2)
+    memif = f"id=0,socket={tmp_path}/memif.sock,socket-abstract=no"
+    members = [f"net_af_packet{i},iface=m{i}" for i in range(2)]
+    served = fresh.bond_from(topology.a, app.bond_config(
+        members, logical={"backend": "device", "device": f"net_memif0,role=server,{memif}"}), wait=False)
+    served.wait_telemetry()
+    ns = fresh.namespace()
+    other = fresh.bond_from(ns, app.bond_config(
+        [{"device": f"net_memif0,role=client,{memif}", "name": "m0"}], addresses=["192.0.2.1/24"],
+        logical={"mac": eventually(served.info, 15, "the serving bond is there")["mac"]}), wait=False)
+    other.wait_telemetry()
+    served.wait_ready()
+    other.wait_ready()
+    assert served.info()["logical"] == {"backend": "device", "name": "net_memif0"}
+    fresh.ping(ns, HOST_ADDRESS).settled(10)
+    active = topology.members.index(served.active())
+    topology.cut(active)
+    served.wait_active(topology.members[1 - active])
+    fresh.ping(ns, HOST_ADDRESS).settled(10)
