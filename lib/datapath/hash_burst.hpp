@@ -1,18 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on
-// has SSE4.2). Lanes hold frames of the usual kind, untagged and for the IP policies IPv4; the others are
-// noted and hashed one by one by flow_hash(), which is the rule. Any thread; keeps ownership with the caller;
-// never reads beyond data_len.
+// flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on has SSE4.2;
+// elsewhere one by one), without a branch between them, as a wrong guess at what comes next costs more than a hash.
+// Lanes hold frames of the usual kinds: untagged, and for the IP policies plain IPv4 or IPv6. The others are noted and
+// hashed one by one by flow_hash(), which is the rule. Any thread; keeps ownership with the caller; never reads beyond
+// data_len.
 #pragma once
 
 #include <rte_mbuf.h>
+#ifdef __SSE4_1__
 #include <smmintrin.h>
+#endif
 
 #include "bond/flow_hash.hpp"
 #include "datapath/lane.hpp"
 
 namespace dpdkbond {
 
+#ifdef __SSE4_1__
 namespace hash_burst_detail {
 
 using namespace flow_hash_detail;
@@ -156,19 +160,21 @@ template <HashPolicy P> inline Four hash_four(rte_mbuf* const m[4]) noexcept {
 }
 
 } // namespace hash_burst_detail
+#endif
 
 // hashes[i] = flow_hash<P>() of frames[i], for n <= kMaxBurst; hashes has room for kMaxBurst.
 template <HashPolicy P>
 inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* hashes) noexcept {
-    using namespace hash_burst_detail;
     static_assert(kMaxBurst <= 64);
     std::uint64_t unusual = 0; // bit i
     std::uint16_t i = 0;
+#ifdef __SSE4_1__
     for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) {
-        const Four four = hash_four<P>(frames + i);
+        const hash_burst_detail::Four four = hash_burst_detail::hash_four<P>(frames + i);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + i), four.hashes);
         unusual |= std::uint64_t{four.usual ^ 0xfU} << i;
     }
+#endif
     if (i < n) unusual |= (~std::uint64_t{0} << i) & (~std::uint64_t{0} >> (64U - n));
     for (; unusual != 0; unusual &= unusual - 1) {
         const auto k = static_cast<unsigned>(__builtin_ctzll(unusual));
