@@ -55,6 +55,13 @@ BondCounters BondUnit::raw_counters() const {
             for (const MemberLaneCounters& m : c.member) sum.drops[r] += m.drops[r].get();
         }
     }
+    const auto lost = [&](DropReason reason,
+                          std::uint64_t n) { // wanted on the wire, so injected, and dropped
+        sum.injected += n;
+        sum.drops[static_cast<std::size_t>(reason)] += n;
+    };
+    lost(DropReason::no_buffer, core->lost_no_buffer.get());
+    lost(DropReason::control_full, core->lost_ring_full.get());
     return sum;
 }
 

@@ -91,10 +91,15 @@ void Control::drain() {
 
 void Control::put_on_wire(BondCore& core, const Bond::Transmit& frame) {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
-    if (m == nullptr) return;
+    if (m == nullptr) {
+        core.lost_no_buffer.add(1);
+        return;
+    }
     std::memcpy(rte_pktmbuf_append(m, frame.length), frame.frame.data(), frame.length);
     m->port = frame.member.value;
-    if (!core.inject.push(m)) rte_pktmbuf_free(m);
+    if (core.inject.push(m)) return;
+    core.lost_ring_full.add(1);
+    rte_pktmbuf_free(m);
 }
 
 // What the bond has to say, after whatever happened to it.

@@ -31,6 +31,8 @@ struct BondCore {
     Publisher publisher;
     Ring<rte_mbuf*> inject; // control → worker 0
     SeqBox<BondStatus> status;
+    Counter lost_no_buffer;  // frames of control's own that found no packet buffer …
+    Counter lost_ring_full;  // … or no room in the inject ring; owner: control
     bool unpublished = true; // there is something newer than the published snapshot
 };
 

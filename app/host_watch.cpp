@@ -149,7 +149,7 @@ void HostWatch::on_tick() {
     if (full) last_full_poll_ = at;
     if (slow) last_slow_poll_ = at;
     for (const Watched& w : members_) {
-        if (full || w.member->netdev_lags) look_at(w);
+        if (full || (w.member->netdev_lags && w.member->carrier_changed())) look_at(w);
         if (slow) hooks_.on_poll(w.bond, *w.member);
     }
 }

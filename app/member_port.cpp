@@ -103,6 +103,10 @@ LinkState MemberPort::read_link() {
     return link;
 }
 
+bool MemberPort::carrier_changed() {
+    return (carrier_ ? carrier_->carrier() : port->link().up) != last_posted.carrier;
+}
+
 int MemberPort::on_link_interrupt(std::uint16_t port, int, void* arg, void*) {
     const auto* target = static_cast<LinkTarget*>(arg);
     rte_eth_link link{};

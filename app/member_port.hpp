@@ -42,6 +42,8 @@ public:
 
     // What the link says now. May wait for the kernel's rtnl lock.
     LinkState read_link();
+    // The cheaper half of it: whether carrier is not what was last posted.
+    bool carrier_changed();
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
     // Takes the bond's MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,

@@ -16,8 +16,8 @@ namespace dpdkbond {
     X(logical_full, "the logical interface's queue stayed full")                                             \
     X(inactive_member, "received on a member that is not active")                                            \
     X(oversize, "longer than the MTU allows: an unsegmented frame of a local peer")                          \
-    X(no_buffer, "no packet buffer left")                                                                    \
-    X(control_full, "the queue to the control lcore was full")                                               \
+    X(no_buffer, "no packet buffer left for a frame of control's own")                                       \
+    X(control_full, "the queue to or from the control lcore was full")                                       \
     X(member_gone, "queued for a member that has left")
 
 enum class DropReason : std::uint8_t {
