@@ -4,9 +4,10 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
-#include <numeric>
 #include <string>
 #include <vector>
+
+#include "bond/options.hpp"
 
 namespace dpdkbond {
 
@@ -118,26 +119,12 @@ constexpr Key kKeys[] = {
      }},
 };
 
-std::size_t edit_distance(std::string_view a, std::string_view b) {
-    std::vector<std::size_t> row(b.size() + 1);
-    std::iota(row.begin(), row.end(), std::size_t{0});
-    for (std::size_t i = 0; i < a.size(); ++i) {
-        std::size_t diagonal = row[0]++;
-        for (std::size_t j = 0; j < b.size(); ++j) {
-            const std::size_t replaced = diagonal + (a[i] == b[j] ? 0U : 1U);
-            diagonal = row[j + 1];
-            row[j + 1] = std::min({replaced, row[j] + 1, diagonal + 1});
-        }
-    }
-    return row.back();
-}
-
 Error unknown_key(std::string_view key) {
     std::string message = std::string(key) + ": no such key";
-    const auto* nearest =
-        std::ranges::min_element(kKeys, {}, [&](const Key& k) { return edit_distance(key, k.name); });
-    if (edit_distance(key, nearest->name) <= 2)
-        message += ", did you mean '" + std::string(nearest->name) + "'?";
+    std::vector<std::string_view> names;
+    for (const Key& k : kKeys) names.push_back(k.name);
+    if (const std::string near = nearest_name(key, names); !near.empty())
+        message += ", did you mean '" + near + "'?";
     message += "; allowed:";
     for (const Key& k : kKeys) message += " " + std::string(k.name) + "=";
     return {message};
