@@ -29,9 +29,9 @@ class Ended(BaseException):
 class Cut:
     """One cut of the active member's link."""
 
-    def __init__(self, number, index, member, before):
+    def __init__(self, number, index, member, after):
         self.number, self.index, self.member = number, index, member
-        self.lost_before = before
+        self.after = after  # the last ping that was answered before it
         self.lost = 0
         self.to = None  # the member that took over
 
@@ -69,14 +69,15 @@ class Demo:
         member = self.bond.active()
         if not member:
             return
-        self.open_cut = Cut(len(self.cuts) + 1, self.topology.members.index(member), member, len(self.ping.lost()))
+        self.open_cut = Cut(len(self.cuts) + 1, self.topology.members.index(member), member, self.ping.last_seq)
         self.cuts.append(self.open_cut)
         self.topology.cut(self.open_cut.index)
 
     def settle(self):
-        """Charge what was lost since the last cut to it."""
-        if self.cuts:
-            self.cuts[-1].lost = len(self.ping.lost()) - self.cuts[-1].lost_before
+        """Charge each lost ping to the cut that it came after. A late reply takes the charge back."""
+        lost = self.ping.lost()
+        for cut, following in zip(self.cuts, [*self.cuts[1:], None]):
+            cut.lost = sum(cut.after < seq and (following is None or seq <= following.after) for seq in lost)
 
     def look(self):
         now = time.monotonic()
