@@ -37,4 +37,8 @@ void PciShelf::give_back(const MemberConfig& member) {
         taken_.erase(*address);
 }
 
+void PciShelf::give_back_all() {
+    while (!taken_.empty()) taken_.erase(taken_.begin());
+}
+
 } // namespace dpdkbond

@@ -19,7 +19,7 @@ public:
     // Members that are no PCI devices, have driver `none`, or are taken already are no business of this.
     Result<void> take(const MemberConfig& member, std::vector<std::string>& warnings);
     void give_back(const MemberConfig& member); // after its port was closed
-    void give_back_all() { taken_.clear(); }
+    void give_back_all(); // in the order of their addresses, so that the kernel names them as before
 
 private:
     PciBus bus_;

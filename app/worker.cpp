@@ -24,6 +24,8 @@ namespace {
 // cannot wake.
 constexpr Duration kSpin = std::chrono::microseconds(50);
 constexpr long kClockTickNs = 100'000;
+constexpr int kLongestSleepMs = 100;
+constexpr unsigned kUnheardLimit = 3;
 
 constexpr std::uint64_t kEventKey = ~std::uint64_t{0};
 constexpr std::uint64_t kInterruptKey = kEventKey - 1; // other keys are descriptor numbers
@@ -157,6 +159,7 @@ void Worker::sleep() {
     sleeping_.store(true, std::memory_order_seq_cst);
     arm(true);
     // What came between the last look and the arming rings no bell: look once more.
+    bool bell = true;
     if (round() == 0 && !stop_.load()) {
         rcu_.offline(index_);
         if (clocked_.load() != 0) {
@@ -164,15 +167,30 @@ void Worker::sleep() {
             clock_nanosleep(CLOCK_MONOTONIC, 0, &tick, nullptr);
             wait(0);
         } else {
-            wait(1000);
+            bell = wait(kLongestSleepMs);
         }
         rcu_.online(index_);
     }
     sleeping_.store(false, std::memory_order_seq_cst);
     arm(false);
+    // Some drivers raise an interrupt and then no more (seen: e1000e with MSI-X). Frames that lie there after
+    // a sleep that nothing ended, time after time, mean that: from then on the clock looks after such queues.
+    unheard_ = !bell && round() != 0 ? unheard_ + 1 : 0;
+    if (unheard_ >= kUnheardLimit) trust_the_clock();
 }
 
-void Worker::wait(int timeout_ms) {
+void Worker::trust_the_clock() {
+    unheard_ = 0;
+    const std::lock_guard lock(sources_mutex_);
+    for (Source& s : sources_) {
+        if (s.wake != Wake::interrupt) continue;
+        rte_eth_dev_rx_intr_ctl_q(s.port, s.queue, interrupts_, RTE_INTR_EVENT_DEL, nullptr);
+        s.wake = Wake::clock;
+        clocked_.fetch_add(1);
+    }
+}
+
+bool Worker::wait(int timeout_ms) {
     epoll_event events[16];
     const int n = epoll_wait(epoll_, events, 16, timeout_ms);
     for (int i = 0; i < n; ++i) {
@@ -188,6 +206,7 @@ void Worker::wait(int timeout_ms) {
             getsockopt(static_cast<int>(events[i].data.u64), SOL_SOCKET, SO_ERROR, &error, &size);
         }
     }
+    return n > 0;
 }
 
 } // namespace dpdkbond

@@ -45,8 +45,9 @@ private:
     void run();
     unsigned round();
     void sleep();
-    void arm(bool on); // interrupts on or off for the queues that have them
-    void wait(int timeout_ms);
+    void arm(bool on);         // interrupts on or off for the queues that have them
+    bool wait(int timeout_ms); // false: nothing rang
+    void trust_the_clock();
 
     const unsigned index_;
     Rcu& rcu_;
@@ -56,8 +57,9 @@ private:
     std::atomic<bool> stop_{false};
     std::atomic<bool> sleeping_{false};
     std::atomic<unsigned> clocked_{0}; // queues that only the clock wakes
-    int epoll_ = -1;                   // all that may wake this worker
-    int interrupts_ = -1;              // inside it: receive interrupts, kept by DPDK
+    unsigned unheard_ = 0; // sleeps in a row that frames did not end though they came; owner: this worker
+    int epoll_ = -1;       // all that may wake this worker
+    int interrupts_ = -1;  // inside it: receive interrupts, kept by DPDK
     int event_ = -1;
     std::mutex sources_mutex_;
     std::vector<Source> sources_; // guarded by sources_mutex_

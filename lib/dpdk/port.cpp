@@ -9,6 +9,8 @@
 #include <algorithm>
 #include <cctype>
 #include <cstring>
+#include <mutex>
+#include <set>
 #include <utility>
 
 namespace dpdkbond {
@@ -33,14 +35,37 @@ std::optional<std::uint16_t> port_of(const std::string& devargs) {
     return std::nullopt;
 }
 
+// Ports that a Port object owns. The EAL probes the PCI devices that it was told of when it starts, so a port
+// may be there and be nobody's yet.
+std::mutex g_owned_mutex;
+std::set<std::uint16_t> g_owned;
+
+bool own(std::uint16_t id) {
+    const std::lock_guard lock(g_owned_mutex);
+    return g_owned.insert(id).second;
+}
+
+void disown(std::uint16_t id) {
+    const std::lock_guard lock(g_owned_mutex);
+    g_owned.erase(id);
+}
+
+// net_e1000_em gives one interrupt with MSI-X and then no more (22.11): its queues and its link are polled.
+// With link interrupts on, ethdev would answer from what the last one said and ask no register, so that
+// polling would not help.
+bool interrupts_get_lost(std::string_view driver) { return driver == "net_e1000_em"; }
+
 } // namespace
 
 Result<Port> Port::open(const std::string& device) {
-    if (port_of(device)) return Error{fmt::format("{}: a device of that name is open already", device)};
-    if (const int rc = rte_dev_probe(device.c_str()); rc != 0)
-        return Error{fmt::format("{}: no driver took it: {}", device, reason(rc))};
-    const auto id = port_of(device);
-    if (!id) return Error{fmt::format("{}: it is no network device", device)};
+    auto id = port_of(device);
+    if (!id) {
+        if (const int rc = rte_dev_probe(device.c_str()); rc != 0)
+            return Error{fmt::format("{}: no driver took it: {}", device, reason(rc))};
+        id = port_of(device);
+        if (!id) return Error{fmt::format("{}: it is no network device", device)};
+    }
+    if (!own(*id)) return Error{fmt::format("{}: a device of that name is open already", device)};
 
     Port port;
     port.open_ = true;
@@ -83,6 +108,7 @@ void Port::close() noexcept {
     rte_device* device = rte_eth_dev_info_get(id_, &info) == 0 ? info.device : nullptr;
     rte_eth_dev_close(id_);
     if (device != nullptr) rte_dev_remove(device);
+    disown(id_);
     open_ = false;
 }
 
@@ -135,10 +161,12 @@ Result<void> Port::start(const PortSetup& setup) {
     rte_eth_dev_info info;
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0)
         return Error{fmt::format("{}: it does not tell what it can do: {}", device_, reason(rc))};
-    const bool lsc = setup.link_interrupts && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    const bool lsc = setup.link_interrupts && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 &&
+                     !interrupts_get_lost(driver_);
+    const bool rxq = setup.rx_interrupts && !interrupts_get_lost(driver_);
     // Interrupts are a wish: a port that does not start with them starts without.
-    auto done = configure(setup, setup.rx_interrupts, lsc);
-    if (!done && (setup.rx_interrupts || lsc)) done = configure(setup, false, lsc);
+    auto done = configure(setup, rxq, lsc);
+    if (!done && (rxq || lsc)) done = configure(setup, false, lsc);
     if (!done && lsc) done = configure(setup, false, false);
     if (!done) return Error{fmt::format("{}: {}", device_, done.error())};
     return {};
