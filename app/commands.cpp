@@ -145,7 +145,7 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     } else {
         auto controller = descriptor->control_half();
         control_->call([&] {
-            unit.core->bond.set_mode({mode, controller.get(), data_half}, options, now());
+            unit.core->bond.set_mode({mode, controller.get(), data_half, descriptor->punt}, options, now());
             unit.core->controller.swap(controller);
         });
     }
