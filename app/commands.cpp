@@ -7,6 +7,7 @@
 #include "config/dump.hpp"
 #include "config/validate.hpp"
 #include "dpdk/clock.hpp"
+#include "drivers/lacp.hpp"
 #include "drivers/registry.hpp"
 
 namespace dpdkbond {
@@ -44,6 +45,7 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.status.logical_backend = unit->logical->backend();
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;
+    if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))

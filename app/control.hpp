@@ -13,6 +13,7 @@
 #include "base/seq_box.hpp"
 #include "bond/bond.hpp"
 #include "datapath/publisher.hpp"
+#include "dpdk/clock.hpp"
 #include "dpdk/ring.hpp"
 
 struct rte_mempool;
@@ -76,6 +77,10 @@ public:
     // ---- within call() or before run()
     void set_bond(std::uint32_t number, BondCore* core);
     [[nodiscard]] BondCore* bond(std::uint32_t number) const { return bonds_[number]; } // nullptr: none
+    // Publishes, sends and tells at once what the bond has to say.
+    void settle(std::uint32_t number) {
+        if (bonds_[number] != nullptr) tend(number, *bonds_[number], dpdkbond::now());
+    }
     void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
 
 private:

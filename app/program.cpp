@@ -243,6 +243,8 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
 }
 
 void Program::leave_service(BondUnit& unit) {
+    for (auto& member : unit.members) dismiss(unit, *member);
+    wait_until_said(unit);
     host_->forget_logical(unit.number);
     host_->set_poll_interval(unit.number, 0);
     for (auto& member : unit.members) host_->forget_member(*member);
@@ -292,8 +294,23 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
     return {};
 }
 
+void Program::dismiss(BondUnit& unit, const MemberPort& member) {
+    control_->call([&] {
+        unit.core->bond.dismiss_member(member.id, now());
+        control_->settle(unit.number);
+    });
+}
+
+void Program::wait_until_said(const BondUnit& unit) {
+    // A worker takes them within microseconds, unless it hangs: that must not keep the program from ending.
+    for (int patience = 1000; patience > 0 && !unit.core->inject.empty(); --patience) usleep(100);
+    wait_for_grace(); // the round that took the last of them is over
+}
+
 void Program::part(BondUnit& unit, MemberPort& member) {
     host_->forget_member(member);
+    dismiss(unit, member);
+    wait_until_said(unit);
     control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
     wait_until_unseen(unit);
     remove_queues(member.port->id());
@@ -420,6 +437,9 @@ void Program::run(bool console) {
     }
     closer.join();
     control_->end();
+    for (auto& unit : units_)
+        for (auto& member : unit->members) dismiss(*unit, *member);
+    for (auto& unit : units_) wait_until_said(*unit);
 }
 
 } // namespace dpdkbond
