@@ -68,14 +68,21 @@ lacp::LacpOptions engine_options(const BondOptions& o) {
 }
 
 // The engine's events that an operator should see; the others are steps on the way to one of these.
-std::optional<EventKind> event_of(lacp::EventKind kind) {
-    switch (kind) {
-    case lacp::EventKind::rx_state: return EventKind::lacp_receive;
-    case lacp::EventKind::mux_state: return EventKind::lacp_mux;
+std::optional<EventKind> event_of(const lacp::Event& event) {
+    const auto attached = static_cast<std::uint32_t>(lacp::MuxState::ATTACHED);
+    switch (event.kind) {
+    case lacp::EventKind::rx_state:
+        if (event.from == static_cast<std::uint32_t>(lacp::RxState::INITIALIZE)) return std::nullopt;
+        return EventKind::lacp_receive;
+    case lacp::EventKind::mux_state:
+        if (event.from < attached && event.to < attached) return std::nullopt;
+        return EventKind::lacp_mux;
     case lacp::EventKind::actor_churn:
     case lacp::EventKind::partner_churn: return EventKind::lacp_churn;
     case lacp::EventKind::partner: return EventKind::lacp_partner;
-    case lacp::EventKind::selected: return EventKind::lacp_selected;
+    case lacp::EventKind::selected:
+        if (event.to == lacp::kNoAggregator.value) return std::nullopt;
+        return EventKind::lacp_selected;
     case lacp::EventKind::active_aggregator: return EventKind::lacp_aggregator;
     case lacp::EventKind::black_hole: return EventKind::lacp_no_partner;
     case lacp::EventKind::bad_pdu:
@@ -165,12 +172,15 @@ public:
 
     bool poll_event(ControllerEvent& out) override {
         while (const auto event = engine_.poll_event()) {
-            const auto kind = event_of(event->kind);
+            const auto kind = event_of(*event);
             if (!kind) continue;
             out.at = event->time;
             out.kind = *kind;
             out.member = event->port.member;
-            out.detail = event->text.view();
+            const char* whose = event->kind == lacp::EventKind::actor_churn     ? "actor: "
+                                : event->kind == lacp::EventKind::partner_churn ? "partner: "
+                                                                                : "";
+            out.detail = whose + event->text.str();
             return true;
         }
         return false;
