@@ -158,6 +158,19 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     return {};
 }
 
+namespace {
+
+// Options that the mode does not take go back to their defaults: they were for the mode before.
+void forget_foreign(Mode mode, BondOptions& options, OptionSet& given) {
+    for (const OptionDef& def : option_table()) {
+        if (def.of_member || (def.modes & mask_of(mode)) != 0) continue;
+        given &= ~option_bit(option_index(def));
+        (void)dpdkbond::set_bond_option(options, def.name, def.default_text);
+    }
+}
+
+} // namespace
+
 Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
                                       std::string_view value) {
     const std::lock_guard lock(mutex_);
@@ -172,6 +185,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         if (!parsed)
             return Error{fmt::format("mode: {} is no mode; see `help modes` or dpdk-bond modes", value)};
         mode = *parsed;
+        forget_foreign(mode, options, given);
     } else {
         const OptionDef* def = find_option(option);
         if (def == nullptr) return Error{fmt::format("{}: no such option", option)};
