@@ -121,8 +121,7 @@ def test_a_silent_link_is_out_within_4_seconds_and_comes_back(fresh):
     for i in range(2):
         veth(a, f"m{i}", mid, f"x{i}")
         veth(b, f"p{i}", mid, f"y{i}")
-        relays.append(Relay(mid, f"x{i}", f"y{i}"))
-        fresh._stack.callback(relays[-1].close)
+        relays.append(fresh.enter(Relay(mid, f"x{i}", f"y{i}")))
     near = fresh.bond_from(a, bond_config([f"net_af_packet{i},iface=m{i}" for i in range(2)], prefix=unique_prefix(),
                                           addresses=[f"{BOND_ADDRESS}/24"], **LACP))
     far = far_bond(fresh, b, ["p0", "p1"])

@@ -54,3 +54,9 @@ class Relay:
         self._thread.join()
         for end in self._sockets:
             end.close()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
