@@ -7,6 +7,7 @@
 #include "config/dump.hpp"
 #include "config/validate.hpp"
 #include "dpdk/clock.hpp"
+#include "drivers/lacp.hpp"
 #include "drivers/registry.hpp"
 
 namespace dpdkbond {
@@ -44,6 +45,7 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.status.logical_backend = unit->logical->backend();
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;
+    if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
@@ -145,7 +147,7 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     } else {
         auto controller = descriptor->control_half();
         control_->call([&] {
-            unit.core->bond.set_mode({mode, controller.get(), data_half}, options, now());
+            unit.core->bond.set_mode({mode, controller.get(), data_half, descriptor->punt}, options, now());
             unit.core->controller.swap(controller);
         });
     }
@@ -155,6 +157,19 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     host_->set_poll_interval(unit.number, options.miimon);
     return {};
 }
+
+namespace {
+
+// Options that the mode does not take go back to their defaults: they were for the mode before.
+void forget_foreign(Mode mode, BondOptions& options, OptionSet& given) {
+    for (const OptionDef& def : option_table()) {
+        if (def.of_member || (def.modes & mask_of(mode)) != 0) continue;
+        given &= ~option_bit(option_index(def));
+        (void)dpdkbond::set_bond_option(options, def.name, def.default_text);
+    }
+}
+
+} // namespace
 
 Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
                                       std::string_view value) {
@@ -170,6 +185,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         if (!parsed)
             return Error{fmt::format("mode: {} is no mode; see `help modes` or dpdk-bond modes", value)};
         mode = *parsed;
+        forget_foreign(mode, options, given);
     } else {
         const OptionDef* def = find_option(option);
         if (def == nullptr) return Error{fmt::format("{}: no such option", option)};

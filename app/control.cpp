@@ -19,10 +19,21 @@ namespace dpdkbond {
 
 BondCore::BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
                    const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
-                   const std::string& tag)
+                   std::size_t workers, const std::string& tag)
     : controller(std::move(mode_controller)),
-      bond(name, {mode.mode, controller.get(), mode.tx_burst}, options, mac, mtu), publisher(rcu),
-      inject("inject-" + tag, 512, RingKind::spsc) {}
+      bond(name, {mode.mode, controller.get(), mode.tx_burst, mode.punt}, options, mac, mtu), publisher(rcu),
+      inject("inject-" + tag, 512, RingKind::spsc) {
+    for (std::size_t w = 0; w < workers; ++w)
+        punted.push_back(std::make_unique<Ring<rte_mbuf*>>("punted-" + tag + "-" + std::to_string(w), 256,
+                                                           RingKind::spsc));
+}
+
+BondCore::~BondCore() {
+    rte_mbuf* left = nullptr;
+    while (inject.pop(left)) rte_pktmbuf_free(left);
+    for (const auto& ring : punted)
+        while (ring->pop(left)) rte_pktmbuf_free(left);
+}
 
 Control::Control(Rcu& rcu, Idle idle, rte_mempool* pool)
     : rcu_(rcu), idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
@@ -52,6 +63,11 @@ bool Control::post_link(std::uint32_t bond, MemberId member, LinkState link) {
     std::atomic_thread_fence(std::memory_order_seq_cst);
     if (sleeping_.load(std::memory_order_seq_cst)) wake();
     return taken;
+}
+
+void Control::ring_bell() noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst); // what is to be heard was written before
+    if (sleeping_.load(std::memory_order_seq_cst)) wake();
 }
 
 void Control::stop() noexcept {
@@ -102,8 +118,31 @@ void Control::put_on_wire(BondCore& core, const Bond::Transmit& frame) {
     rte_pktmbuf_free(m);
 }
 
+void Control::hear(BondCore& core, Time at) {
+    rte_mbuf* frames[32];
+    for (const auto& ring : core.punted) {
+        const unsigned n = ring->pop_burst(frames, 32); // a flood of them leaves time for the other bonds
+        for (unsigned i = 0; i < n; ++i) {
+            const rte_mbuf* m = frames[i];
+            core.bond.handle_frame(MemberId{static_cast<std::uint8_t>(m->port)},
+                                   {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len}, at);
+        }
+        if (n != 0) rte_pktmbuf_free_bulk(frames, n);
+    }
+}
+
+bool Control::anything_heard() const {
+    for (const BondCore* core : bonds_) {
+        if (core == nullptr) continue;
+        for (const auto& ring : core->punted)
+            if (!ring->empty()) return true;
+    }
+    return false;
+}
+
 // What the bond has to say, after whatever happened to it.
 void Control::tend(std::uint32_t number, BondCore& core, Time at) {
+    hear(core, at);
     core.bond.handle_timeout(at);
     if (core.bond.take_changed()) {
         core.unpublished = true;
@@ -149,7 +188,7 @@ void Control::serve() {
 
 void Control::sleep(Time until, bool soon) {
     sleeping_.store(true, std::memory_order_seq_cst);
-    if (inbox_.empty() && !stop_.load()) {
+    if (inbox_.empty() && !anything_heard() && !stop_.load()) {
         Duration wait = std::chrono::seconds(1);
         if (until != kNever) wait = std::clamp(until - now(), Duration{0}, wait);
         if (soon) wait = std::min(wait, Duration{std::chrono::milliseconds(1)});

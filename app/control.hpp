@@ -13,6 +13,7 @@
 #include "base/seq_box.hpp"
 #include "bond/bond.hpp"
 #include "datapath/publisher.hpp"
+#include "dpdk/clock.hpp"
 #include "dpdk/ring.hpp"
 
 struct rte_mempool;
@@ -24,12 +25,14 @@ namespace dpdkbond {
 struct BondCore {
     BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
              const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
-             const std::string& tag);
+             std::size_t workers, const std::string& tag);
+    ~BondCore(); // frees what its rings still hold
 
     std::unique_ptr<Controller> controller; // of the present mode
     Bond bond;
     Publisher publisher;
-    Ring<rte_mbuf*> inject; // control → worker 0
+    Ring<rte_mbuf*> inject;                               // control → worker 0
+    std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
     SeqBox<BondStatus> status;
     Counter lost_no_buffer;  // frames of control's own that found no packet buffer …
     Counter lost_ring_full;  // … or no room in the inject ring; owner: control
@@ -54,6 +57,7 @@ public:
     bool post_link(std::uint32_t bond, MemberId member,
                    LinkState link); // never blocks; false: the inbox is full
     void stop() noexcept;           // ends run(); async-signal-safe
+    void ring_bell() noexcept;      // a worker has put frames into a bond's `punted`
 
     // ---- ordinary threads: runs f() on the control lcore and returns when it has run. Before run() and
     // after it f() runs where it is called. f() must be short: it is run between two PDUs.
@@ -75,6 +79,10 @@ public:
     // ---- within call() or before run()
     void set_bond(std::uint32_t number, BondCore* core);
     [[nodiscard]] BondCore* bond(std::uint32_t number) const { return bonds_[number]; } // nullptr: none
+    // Publishes, sends and tells at once what the bond has to say.
+    void settle(std::uint32_t number) {
+        if (bonds_[number] != nullptr) tend(number, *bonds_[number], dpdkbond::now());
+    }
     void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
 
 private:
@@ -92,6 +100,8 @@ private:
     void submit(Call& c);
     void wake() noexcept;
     void drain();
+    void hear(BondCore& core, Time at);
+    [[nodiscard]] bool anything_heard() const;
     void tend(std::uint32_t number, BondCore& core, Time at);
     void put_on_wire(BondCore& core, const Bond::Transmit& frame);
     void sleep(Time until, bool soon);

@@ -108,7 +108,7 @@ Program::Program(std::string config_file, Config config)
         rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
         control_ = std::make_unique<Control>(*rcu_, config_.runtime.idle, pool_);
         for (unsigned i = 0; i < workers; ++i)
-            workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle));
+            workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle, *control_));
         host_ = std::make_unique<HostWatch>(
             *control_,
             HostWatch::Hooks{[this](const Notice& n) { on_notice(n); }, [this](int s) { on_signal(s); },
@@ -200,10 +200,10 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
 
     const ModeDescriptor* mode = find_mode(config.mode);
     auto controller = mode->control_half();
-    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options)};
-    unit->core =
-        std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
-                                   config.logical.mac, config.logical.mtu, *rcu_, std::to_string(number));
+    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options), mode->punt};
+    unit->core = std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
+                                            config.logical.mac, config.logical.mtu, *rcu_, workers_.size(),
+                                            std::to_string(number));
     for (unsigned w = 0; w < workers_.size(); ++w) {
         const auto workers = static_cast<unsigned>(workers_.size());
         const auto queues = static_cast<unsigned>(unit->logical->port().rx_queues());
@@ -214,6 +214,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         queue.receives = w < queues;
         queue.rx_queue = static_cast<std::uint16_t>(w);
         unit->lanes.push_back(std::make_unique<Lane>(w, workers, unit->core->publisher.slot(), queue));
+        unit->lanes.back()->punted = unit->core->punted[w].get();
     }
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
@@ -242,6 +243,8 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
 }
 
 void Program::leave_service(BondUnit& unit) {
+    for (auto& member : unit.members) dismiss(unit, *member);
+    wait_until_said(unit);
     host_->forget_logical(unit.number);
     host_->set_poll_interval(unit.number, 0);
     for (auto& member : unit.members) host_->forget_member(*member);
@@ -254,8 +257,6 @@ void Program::leave_service(BondUnit& unit) {
     wait_for_grace();
     for (auto& member : unit.members) remove_queues(member->port->id());
     remove_queues(unit.logical->port().id());
-    rte_mbuf* left = nullptr;
-    while (unit.core->inject.pop(left)) rte_pktmbuf_free(left);
 }
 
 Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
@@ -293,8 +294,23 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
     return {};
 }
 
+void Program::dismiss(BondUnit& unit, const MemberPort& member) {
+    control_->call([&] {
+        unit.core->bond.dismiss_member(member.id, now());
+        control_->settle(unit.number);
+    });
+}
+
+void Program::wait_until_said(const BondUnit& unit) {
+    // A worker takes them within microseconds, unless it hangs: that must not keep the program from ending.
+    for (int patience = 1000; patience > 0 && !unit.core->inject.empty(); --patience) usleep(100);
+    wait_for_grace(); // the round that took the last of them is over
+}
+
 void Program::part(BondUnit& unit, MemberPort& member) {
     host_->forget_member(member);
+    dismiss(unit, member);
+    wait_until_said(unit);
     control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
     wait_until_unseen(unit);
     remove_queues(member.port->id());
@@ -421,6 +437,9 @@ void Program::run(bool console) {
     }
     closer.join();
     control_->end();
+    for (auto& unit : units_)
+        for (auto& member : unit->members) dismiss(*unit, *member);
+    for (auto& unit : units_) wait_until_said(*unit);
 }
 
 } // namespace dpdkbond

@@ -13,6 +13,7 @@
 #include <ctime>
 #include <stdexcept>
 
+#include "app/control.hpp"
 #include "datapath/rx_engine.hpp"
 #include "dpdk/clock.hpp"
 
@@ -39,8 +40,8 @@ void watch(int epoll, int fd, std::uint64_t key) {
 
 } // namespace
 
-Worker::Worker(unsigned index, Rcu& rcu, Idle idle)
-    : index_(index), rcu_(rcu), idle_(idle), epoll_(epoll_create1(EPOLL_CLOEXEC)),
+Worker::Worker(unsigned index, Rcu& rcu, Idle idle, Control& control)
+    : index_(index), rcu_(rcu), control_(control), idle_(idle), epoll_(epoll_create1(EPOLL_CLOEXEC)),
       interrupts_(epoll_create1(EPOLL_CLOEXEC)), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (epoll_ < 0 || interrupts_ < 0 || event_ < 0)
         throw std::runtime_error("a worker got no epoll or eventfd descriptor");
@@ -113,8 +114,12 @@ unsigned Worker::round() {
         if (lane == nullptr) continue;
         const Snapshot& snapshot = *lane->snapshot->load(std::memory_order_acquire);
         seen += receive(*lane, snapshot);
+        if (lane->bell) [[unlikely]] {
+            lane->bell = false;
+            control_.ring_bell();
+        }
+        seen += inject(*lane, snapshot); // before the data, which may fill the queues
         seen += transmit(*lane, snapshot);
-        seen += inject(*lane, snapshot);
     }
     rcu_.quiescent(index_);
     return seen;

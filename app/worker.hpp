@@ -15,9 +15,12 @@
 
 namespace dpdkbond {
 
+class Control;
+
 class Worker {
 public:
-    Worker(unsigned index, Rcu& rcu, Idle idle);
+    // `control` hears of frames that its lanes give to it.
+    Worker(unsigned index, Rcu& rcu, Idle idle, Control& control);
     ~Worker();
     Worker(const Worker&) = delete;
     Worker& operator=(const Worker&) = delete;
@@ -51,6 +54,7 @@ private:
 
     const unsigned index_;
     Rcu& rcu_;
+    Control& control_;
     const Idle idle_;
     std::array<std::atomic<Lane*>, kMaxBonds> lanes_{};
     std::atomic<std::size_t> lane_count_{0};

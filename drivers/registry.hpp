@@ -15,5 +15,6 @@ extern const ModeDescriptor balance_rr_mode;
 extern const ModeDescriptor active_backup_mode;
 extern const ModeDescriptor balance_xor_mode;
 extern const ModeDescriptor broadcast_mode;
+extern const ModeDescriptor ieee8023ad_mode;
 
 } // namespace dpdkbond

@@ -19,7 +19,9 @@ MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 
 Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
            std::uint32_t mtu)
-    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {}
+    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {
+    join_controller(Time{});
+}
 
 Bond::Member* Bond::member(MemberId id) {
     for (Member& m : members_)
@@ -40,7 +42,9 @@ MemberId Bond::find(std::string_view name) const {
 LinkMonitor::Delays Bond::delays() const { return {ms(options_.updelay), ms(options_.downdelay)}; }
 
 // Without a monitor a member counts as up, as in Linux: then nothing ever fails over.
-bool Bond::is_up(const Member& m) const { return !m.admin_down && (!monitored() || m.monitor.up()); }
+bool Bond::is_up(const Member& m) const {
+    return !m.admin_down && !m.dismissed && (!monitored() || m.monitor.up());
+}
 
 Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
     if (members_.full()) return Error{"a bond has at most " + std::to_string(kMaxMembers) + " members"};
@@ -53,8 +57,12 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     m.monitor.start(link.carrier, now, delays());
     // The first member lends the bond its address (Linux's rule for every mode) unless one was given. Members
     // like rings have none to lend.
-    if (mac_.is_zero() && info.perm_mac.is_valid_unicast()) mac_ = info.perm_mac;
+    if (mac_.is_zero() && info.perm_mac.is_valid_unicast()) {
+        mac_ = info.perm_mac;
+        mode_.controller->set_mac(mac_, now);
+    }
     members_.push_back(m);
+    mode_.controller->member_joined({m.id, info.perm_mac, info.options}, now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = true;
     raise(EventKind::member_added, &m, info.device, now);
@@ -65,12 +73,32 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
 void Bond::remove_member(MemberId id, Time now) {
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (members_[i].id != id) continue;
+        if (!members_[i].dismissed) mode_.controller->member_left(id, now);
+        hear_controller(); // while its name is known
         raise(EventKind::member_removed, &members_[i], "", now);
         members_.erase_at(i);
         break;
     }
     reselect_ = true;
     changed_ = true;
+    settle(now);
+}
+
+void Bond::dismiss_member(MemberId id, Time now) {
+    Member* m = member(id);
+    if (m == nullptr || m->dismissed) return;
+    m->dismissed = true;
+    m->was_up = false; // it goes by command: no failure to count
+    mode_.controller->member_left(id, now);
+    reselect_ = true;
+    changed_ = true;
+    settle(now);
+}
+
+void Bond::handle_frame(MemberId id, Bytes frame, Time now) {
+    const Member* m = member(id);
+    if (m == nullptr || m->dismissed) return;
+    mode_.controller->handle_frame(id, frame, now);
     settle(now);
 }
 
@@ -95,6 +123,10 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 void Bond::handle_timeout(Time now) {
     bool due = now >= next_announcement_;
     for (Member& m : members_) due |= m.monitor.handle_timeout(now);
+    if (now >= mode_.controller->next_deadline()) {
+        mode_.controller->handle_timeout(now);
+        due = true;
+    }
     if (due) settle(now);
 }
 
@@ -128,13 +160,17 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     mode_.tx_burst = tx_burst;
     if (monitored() && !was_monitored)
         for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
+    mode_.controller->set_options(options, now);
     reselect_ = true;
     changed_ = true;
     settle(now);
 }
 
 void Bond::set_member_options(MemberId id, const MemberOptions& options, Time now) {
-    if (Member* m = member(id)) m->info.options = options;
+    if (Member* m = member(id)) {
+        m->info.options = options;
+        if (!m->dismissed) mode_.controller->set_member_options(id, options, now);
+    }
     reselect_ = true;
     changed_ = true;
     settle(now);
@@ -142,15 +178,45 @@ void Bond::set_member_options(MemberId id, const MemberOptions& options, Time no
 
 void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     raise(EventKind::mode_changed, nullptr, mode_name(mode.mode), now);
+    for (const Member& m : members_)
+        if (!m.dismissed) mode_.controller->member_left(m.id, now);
+    hear_controller();
+    for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
     mode_ = mode;
+    join_controller(now);
     set_options(options, mode.tx_burst, now);
+}
+
+// What the controller of a mode that is new to the bond has to know first. Links follow in settle().
+void Bond::join_controller(Time now) {
+    Controller& c = *mode_.controller;
+    c.set_options(options_, now);
+    c.set_mac(mac_, now);
+    for (Member& m : members_) {
+        m.told.reset();
+        if (!m.dismissed) c.member_joined({m.id, m.info.perm_mac, m.info.options}, now);
+    }
+}
+
+void Bond::tell_link(Member& m, Time now) {
+    const LinkState verdict{is_up(m), m.link.speed_mbps, m.link.duplex};
+    if (m.dismissed || m.told == verdict) return;
+    m.told = verdict;
+    mode_.controller->handle_link(m.id, verdict.carrier, verdict.speed_mbps, verdict.duplex, now);
+}
+
+void Bond::hear_controller() {
+    for (ControllerEvent e; !events_.full() && mode_.controller->poll_event(e);)
+        raise(e.kind, member(e.member), e.detail, e.at);
 }
 
 void Bond::set_mac(const Mac& mac, Time now) {
     if (mac == mac_) return;
     mac_ = mac;
     raise(EventKind::mac_changed, nullptr, mac.to_string(), now);
+    mode_.controller->set_mac(mac, now);
     changed_ = true;
+    settle(now);
 }
 
 void Bond::set_mtu(std::uint32_t mtu, Time) {
@@ -163,7 +229,7 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = next_announcement_;
+    Time next = std::min(next_announcement_, mode_.controller->next_deadline());
     for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
     return next;
 }
@@ -176,6 +242,9 @@ void Bond::settle(Time now) {
         for (Member& m : members_)
             if (!m.admin_down && m.monitor.skip_updelay()) break;
     report_verdicts(now);
+    for (Member& m : members_) tell_link(m, now);
+    hear_controller();
+    reselect_ |= mode_.controller->take_changed();
     if (std::exchange(reselect_, false)) decide(now);
     if (now >= next_announcement_) announce(now);
 }
@@ -216,7 +285,7 @@ void Bond::decide(Time now) {
     decision_ = next;
     if (next.active != active_) become_active(next.active, now);
 
-    const bool up = next.may_send != 0;
+    const bool up = next.carrier.value_or(next.may_send != 0);
     if (up == link_up_) return;
     link_up_ = up;
     changed_ = true;
@@ -270,6 +339,7 @@ void Bond::raise(EventKind kind, const Member* m, std::string_view detail, Time 
 }
 
 bool Bond::poll_event(Event& out) {
+    if (events_.empty()) hear_controller();
     if (events_.empty()) return false;
     out = events_[0];
     events_.erase_at(0);
@@ -277,7 +347,7 @@ bool Bond::poll_event(Event& out) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
-    if (frames_.empty()) return false;
+    if (frames_.empty()) return mode_.controller->poll_transmit(out);
     out = frames_[0];
     frames_.erase_at(0);
     return true;
@@ -285,6 +355,7 @@ bool Bond::poll_transmit(Transmit& out) {
 
 void Bond::fill(Snapshot& out) const {
     out.tx_burst = mode_.tx_burst;
+    out.punt = mode_.punt;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;

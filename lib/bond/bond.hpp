@@ -42,6 +42,7 @@ struct ModeParts {
     Mode mode = Mode::balance_rr;
     Controller* controller = nullptr;
     TxBurstFn tx_burst = nullptr;
+    PuntFn punt = nullptr;
 };
 
 inline constexpr std::size_t kMaxAddresses = 32; // of the logical interface, that are announced
@@ -54,7 +55,11 @@ public:
     // ---- inputs. Each records what it was told, then settles: decides anew, announces, raises events.
     Result<MemberId> add_member(const MemberInfo& info, LinkState link, Time now); // full: error
     void remove_member(MemberId id, Time now);
+    // The member is about to leave: it takes no part any more and the mode says its last words on its wire,
+    // for which it is still reachable. remove_member() follows.
+    void dismiss_member(MemberId id, Time now);
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
+    void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
     void handle_timeout(Time now);                           // spurious calls are no-ops
     void set_link_admin(MemberId id, bool up, Time now);
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
@@ -68,11 +73,7 @@ public:
 
     // ---- outputs
     [[nodiscard]] Time next_deadline() const;
-    struct Transmit {
-        MemberId member{};
-        std::uint16_t length = 0;
-        std::array<std::uint8_t, 128> frame{};
-    };
+    using Transmit = OwnFrame;
     bool poll_transmit(Transmit& out); // true: one frame to put on that member's wire
     bool poll_event(Event& out);
     // True when what workers or readers should see has changed since the last call.
@@ -94,8 +95,10 @@ private:
         LinkState link;
         LinkMonitor monitor;
         bool admin_down = false;
+        bool dismissed = false;
         bool was_up = false; // the verdict when it was last told
         std::uint32_t link_failures = 0;
+        std::optional<LinkState> told; // the controller: the verdict as carrier, and what goes with it
     };
     Member* member(MemberId id);
     [[nodiscard]] const Member* member(MemberId id) const;
@@ -103,6 +106,9 @@ private:
     [[nodiscard]] LinkMonitor::Delays delays() const;
     [[nodiscard]] bool monitored() const { return options_.miimon != 0; }
     void settle(Time now);
+    void tell_link(Member& m, Time now);
+    void join_controller(Time now);
+    void hear_controller();
     void report_verdicts(Time now);
     void decide(Time now);
     void become_active(MemberId id, Time now);

@@ -1,11 +1,18 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control half of a mode: from the members as they stand, who sends, who receives, who is active.
-// Owner: the control lcore.
+// The control half of a mode: from the members as they stand, who sends, who receives, who is active. A mode
+// that speaks a protocol of its own overrides the inputs and outputs below; the bond hands everything on
+// and, after each input, polls what came of it. Owner: the control lcore.
 #pragma once
 
+#include <array>
 #include <cstdint>
+#include <optional>
 #include <span>
 
+#include "base/bytes.hpp"
+#include "base/mac.hpp"
+#include "base/time.hpp"
+#include "bond/events.hpp"
 #include "bond/options.hpp"
 #include "bond/select_active.hpp"
 
@@ -24,6 +31,26 @@ struct Decision {
     std::uint32_t usable = 0;      // bit MemberId: could send, were it chosen
     std::uint32_t may_send = 0;    // bit MemberId: of these
     std::uint32_t may_receive = 0; // bit MemberId
+    std::optional<bool> carrier{}; // of the bond; nullopt: it has one while a member may send
+};
+
+struct OwnFrame { // one that control sends by a member
+    MemberId member{};
+    std::uint16_t length = 0;
+    std::array<std::uint8_t, 128> frame{};
+};
+
+struct ControllerEvent {
+    Time at{};
+    EventKind kind{};
+    MemberId member = kNoMember; // kNoMember: the bond as a whole
+    FixedString<127> detail;
+};
+
+struct JoiningMember {
+    MemberId id{};
+    Mac perm_mac{}; // zero: it has none
+    const MemberOptions& options;
 };
 
 class Controller {
@@ -35,6 +62,25 @@ public:
     [[nodiscard]] virtual bool announces() const { return false; }
     // The mode has an active member that an operator may name (Linux: primary, active_slave).
     [[nodiscard]] virtual bool has_active() const { return false; }
+
+    // ---- inputs. Options and MAC come before the first member, a member before its link.
+    virtual void set_options(const BondOptions&, Time) {}
+    virtual void set_mac(const Mac&, Time) {}
+    virtual void member_joined(const JoiningMember&, Time) {}
+    virtual void member_left(MemberId, Time) {}
+    virtual void set_member_options(MemberId, const MemberOptions&, Time) {}
+    // `up`: the verdict of its watchers, after their delays. Speed 0: unknown.
+    virtual void handle_link(MemberId, bool /*up*/, std::uint32_t /*speed_mbps*/, Duplex, Time) {}
+    // A frame that the data half gave to control (ModeDescriptor::punt).
+    virtual void handle_frame(MemberId, Bytes, Time) {}
+    virtual void handle_timeout(Time) {} // spurious calls are no-ops
+
+    // ---- outputs
+    [[nodiscard]] virtual Time next_deadline() const { return kNever; }
+    virtual bool poll_transmit(OwnFrame&) { return false; }
+    virtual bool poll_event(ControllerEvent&) { return false; }
+    // True when decide() may answer otherwise than at the last call of this.
+    virtual bool take_changed() { return false; }
 };
 
 } // namespace dpdkbond

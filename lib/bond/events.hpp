@@ -26,6 +26,15 @@ namespace dpdkbond {
     X(option_changed)                                                                                        \
     X(mode_changed)                                                                                          \
     X(mac_changed)                                                                                           \
+    X(lacp_receive)    /* 802.3ad: a port's receive machine */                                               \
+    X(lacp_mux)        /* … its mux machine: when it collects and distributes */                           \
+    X(lacp_churn)      /* … a churn detection machine */                                                   \
+    X(lacp_partner)    /* … hears another partner than before */                                           \
+    X(lacp_selected)   /* … has another aggregator, or is on standby */                                    \
+    X(lacp_aggregator) /* another aggregator is the active one */                                            \
+    X(lacp_no_partner) /* traffic is sent though no partner answers, or no longer */                         \
+    X(lacp_bad_frame)  /* malformed, or our own come back */                                                 \
+    X(lacp_left)       /* a last LACPDU told the partner */                                                  \
     X(warning)                                                                                               \
     X(reloaded)
 

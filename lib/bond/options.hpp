@@ -114,9 +114,10 @@ struct MemberOptions {
 };
 
 enum class When : std::uint8_t {
-    any_time,   // may change while traffic runs
-    no_members, // Linux: only while the bond has no members (E)
-    bond_down,  // Linux: only while the bond is down (D); ours may change it while running where help says so
+    any_time,      // may change while traffic runs
+    no_members,    // Linux: only while the bond has no members (E)
+    bond_down,     // Linux: only while the bond is down (D)
+    any_time_here, // Linux: only while the bond is down; ours takes it while traffic runs
 };
 
 struct Choice {

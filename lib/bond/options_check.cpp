@@ -66,7 +66,8 @@ Result<void> may_change_running(Mode mode, const OptionDef& def) {
     if (!def.available) return Error{name + " is not available yet"};
     if ((def.modes & mask_of(mode)) == 0) return Error{name + ": " + not_in_mode(mode, def)};
     switch (def.when) {
-    case When::any_time: return {};
+    case When::any_time:
+    case When::any_time_here: return {};
     case When::no_members:
         return Error{name + " can change only while the bond has no members; set it in the file"};
     case When::bond_down: return Error{name + " can change only while the bond is down; set it in the file"};

@@ -21,6 +21,10 @@ struct Snapshot;
 // freed and counted. Worker threads only; noexcept by contract.
 using TxBurstFn = void (*)(Lane& lane, const Snapshot& snapshot, rte_mbuf** frames, std::uint16_t n);
 
+// Takes out of a received burst what is control's and returns how many frames stay, in front and in order.
+// What it takes it hands on, or frees and counts. Worker threads only; noexcept by contract.
+using PuntFn = std::uint16_t (*)(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n);
+
 struct SnapshotMember {
     std::uint16_t port = 0;
     std::uint8_t rx_queues = 1;
@@ -41,6 +45,7 @@ struct alignas(64) Snapshot {
     std::array<std::uint8_t, kMaxMembers> tx{}; // their ids, in the order in which they joined
 
     // Receiving.
+    PuntFn punt = nullptr;       // nullptr: the mode's control half wants no frames
     std::uint32_t rx_accept = 0; // bit MemberId: what it receives goes up
     std::uint8_t rx_count = 0;
     std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled

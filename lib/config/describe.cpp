@@ -50,7 +50,8 @@ std::string unit_of(const OptionDef& def) { return def.unit.empty() ? "" : " " +
 
 std::string when_of(const OptionDef& def) {
     switch (def.when) {
-    case When::any_time: return "any time";
+    case When::any_time:
+    case When::any_time_here: return "any time";
     case When::no_members: return "without members";
     case When::bond_down: return "before start";
     }
@@ -125,7 +126,7 @@ std::string markdown_modes() {
     return out;
 }
 
-constexpr std::array<const char*, 8> kDeviations = {
+constexpr std::array<const char*, 9> kDeviations = {
     "`miimon` is 100 when neither it nor `arp_interval` is given. Linux starts most modes with 0, and such a "
     "bond never "
     "notices a lost link. Write `miimon: 0` to have that.",
@@ -143,8 +144,10 @@ constexpr std::array<const char*, 8> kDeviations = {
     "bond, which it "
     "is here too.",
     "`use_carrier` takes 1 only, as newest Linux does; older ones knew another way to ask for the carrier.",
-    "Options that Linux changes only while the bond is down are set in the file: a bond here is up as long "
-    "as it runs.",
+    "`lacp_rate`, `lacp_active`, `ad_select`, `ad_user_port_key` and `coupled_control` change while the bond "
+    "runs. Linux wants the bond down for them.",
+    "Other options that Linux changes only while the bond is down are set in the file: a bond here is up as "
+    "long as it runs.",
     "Switches take `true`, `false`, `yes` and `no` besides Linux's `on`, `off`, `1` and `0`, as they are "
     "YAML's words.",
 };

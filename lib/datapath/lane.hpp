@@ -61,6 +61,8 @@ public:
     const LogicalQueue logical;
     Ring<rte_mbuf*>* inject =
         nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
+    Ring<rte_mbuf*>* punted = nullptr; // received frames for control; mbuf->port is the MemberId
+    bool bell = false;                 // there is something new in it; owner: the worker
     PolicyState policy;
     LaneCounters counters;
 

@@ -16,7 +16,8 @@ struct ModeDescriptor {
     // The data half for these options: what can be decided once is decided here and not per packet.
     TxBurstFn (*data_half)(const BondOptions& options);
     std::unique_ptr<Controller> (*control_half)();
-    bool hashes; // members are chosen by xmit_hash_policy and the bucket map
+    bool hashes;           // members are chosen by xmit_hash_policy and the bucket map
+    PuntFn punt = nullptr; // which received frames are the control half's; nullptr: none
 };
 
 } // namespace dpdkbond

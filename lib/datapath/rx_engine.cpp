@@ -5,6 +5,7 @@
 
 #include "datapath/checksum.hpp"
 #include "datapath/tx_engine.hpp"
+#include "proto/slow.hpp"
 
 namespace dpdkbond {
 
@@ -49,7 +50,51 @@ std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, rte_mbuf** f
     return kept;
 }
 
+// A frame of control's own waits for room longer than data does: a queue that data keeps full must not cost
+// the partner an LACPDU.
+constexpr int kOwnFrameRetries = 256;
+
+void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) noexcept {
+    const SnapshotMember& m = s.member[id];
+    for (int tries = 0; tries < kOwnFrameRetries; ++tries) {
+        if (send_once(lane, m, &frame, 1) == 1) {
+            lane.counters.member[id].tx.add(1);
+            return;
+        }
+        rte_pause();
+    }
+    send(lane, s, id, &frame, 1); // the last attempts, and the counting
+}
+
+[[gnu::cold]] void give_to_control(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept {
+    frame->port = member;
+    if (lane.punted == nullptr || !lane.punted->push(frame)) {
+        drop(lane.counters.drops[static_cast<unsigned>(DropReason::control_full)], &frame, 1);
+        return;
+    }
+    lane.counters.punted.add(1);
+    lane.bell = true;
+}
+
 } // namespace
+
+std::uint16_t punt_lacp(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t kept = 0;
+    for (std::uint16_t i = 0; i < n; ++i) {
+        rte_mbuf* const m = frames[i];
+        const auto* bytes = rte_pktmbuf_mtod(m, const std::uint8_t*);
+        // A buffer has room for a header, whatever is in it.
+        if (load_be16(bytes + 12) == ethertype::slow) [[unlikely]] {
+            const auto subtype = slow_frame_subtype({bytes, m->data_len});
+            if (subtype == slow_subtype::lacp || subtype == slow_subtype::marker) {
+                give_to_control(lane, member, m);
+                continue;
+            }
+        }
+        frames[kept++] = m;
+    }
+    return kept;
+}
 
 unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
@@ -64,6 +109,8 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
             seen += n;
             MemberLaneCounters& counters = lane.counters.member[id];
             counters.rx.add(n);
+            if (s.punt != nullptr) n = s.punt(lane, id, frames, n);
+            if (n == 0) continue;
             if ((s.rx_accept >> id & 1U) == 0) {
                 drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);
                 continue;
@@ -98,7 +145,7 @@ unsigned inject(Lane& lane, const Snapshot& s) noexcept {
             continue;
         }
         lane.counters.injected.add(1);
-        send(lane, s, id, &frames[i], 1);
+        send_own(lane, s, id, frames[i]);
     }
     return n;
 }

@@ -10,6 +10,9 @@ namespace dpdkbond {
 
 unsigned receive(Lane& lane, const Snapshot& s) noexcept;  // one burst of each of this worker's member queues
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept; // one burst of the logical interface
-unsigned inject(Lane& lane, const Snapshot& s) noexcept;   // what control wants sent
+// Gives control the LACP and marker frames (PuntFn), whatever their destination: link-local groups differ
+// between networks. Other slow protocols (OAM, SyncE's) stay.
+std::uint16_t punt_lacp(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept;
+unsigned inject(Lane& lane, const Snapshot& s) noexcept; // what control wants sent
 
 } // namespace dpdkbond

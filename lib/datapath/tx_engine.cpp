@@ -9,11 +9,6 @@ namespace {
 
 QueueLock g_queue_locks[RTE_MAX_ETHPORTS][kMaxWorkers];
 
-std::uint16_t send_once(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept {
-    return m.tx_queues >= lane.workers ? rte_eth_tx_burst(m.port, lane.worker, frames, n)
-                                       : send_shared(lane, m, frames, n);
-}
-
 } // namespace
 
 QueueLock& queue_lock(std::uint16_t port, std::uint16_t queue) {

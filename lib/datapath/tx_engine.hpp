@@ -16,11 +16,17 @@ namespace dpdkbond {
                              std::uint16_t sent, std::uint16_t n) noexcept;
 std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept;
 
+// One attempt; what the queue does not take stays the caller's and is not counted.
+inline std::uint16_t send_once(Lane& lane, const SnapshotMember& m, rte_mbuf** frames,
+                               std::uint16_t n) noexcept {
+    return m.tx_queues >= lane.workers ? rte_eth_tx_burst(m.port, lane.worker, frames, n)
+                                       : send_shared(lane, m, frames, n);
+}
+
 inline void send(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                  std::uint16_t n) noexcept {
     const SnapshotMember& m = s.member[id];
-    const std::uint16_t sent = m.tx_queues >= lane.workers ? rte_eth_tx_burst(m.port, lane.worker, frames, n)
-                                                           : send_shared(lane, m, frames, n);
+    const std::uint16_t sent = send_once(lane, m, frames, n);
     lane.counters.member[id].tx.add(sent);
     if (sent != n) [[unlikely]]
         send_rest(lane, s, id, frames, sent, n);

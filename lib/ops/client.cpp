@@ -68,6 +68,16 @@ Result<BondAnswers> ask_bond(TelemetryClient& client, const std::string& name) {
         out.member_names.push_back(member);
         out.members.push_back(std::move(payload).value());
     }
+    auto lacp = ask_payload(client, "/bond/lacp," + name);
+    if (!lacp) return Error{lacp.error()};
+    if (lacp.value() != "null") {
+        out.lacp = std::move(lacp).value();
+        for (const std::string& member : out.member_names) {
+            auto port = ask_payload(client, "/bond/lacp," + name + "," + member);
+            if (!port) return Error{port.error()};
+            if (port.value() != "null") out.lacp_ports.push_back(std::move(port).value());
+        }
+    }
     out.info = std::move(info).value();
     out.stats = stats.value();
     return out;
@@ -80,7 +90,7 @@ Error no_bond(const std::string& name, const std::vector<std::string>& names) {
 Result<std::string> status_text(const std::vector<BondAnswers>& bonds) {
     std::string text;
     for (const BondAnswers& bond : bonds) {
-        const auto view = bond_from_json(bond.info, bond.members);
+        const auto view = bond_from_json(bond.info, bond.members, bond.lacp, bond.lacp_ports);
         if (!view) return Error{view.error()};
         if (bonds.size() > 1) text += fmt::format("{}==> {} <==\n", text.empty() ? "" : "\n", bond.name);
         text += render_proc(view.value());

@@ -6,6 +6,7 @@
 #include <nlohmann/json.hpp>
 
 #include "base/quote.hpp"
+#include "ops/lacp_json.hpp"
 
 namespace dpdkbond {
 
@@ -119,6 +120,7 @@ Json bond_json(const BondAnswers& bond) {
     for (std::size_t i = 0; i < bond.members.size(); ++i)
         members[bond.member_names[i]] = Json::parse(bond.members[i]);
     out["stats"] = Json::parse(bond.stats);
+    if (!bond.lacp.empty()) out["lacp"] = Json::parse(bond.lacp);
     return out;
 }
 
@@ -141,8 +143,13 @@ Result<std::vector<std::string>> member_names_from_json(std::string_view info) {
         info, [](const Json& json) { return json.at("members").get<std::vector<std::string>>(); });
 }
 
-Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members) {
-    return reading<BondView>(info, [&](const Json& json) { return read_bond(json, members); });
+Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members,
+                                const std::string& lacp, const std::vector<std::string>& lacp_ports) {
+    return reading<BondView>(info, [&](const Json& json) {
+        BondView view = read_bond(json, members);
+        if (!lacp.empty()) view.lacp = lacp_from_json(view, lacp, lacp_ports);
+        return view;
+    });
 }
 
 Result<Explanation> explanation_from_json(std::string_view payload) {

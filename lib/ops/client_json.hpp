@@ -22,17 +22,21 @@ Result<std::vector<std::string>> member_names_from_json(std::string_view info);
 
 // A bond from the payloads of /bond/info and, one a member and in the bond's order, /bond/member. Holds what
 // those carry: the bond's counters and what was taken down by command are not among it. Member ids count from
-// 0. Error: one line.
-Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members);
+// 0. In 802.3ad: `lacp`, the payload of /bond/lacp, and `lacp_ports`, those of its members. Error: one line.
+Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members,
+                                const std::string& lacp = {},
+                                const std::vector<std::string>& lacp_ports = {});
 
 // The payload of /bond/explain; its "error" is the error.
 Result<Explanation> explanation_from_json(std::string_view payload);
 
 // What `status BOND --json` prints: the keys of /bond/info, "member": {NAME: payload of /bond/member},
-// "stats": payload of /bond/stats. Indented.
+// "stats": payload of /bond/stats, in 802.3ad "lacp": that of /bond/lacp. Indented.
 struct BondAnswers {
     std::string name, info, stats;
     std::vector<std::string> member_names, members;
+    std::string lacp; // empty in other modes
+    std::vector<std::string> lacp_ports;
 };
 std::string status_json(const BondAnswers& bond);
 // … without BOND: {NAME: the same} for every bond.

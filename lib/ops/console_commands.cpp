@@ -75,6 +75,14 @@ template <Mode mode> Reply cmd_of_mode(Instance& instance, const Words& args) {
     });
 }
 
+Reply cmd_lacp(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView& view) {
+        if (view.lacp) return said(render_lacp(view));
+        return refused(fmt::format("{} is in mode {}; this shows bonds of mode 802.3ad", args[0],
+                                   mode_name(view.status.mode)));
+    });
+}
+
 Reply cmd_member(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
         std::vector<std::string_view> names;
@@ -133,7 +141,7 @@ constexpr Command kCommands[] = {
     {"show bond NAME events", "what happened last, oldest first", cmd_events},
     {"show bond NAME config", "the configuration as it runs now", cmd_config},
     {"show bond NAME load", "buckets by member, in modes that balance", cmd_load},
-    {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_of_mode<Mode::ieee8023ad>},
+    {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_lacp},
     {"show bond NAME rlb", "balance-alb: clients and their members", cmd_of_mode<Mode::balance_alb>},
     {"show member NAME MEMBER", "state and counters of a member", cmd_member},
     {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,sport=,dport=,...", cmd_explain},

@@ -17,6 +17,7 @@
 #include "bond/flow.hpp"
 #include "bond/options.hpp"
 #include "bond/status.hpp"
+#include "lacp/status.hpp"
 
 namespace dpdkbond {
 
@@ -29,7 +30,8 @@ struct BondView {
     BondStatus status;
     BondOptions options;
     BondCounters counters;
-    std::vector<MemberView> members; // as status.members
+    std::optional<lacp::BondStatus> lacp; // 802.3ad
+    std::vector<MemberView> members;      // as status.members
 };
 
 struct Explanation {     // which member a flow would leave by, and why

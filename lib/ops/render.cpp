@@ -5,6 +5,8 @@
 
 #include <fmt/format.h>
 
+#include "ops/render_lacp.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -131,7 +133,11 @@ std::string render_proc(const BondView& view) {
     put(out, "Ethernet Channel Bonding Driver: dpdk-bond {}\n\n", program_version());
     put_mode(out, view);
     put_monitoring(out, view);
-    for (const MemberView& member : view.members) put_member(out, member.status);
+    out += lacp_info_lines(view);
+    for (const MemberView& member : view.members) {
+        put_member(out, member.status);
+        out += lacp_port_lines(view, member.status.id);
+    }
     return out;
 }
 

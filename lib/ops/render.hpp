@@ -17,6 +17,9 @@ std::string_view program_version(); // "0.1.0"
 // line names dpdk-bond and its version where Linux's names its kernel.
 std::string render_proc(const BondView& view);
 
+// 802.3ad in full: the active aggregator, both ends of every port, machines and counters.
+std::string render_lacp(const BondView& view);
+
 // One line an event, oldest first: seconds on CLOCK_MONOTONIC, member ("-": the bond as a whole), event,
 // detail.
 std::string render_events(const std::vector<Event>& events);

@@ -10,7 +10,9 @@
 #include <string>
 
 #include "ops/render.hpp"
+#include "ops/render_lacp.hpp"
 #include "ops/telemetry_compat.hpp"
+#include "ops/telemetry_lacp.hpp"
 
 namespace dpdkbond {
 
@@ -169,6 +171,24 @@ int answer_events(Instance& instance, std::string_view params, rte_tel_data* d) 
     return 0;
 }
 
+int answer_lacp(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const auto view = instance.bond(next_param(params));
+    if (!view || !view->lacp) return -ENOENT;
+    if (params.empty()) {
+        tel::Dict out(d);
+        put_lacp(out, *view);
+        return 0;
+    }
+    for (const MemberView& m : view->members) {
+        const lacp::PortStatus* port = lacp_port(*view, m.status.id);
+        if (m.status.name.view() != params || port == nullptr) continue;
+        tel::Dict out(d);
+        put_lacp_port(out, m, *port);
+        return 0;
+    }
+    return -ENOENT;
+}
+
 int answer_load(Instance& instance, std::string_view params, rte_tel_data* d) {
     const auto load = instance.load(params);
     if (!load) return -ENOENT;
@@ -231,6 +251,8 @@ constexpr Command kCommands[] = {
     {"/bond/stats", callback<answer_stats>, "Counters of the logical interface. Parameters: bond"},
     {"/bond/events", callback<answer_events>,
      "Last events, oldest first, as many as fit. Parameters: bond[,page]; page 1 precedes what page 0 shows"},
+    {"/bond/lacp", callback<answer_lacp>,
+     "802.3ad: the active aggregator and all ports, or all about one port. Parameters: bond[,member]"},
     {"/bond/load", callback<answer_load>, "Buckets by member, in modes that balance. Parameters: bond"},
     {"/bond/explain", callback<answer_explain>,
      "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan="},

@@ -142,7 +142,8 @@ unsigned fill_up(std::uint16_t port) {
 
 Rig::Rig(Mode mode, unsigned members, BondOptions options)
     : mode_(find_mode(mode)), controller_(mode_->control_half()), count(members),
-      bond("rig", {mode, controller_.get(), mode_->data_half(options)}, options, std::nullopt, 1500),
+      bond("rig", {mode, controller_.get(), mode_->data_half(options), mode_->punt}, options, std::nullopt,
+           1500),
       lane(0, 1, slot_, LogicalQueue{.port = World::get().logical->id(), .receives = true}) {
     for (unsigned k = 0; k < members; ++k) {
         MemberInfo info;

@@ -403,11 +403,20 @@ TEST_CASE("what Linux changes only on an empty or stopped bond is not changed wh
                Catch::Contains("no members"));
     CHECK_THAT(may_change_running(Mode::ieee8023ad, *find_option("arp_interval")).error(),
                Catch::Contains("arp_interval"));
-    OptionDef rate = *find_option("lacp_rate");
-    rate.available = true;
-    CHECK_THAT(may_change_running(Mode::ieee8023ad, rate).error(), Catch::Contains("is down"));
-    rate.available = false;
-    CHECK(may_change_running(Mode::ieee8023ad, rate).error() == "lacp_rate is not available yet");
+    OptionDef dynamic = *find_option("tlb_dynamic_lb");
+    CHECK(may_change_running(Mode::balance_tlb, dynamic).error() == "tlb_dynamic_lb is not available yet");
+    dynamic.available = true;
+    CHECK_THAT(may_change_running(Mode::balance_tlb, dynamic).error(), Catch::Contains("is down"));
+}
+
+TEST_CASE("the options of 802.3ad change while the bond runs, in that mode only") {
+    for (const char* name : {"lacp_rate", "lacp_active", "ad_select", "ad_actor_sys_prio", "ad_actor_system",
+                             "ad_user_port_key", "coupled_control", "broadcast_neighbor", "lacp_strict",
+                             "min_links", "actor_port_prio"}) {
+        INFO(name);
+        CHECK(may_change_running(Mode::ieee8023ad, *find_option(name)).ok());
+    }
+    CHECK_FALSE(may_change_running(Mode::balance_xor, *find_option("lacp_rate")).ok());
 }
 
 TEST_CASE("the nearest name counts swapped letters as one slip and stays silent when nothing is near") {

@@ -186,3 +186,77 @@ TEST_CASE("a member taken down by command says so") {
     CHECK_THAT(render_member(m), Catch::Contains("Carrier: down (taken down by command)\n"));
     CHECK_THAT(render_member(m), Catch::Contains("prio: 0\n"));
 }
+
+namespace {
+
+// As the recorded bond: fast, layer3+4, two ports of which the aggregator has what each test gives it.
+BondView lacp_bond() {
+    BondView v = make_bond(Mode::ieee8023ad);
+    v.options.lacp_rate = LacpRate::fast;
+    v.options.xmit_hash_policy = HashPolicy::layer34;
+    v.options.min_links = 1;
+    lacp::BondStatus& s = v.lacp.emplace();
+    s.active_aggregator = {1};
+    s.actor_system_priority = {65535};
+    s.actor_system = v.status.mac;
+    s.actor_key = {15};
+    for (const MemberView& m : v.members) {
+        lacp::PortStatus p;
+        p.member = m.status.id;
+        p.aggregator = {1};
+        p.actor = {{65535}, v.status.mac, {15}, {255}, {static_cast<std::uint16_t>(m.status.id.value + 1)},
+                   {63}};
+        s.ports.push_back(p);
+    }
+    return v;
+}
+
+} // namespace
+
+TEST_CASE("802.3ad with a partner reads as on Linux") {
+    BondView v = lacp_bond();
+    const Mac partner = *Mac::parse("02:00:00:00:01:00");
+    v.lacp->active_ports = 2;
+    v.lacp->partner_key = {15};
+    v.lacp->partner_system = partner;
+    for (lacp::PortStatus& p : v.lacp->ports) {
+        p.partner = p.actor;
+        p.partner.system = partner;
+    }
+    for (MemberView& m : v.members) m.status.link_failures = 1;
+    CHECK(rendered(v) == recorded("lacp-pair"));
+}
+
+TEST_CASE("802.3ad without a partner reads as on Linux") {
+    BondView v = lacp_bond();
+    v.lacp->active_ports = 1;
+    v.lacp->partner_key = {1};
+    v.lacp->ports[0].actor.state = {79};
+    v.lacp->ports[1].actor.state = {71};
+    v.lacp->ports[1].aggregator = {2};
+    for (lacp::PortStatus& p : v.lacp->ports) p.partner = lacp::kPartnerAdmin;
+    CHECK(rendered(v) == recorded("lacp-alone"));
+}
+
+TEST_CASE("802.3ad says when no aggregator is active, and when a port has none") {
+    BondView v = lacp_bond();
+    v.lacp->active_aggregator = v.lacp->ports[1].aggregator = lacp::kNoAggregator;
+    const std::string text = rendered(v);
+    CHECK(text.find("System MAC address: 02:00:00:00:00:01\nbond bond0 has no active aggregator\n\nSlave") !=
+          std::string::npos);
+    CHECK(text.find("Active Aggregator Info") == std::string::npos);
+    CHECK(text.substr(text.rfind("Aggregator ID")) == "Aggregator ID: N/A\n");
+}
+
+TEST_CASE("the LACP page shows both ends of every port and the bits of their states") {
+    BondView v = lacp_bond();
+    v.lacp->ports[0].rx = lacp::RxState::CURRENT;
+    v.lacp->ports[0].counters.bad_rx = 7;
+    v.lacp->ports[1].actor.state = {0x45};
+    const std::string text = render_lacp(settled(v));
+    CHECK(text.find("\nm0: UNSELECTED, aggregator 1, receive CURRENT") != std::string::npos);
+    CHECK(text.find("state ATGSCD-- (0x3f)") != std::string::npos);
+    CHECK(text.find("state A-G---F- (0x45)") != std::string::npos);
+    CHECK(text.find("bad 7,") != std::string::npos);
+    CHECK(render_lacp(make_bond(Mode::balance_rr)).empty());
+}

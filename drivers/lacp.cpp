@@ -1,0 +1,244 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Mode 4, 802.3ad: LACP agrees with the partner on the members that form one link; flows are spread over them
+// as in balance-xor. The one place that joins the LACP engine to a bond: the bond does not know LACP, the
+// engine does not know bonds.
+#include "drivers/lacp.hpp"
+
+#include <bit>
+
+#include "base/seq_box.hpp"
+#include "datapath/rx_engine.hpp"
+#include "drivers/by_hash.hpp"
+#include "drivers/registry.hpp"
+#include "lacp/engine.hpp"
+#include "proto/eth.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// broadcast_neighbor (Linux: for partners that keep a neighbour table for each link, as an ECMP fabric
+// does): ARP and neighbour discovery leave by every active member, all else by hash.
+template <HashPolicy Policy> struct NeighborsByAll {
+    static bool is_neighbor(const rte_mbuf* m) noexcept {
+        const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
+        const auto eth = parse_eth(frame);
+        if (!eth) return false;
+        if (eth->type == ethertype::arp) return true;
+        constexpr std::size_t kIpv6Header = 40, kNextHeader = 6;
+        constexpr std::uint8_t kIcmpv6 = 58, kSolicitation = 135, kAdvertisement = 136;
+        if (eth->type != ethertype::ipv6 || frame.size() <= eth->payload_offset + kIpv6Header) return false;
+        const std::uint8_t* ip = frame.data() + eth->payload_offset;
+        return ip[kNextHeader] == kIcmpv6 &&
+               (ip[kIpv6Header] == kSolicitation || ip[kIpv6Header] == kAdvertisement);
+    }
+
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+        rte_mbuf* neighbors[kMaxBurst];
+        std::uint16_t count = 0, rest = 0;
+        for (std::uint16_t i = 0; i < n; ++i) {
+            rte_mbuf* const m = frames[i];
+            if (is_neighbor(m))
+                neighbors[count++] = m;
+            else
+                frames[rest++] = m;
+        }
+        if (count != 0) send_to_all(lane, s, neighbors, count);
+        if (rest != 0) send_by_choice<ByHash<Policy>>(lane, s, frames, rest);
+    }
+};
+
+TxBurstFn data_half(const BondOptions& options) {
+    return with_policy(options.xmit_hash_policy, [&]<HashPolicy Policy>() -> TxBurstFn {
+        return options.broadcast_neighbor ? tx_burst<NeighborsByAll<Policy>> : tx_burst<ByHash<Policy>>;
+    });
+}
+
+lacp::LacpOptions engine_options(const BondOptions& o) {
+    lacp::LacpOptions e;
+    e.rate = static_cast<lacp::Rate>(o.lacp_rate);
+    e.active = o.lacp_active;
+    e.select = static_cast<lacp::Select>(o.ad_select);
+    e.actor_system = o.ad_actor_system;
+    e.actor_system_priority = SystemPriority{o.ad_actor_sys_prio};
+    e.user_port_key = o.ad_user_port_key;
+    e.coupled_control = o.coupled_control;
+    e.strict = o.lacp_strict;
+    return e;
+}
+
+// The engine's events that an operator should see; the others are steps on the way to one of these.
+std::optional<EventKind> event_of(const lacp::Event& event) {
+    const auto attached = static_cast<std::uint32_t>(lacp::MuxState::ATTACHED);
+    switch (event.kind) {
+    case lacp::EventKind::rx_state:
+        if (event.from == static_cast<std::uint32_t>(lacp::RxState::INITIALIZE)) return std::nullopt;
+        return EventKind::lacp_receive;
+    case lacp::EventKind::mux_state:
+        if (event.from < attached && event.to < attached) return std::nullopt;
+        return EventKind::lacp_mux;
+    case lacp::EventKind::actor_churn:
+    case lacp::EventKind::partner_churn: return EventKind::lacp_churn;
+    case lacp::EventKind::partner: return EventKind::lacp_partner;
+    case lacp::EventKind::selected:
+        if (event.to == lacp::kNoAggregator.value) return std::nullopt;
+        return EventKind::lacp_selected;
+    case lacp::EventKind::active_aggregator: return EventKind::lacp_aggregator;
+    case lacp::EventKind::black_hole: return EventKind::lacp_no_partner;
+    case lacp::EventKind::bad_pdu:
+    case lacp::EventKind::loopback: return EventKind::lacp_bad_frame;
+    case lacp::EventKind::left: return EventKind::lacp_left;
+    case lacp::EventKind::unsettled: return EventKind::warning;
+    case lacp::EventKind::periodic_state:
+    case lacp::EventKind::forwarding:
+    case lacp::EventKind::marker: break;
+    }
+    return std::nullopt;
+}
+
+class LacpController final : public Controller {
+public:
+    LacpController() : engine_(1), bond_(*engine_.add_bond({}, {})) {}
+
+    Decision decide(const ControllerInput& in) override {
+        std::uint32_t all = 0, up = 0;
+        for (const Candidate& c : in.members) {
+            all |= lacp::mask_of(c.id);
+            if (c.up) up |= lacp::mask_of(c.id);
+        }
+        Decision d;
+        const lacp::Forwarding& f = status_.forwarding;
+        d.may_send = d.usable = f.collecting & f.distributing & up;
+        d.may_receive = in.options.all_slaves_active ? all : f.collecting & all;
+        for (const Candidate& c : in.members) {
+            if ((d.usable & lacp::mask_of(c.id)) == 0) continue;
+            if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
+        }
+        // Linux gives carrier as soon as the active aggregator has a port that is up, before the partner has
+        // agreed to anything; lacp_strict waits for that.
+        const auto usable = static_cast<std::uint32_t>(std::popcount(d.usable));
+        const bool any = in.options.lacp_strict ? usable != 0 : aggregated() != 0;
+        d.carrier = any && usable >= in.options.min_links;
+        return d;
+    }
+
+    void set_options(const BondOptions& options, Time now) override {
+        engine_.set_options(bond_, engine_options(options), now);
+        refresh();
+    }
+    void set_mac(const Mac& mac, Time now) override {
+        mac_ = mac;
+        engine_.set_system_mac(bond_, mac, now);
+        refresh();
+    }
+    void member_joined(const JoiningMember& m, Time now) override {
+        // A port speaks from its own address, not from that of the bond, which all of them share.
+        const Mac source = m.perm_mac.is_valid_unicast() ? m.perm_mac : mac_;
+        engine_.add_port({bond_, m.id}, source, PortPriority{m.options.actor_port_prio}, now);
+        refresh();
+    }
+    void member_left(MemberId id, Time now) override {
+        engine_.remove_port({bond_, id}, now);
+        refresh();
+    }
+    void set_member_options(MemberId id, const MemberOptions& options, Time now) override {
+        engine_.set_port_priority({bond_, id}, PortPriority{options.actor_port_prio}, now);
+        refresh();
+    }
+    void handle_link(MemberId id, bool up, std::uint32_t speed, Duplex duplex, Time now) override {
+        engine_.handle_link({bond_, id}, up, speed, duplex != Duplex::half, now);
+        refresh();
+    }
+    void handle_frame(MemberId id, Bytes frame, Time now) override {
+        engine_.handle_frame({bond_, id}, frame, now);
+        refresh();
+    }
+    void handle_timeout(Time now) override {
+        engine_.handle_timeout(now);
+        refresh();
+    }
+
+    [[nodiscard]] Time next_deadline() const override { return engine_.next_deadline(); }
+
+    bool poll_transmit(OwnFrame& out) override {
+        const auto frame = engine_.poll_transmit();
+        if (!frame) return false;
+        static_assert(kSlowFrameSize <= sizeof out.frame);
+        out.member = frame->port.member;
+        out.length = kSlowFrameSize;
+        std::copy(frame->bytes.begin(), frame->bytes.end(), out.frame.begin());
+        return true;
+    }
+
+    bool poll_event(ControllerEvent& out) override {
+        while (const auto event = engine_.poll_event()) {
+            const auto kind = event_of(*event);
+            if (!kind) continue;
+            out.at = event->time;
+            out.kind = *kind;
+            out.member = event->port.member;
+            const char* whose = event->kind == lacp::EventKind::actor_churn     ? "actor: "
+                                : event->kind == lacp::EventKind::partner_churn ? "partner: "
+                                                                                : "";
+            out.detail = whose + event->text.str();
+            return true;
+        }
+        return false;
+    }
+
+    bool take_changed() override {
+        const State now{status_.forwarding, aggregated() != 0};
+        return std::exchange(decided_, now) != now;
+    }
+
+    void load_status(lacp::BondStatus& out) const { box_.load(out); }
+
+private:
+    struct State {
+        lacp::Forwarding forwarding{};
+        bool aggregated = false;
+        bool operator==(const State&) const = default;
+    };
+
+    // After every input: what decide() and the readers of the status go by.
+    void refresh() {
+        engine_.status(bond_, status_);
+        box_.store(status_);
+    }
+
+    // Ports of the active aggregator that are up.
+    [[nodiscard]] std::uint32_t aggregated() const {
+        std::uint32_t ports = 0;
+        for (const lacp::PortStatus& p : status_.ports)
+            if (p.port_enabled && p.aggregator != lacp::kNoAggregator &&
+                p.aggregator == status_.active_aggregator)
+                ports |= lacp::mask_of(p.member);
+        return ports;
+    }
+
+    lacp::Engine engine_;
+    const lacp::BondId bond_;
+    Mac mac_{};
+    lacp::BondStatus status_{};
+    State decided_{};
+    SeqBox<lacp::BondStatus> box_;
+};
+
+} // namespace
+
+bool lacp_status(const Controller& controller, lacp::BondStatus& out) {
+    const auto* lacp = dynamic_cast<const LacpController*>(&controller);
+    if (lacp == nullptr) return false;
+    lacp->load_status(out);
+    return true;
+}
+
+const ModeDescriptor ieee8023ad_mode{
+    .number = Mode::ieee8023ad,
+    .data_half = data_half,
+    .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<LacpController>(); },
+    .hashes = true,
+    .punt = punt_lacp,
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,82 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Open vSwitch with its userspace datapath: a switch with an LACP bond, all of it in one namespace and one directory."""
+import os
+import shutil
+import subprocess
+import tempfile
+
+from ..wait import eventually
+
+SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
+PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-appctl")
+
+
+def why_not():
+    """Why it cannot be used here, or None when it can."""
+    absent = [name for name in PROGRAMS if not shutil.which(name)]
+    if absent or not os.path.exists(SCHEMA):
+        return f"Open vSwitch is not installed ({', '.join(absent) or SCHEMA}; Debian package openvswitch-switch)"
+    return None
+
+
+class OvsBond:
+    """Bridge br0 with a balance-tcp bond over `devices` of `ns`; br0 has `address`. Nothing of the system's OVS is used."""
+
+    def __init__(self, ns, devices, address, rate="fast"):
+        self.ns = ns
+        self.directory = tempfile.mkdtemp(prefix=f"dts-{os.getpid()}-ovs-")
+        self._env = {**os.environ, **{f"OVS_{kind}DIR": self.directory for kind in ("RUN", "LOG", "DB", "SYSCONF")}}
+        self._processes = []
+        try:
+            self._start(devices, address, rate)
+        except BaseException:
+            self.close()
+            raise
+
+    def _path(self, name):
+        return os.path.join(self.directory, name)
+
+    def _daemon(self, *command):
+        self._processes.append(self.ns.popen(*command, env=self._env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL))
+
+    def _start(self, devices, address, rate):
+        self.ns.run("ovsdb-tool", "create", self._path("conf.db"), SCHEMA, env=self._env)
+        self._daemon("ovsdb-server", self._path("conf.db"), f"--remote=punix:{self._path('db.sock')}",
+                     f"--unixctl={self._path('db.ctl')}", f"--log-file={self._path('db.log')}", "--no-chdir")
+        eventually(lambda: os.path.exists(self._path("db.sock")), 10, "ovsdb-server listens")
+        self.vsctl("--no-wait", "init")
+        self._daemon("ovs-vswitchd", f"unix:{self._path('db.sock')}", f"--unixctl={self._path('switch.ctl')}",
+                     f"--log-file={self._path('switch.log')}", "--no-chdir")
+        eventually(lambda: os.path.exists(self._path("switch.ctl")), 10, "ovs-vswitchd listens")
+        self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
+        self.vsctl("add-bond", "br0", "bond0", *devices, "bond_mode=balance-tcp", "lacp=active",
+                   f"other_config:lacp-time={rate}")
+        self.ns.address("br0", address)
+        self.ns.set_link("br0", True)
+
+    def vsctl(self, *words):
+        return self.ns.run("ovs-vsctl", f"--db=unix:{self._path('db.sock')}", "--timeout=10", *words, env=self._env).stdout
+
+    def appctl(self, *words):
+        return self.ns.run("ovs-appctl", "-t", self._path("switch.ctl"), *words, env=self._env).stdout
+
+    def lacp(self):
+        """`lacp/show bond0`."""
+        return self.appctl("lacp/show", "bond0")
+
+    def close(self):
+        for process in reversed(self._processes):
+            process.terminate()
+            try:
+                process.wait(5)
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+        self._processes = []
+        shutil.rmtree(self.directory, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()

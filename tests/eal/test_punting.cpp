@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Frames for control: which they are, and what becomes of them.
+#include <catch2/catch.hpp>
+
+#include <algorithm>
+
+#include "base/bytes.hpp"
+#include "datapath/rx_engine.hpp"
+#include "rig.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::testing;
+
+namespace {
+
+rte_mbuf* slow_frame(std::uint32_t number, std::uint8_t subtype) {
+    rte_mbuf* m = frame(number);
+    auto* bytes = rte_pktmbuf_mtod(m, std::uint8_t*);
+    store_be16(bytes + 12, 0x8809);
+    bytes[14] = subtype;
+    return m;
+}
+
+struct LacpRig : Rig {
+    Ring<rte_mbuf*> ring{"punted-test", 4, RingKind::spsc};
+    LacpRig() : Rig(Mode::ieee8023ad, 2) { lane.punted = &ring; }
+    ~LacpRig() { (void)heard(); }
+
+    void arrive(unsigned member, Frames burst) {
+        REQUIRE(rte_eth_tx_burst(port(member), 0, burst.data(), static_cast<std::uint16_t>(burst.size())) ==
+                burst.size());
+    }
+    Numbers heard() {
+        Numbers numbers;
+        for (rte_mbuf* m = nullptr; ring.pop(m); rte_pktmbuf_free(m)) numbers.push_back(number_of(m));
+        return numbers;
+    }
+    void collect(std::uint32_t members) { snapshot.rx_accept = members; }
+};
+
+Numbers taken_up() { return take_numbers(World::get().logical->id()); }
+
+} // namespace
+
+TEST_CASE("LACP and markers go to control, other slow protocols and data go up in their order") {
+    const NothingLost check;
+    LacpRig rig;
+    rig.collect(3);
+    rig.arrive(0,
+               {frame(1), slow_frame(2, 1), slow_frame(3, 3), frame(4), slow_frame(5, 2), slow_frame(6, 10)});
+    CHECK(receive(rig.lane, rig.snapshot) == 6);
+    CHECK(taken_up() == Numbers{1, 3, 4, 6});
+    CHECK(rig.lane.bell);
+    CHECK(rig.heard() == Numbers{2, 5});
+    CHECK(rig.lane.counters.punted.get() == 2);
+    CHECK(rig.received(0) == 6);
+}
+
+TEST_CASE("LACP is heard on a member that does not collect, whose data is dropped and counted") {
+    const NothingLost check;
+    LacpRig rig;
+    rig.collect(1);
+    rig.arrive(1, {frame(1), slow_frame(2, 1), slow_frame(3, 3)});
+    CHECK(receive(rig.lane, rig.snapshot) == 3);
+    rte_mbuf* m = nullptr;
+    REQUIRE(rig.ring.pop(m));
+    CHECK(m->port == 1);
+    rte_pktmbuf_free(m);
+    CHECK(rig.dropped(1, DropReason::inactive_member) == 2);
+    CHECK(taken_up().empty());
+}
+
+TEST_CASE("what control does not take in time is freed and counted") {
+    const NothingLost check;
+    LacpRig rig;
+    Frames burst;
+    for (std::uint32_t i = 0; i < 7; ++i) burst.push_back(slow_frame(i, 1));
+    rig.arrive(0, burst);
+    receive(rig.lane, rig.snapshot);
+    CHECK(rig.heard() == Numbers{0, 1, 2, 3});
+    CHECK(rig.dropped(DropReason::control_full) == 3);
+    CHECK(rig.lane.counters.punted.get() == 4);
+}
+
+TEST_CASE("modes without LACP pass it up") {
+    const NothingLost check;
+    Rig rig(Mode::balance_xor, 2);
+    rte_mbuf* m = slow_frame(9, 1);
+    REQUIRE(rte_eth_tx_burst(rig.port(0), 0, &m, 1) == 1);
+    receive(rig.lane, rig.snapshot);
+    CHECK(taken_up() == Numbers{9});
+}
+
+TEST_CASE("broadcast_neighbor: ARP and neighbour discovery leave by every member, all else by one") {
+    const NothingLost check;
+    BondOptions options;
+    options.broadcast_neighbor = true;
+    Rig rig(Mode::ieee8023ad, 2, options);
+    rig.snapshot.tx_count = 2; // as if LACP had agreed on both
+    rig.snapshot.tx_mask = 3;
+    rig.snapshot.tx[0] = 0;
+    rig.snapshot.tx[1] = 1;
+    rig.snapshot.buckets = 2;
+    rig.snapshot.bucket_mod = FastMod(2);
+    rig.snapshot.bucket[0] = 0;
+    rig.snapshot.bucket[1] = 1;
+    const auto icmpv6 = [](std::uint32_t number, std::uint8_t type) {
+        rte_mbuf* m = frame(number);
+        auto* bytes = rte_pktmbuf_mtod(m, std::uint8_t*);
+        store_be16(bytes + 12, 0x86dd);
+        bytes[14] = 0x60;
+        bytes[14 + 6] = 58;
+        bytes[14 + 40] = type;
+        return m;
+    };
+    rte_mbuf* arp = frame(1);
+    store_be16(rte_pktmbuf_mtod(arp, std::uint8_t*) + 12, 0x0806);
+    rig.send({arp, frame(2), icmpv6(3, 135), icmpv6(4, 136), icmpv6(5, 128)});
+    Numbers both[2] = {take_numbers(rig.port(0)), take_numbers(rig.port(1))};
+    for (const std::uint32_t number : {1U, 3U, 4U})
+        for (const Numbers& got : both) CHECK(std::count(got.begin(), got.end(), number) == 1);
+    for (const std::uint32_t number : {2U, 5U})
+        CHECK(std::count(both[0].begin(), both[0].end(), number) +
+                  std::count(both[1].begin(), both[1].end(), number) ==
+              1);
+}

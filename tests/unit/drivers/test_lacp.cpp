@@ -1,0 +1,281 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// 802.3ad below a Bond: two bonds on virtual wires, in virtual time.
+#include <catch2/catch.hpp>
+
+#include <vector>
+
+#include "bond/bond.hpp"
+#include "drivers/lacp.hpp"
+#include "drivers/registry.hpp"
+#include "proto/lacpdu.hpp"
+
+using namespace dpdkbond;
+using namespace std::chrono_literals;
+
+namespace {
+
+constexpr LinkState kUp{true, 10000, Duplex::full};
+constexpr LinkState kDown{};
+
+struct Side {
+    const ModeDescriptor* mode = find_mode(Mode::ieee8023ad);
+    std::unique_ptr<Controller> controller = mode->control_half();
+    Bond bond;
+    std::vector<Event> events;
+
+    explicit Side(const BondOptions& options)
+        : bond("bond0", {mode->number, controller.get(), mode->data_half(options), mode->punt}, options,
+               std::nullopt, 1500) {}
+
+    lacp::BondStatus lacp() {
+        lacp::BondStatus s;
+        REQUIRE(lacp_status(*controller, s));
+        return s;
+    }
+    Snapshot snapshot() {
+        Snapshot s;
+        bond.fill(s);
+        return s;
+    }
+    bool heard_of(EventKind kind) {
+        for (const Event& e : events)
+            if (e.kind == kind) return true;
+        return false;
+    }
+};
+
+BondOptions fast() {
+    BondOptions o;
+    o.lacp_rate = LacpRate::fast;
+    return o;
+}
+
+struct Pair {
+    Time now{1s};
+    Side a, b;
+    std::uint32_t cut = 0;      // wires that carry nothing, by member
+    std::vector<OwnFrame> to_b; // all that a sent
+
+    explicit Pair(const BondOptions& options = fast(), unsigned members = 2) : a(options), b(fast()) {
+        for (std::uint8_t m = 0; m < members; ++m) {
+            add(a, m, 0xa);
+            add(b, m, 0xb);
+        }
+        exchange();
+    }
+    void add(Side& side, std::uint8_t number, std::uint8_t which) {
+        MemberInfo info;
+        info.name = "m" + std::to_string(number);
+        info.perm_mac = Mac{{2, 0, 0, 0, which, number}};
+        REQUIRE(side.bond.add_member(info, kUp, now).ok());
+    }
+    void exchange() {
+        for (bool more = true; more;) {
+            more = false;
+            for (Side* side : {&a, &b}) {
+                Side& other = side == &a ? b : a;
+                for (OwnFrame f; side->bond.poll_transmit(f); more = true) {
+                    if (side == &a) to_b.push_back(f);
+                    if ((cut >> f.member.value & 1U) == 0)
+                        other.bond.handle_frame(f.member, {f.frame.data(), f.length}, now);
+                }
+                for (Event e; side->bond.poll_event(e);) side->events.push_back(e);
+            }
+        }
+    }
+    void run(Duration span) {
+        const Time end = now + span;
+        for (;;) {
+            now = std::min({end, a.bond.next_deadline(), b.bond.next_deadline()});
+            a.bond.handle_timeout(now);
+            b.bond.handle_timeout(now);
+            exchange();
+            if (now >= end) return;
+        }
+    }
+    Lacpdu last_to_b() { return *decode_lacpdu({to_b.back().frame.data(), to_b.back().length}); }
+};
+
+} // namespace
+
+TEST_CASE("two bonds agree, and use every link from then on") {
+    Pair p;
+    CHECK(p.a.bond.usable() == 0);
+    CHECK(p.a.snapshot().rx_accept == 0);
+    p.run(4s);
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.a.bond.link_up());
+    const Snapshot s = p.a.snapshot();
+    CHECK(s.rx_accept == 3);
+    CHECK(s.tx_count == 2);
+    CHECK(s.punt != nullptr);
+    for (const lacp::PortStatus& port : p.a.lacp().ports) {
+        CHECK(port.actor.state.value == 0x3f);
+        CHECK(port.partner.state.value == 0x3f);
+    }
+}
+
+TEST_CASE("LACPDUs carry the member's own address, and the bond's as the system") {
+    Pair p;
+    REQUIRE(p.to_b.size() >= 2);
+    for (const OwnFrame& f : p.to_b) {
+        CHECK(f.length == 124);
+        CHECK(f.frame[10] == 0xa);
+        CHECK(f.frame[11] == f.member.value);
+        CHECK(decode_lacpdu({f.frame.data(), f.length})->actor.system == p.a.bond.mac());
+    }
+}
+
+TEST_CASE("a lost link takes its member out at once") {
+    Pair p;
+    p.run(4s);
+    p.a.bond.handle_link(MemberId{1}, kDown, p.now);
+    CHECK(p.a.bond.usable() == 1);
+    CHECK(p.a.snapshot().rx_accept == 1);
+    CHECK(p.a.bond.take_changed());
+    p.a.bond.handle_link(MemberId{1}, kUp, p.now);
+    p.run(4s);
+    CHECK(p.a.bond.usable() == 3);
+}
+
+TEST_CASE("a partner that falls silent on one link costs that member after three seconds") {
+    Pair p;
+    p.run(4s);
+    p.cut = 2;
+    p.run(1900ms);
+    CHECK(p.a.bond.usable() == 3);
+    p.run(2100ms);
+    CHECK(p.a.bond.usable() == 1);
+    CHECK(p.a.heard_of(EventKind::lacp_receive));
+    p.cut = 0;
+    p.run(6s);
+    CHECK(p.a.bond.usable() == 3);
+}
+
+TEST_CASE("a member that leaves says so, and the partner stops sending to it") {
+    Pair p;
+    p.run(4s);
+    SECTION("when it is dismissed, while it is still reachable") {
+        p.a.bond.dismiss_member(MemberId{1}, p.now);
+        CHECK(p.a.snapshot().rx_count == 2);
+        CHECK(p.a.bond.usable() == 1);
+        CHECK(p.a.snapshot().tx_mask == 1);
+    }
+    SECTION("when it is removed without notice") { p.a.bond.remove_member(MemberId{1}, p.now); }
+    p.exchange();
+    CHECK(p.to_b.back().member == MemberId{1});
+    CHECK((p.last_to_b().actor.state.value & 0x3c) == 0);
+    CHECK((p.b.bond.usable() & 2U) == 0);
+    CHECK(p.a.heard_of(EventKind::lacp_left));
+    const auto sent = p.to_b.size();
+    p.a.bond.remove_member(MemberId{1}, p.now);
+    p.exchange();
+    for (std::size_t i = sent; i < p.to_b.size(); ++i) CHECK(p.to_b[i].member != MemberId{1});
+}
+
+TEST_CASE("a bond that changes its mode takes leave on every link, and can come back") {
+    Pair p;
+    p.run(4s);
+    const ModeDescriptor* xor_mode = find_mode(Mode::balance_xor);
+    auto other = xor_mode->control_half();
+    p.to_b.clear();
+    p.a.bond.set_mode({Mode::balance_xor, other.get(), xor_mode->data_half(fast())}, fast(), p.now);
+    p.exchange();
+    REQUIRE(p.to_b.size() == 2);
+    for (const OwnFrame& f : p.to_b)
+        CHECK((decode_lacpdu({f.frame.data(), f.length})->actor.state.value & 0x3c) == 0);
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.a.snapshot().punt == nullptr);
+
+    auto again = p.a.mode->control_half();
+    p.a.bond.set_mode({Mode::ieee8023ad, again.get(), p.a.mode->data_half(fast()), p.a.mode->punt}, fast(),
+                      p.now);
+    p.a.controller.swap(again);
+    CHECK(p.a.bond.usable() == 0);
+    p.run(8s);
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.b.bond.usable() == 3);
+}
+
+TEST_CASE("min_links takes the bond's carrier with fewer usable members, at run time too") {
+    BondOptions options = fast();
+    options.min_links = 2;
+    Pair p(options);
+    CHECK_FALSE(p.a.bond.link_up());
+    p.run(4s);
+    CHECK(p.a.bond.link_up());
+    p.a.bond.handle_link(MemberId{0}, kDown, p.now);
+    CHECK_FALSE(p.a.bond.link_up());
+    CHECK(p.a.bond.usable() == 2);
+    options.min_links = 1;
+    p.a.bond.set_options(options, p.a.mode->data_half(options), p.now);
+    CHECK(p.a.bond.link_up());
+    p.a.bond.handle_link(MemberId{1}, kDown, p.now);
+    CHECK_FALSE(p.a.bond.link_up());
+}
+
+TEST_CASE("without a partner one member carries traffic and the operator is told; lacp_strict forbids it") {
+    BondOptions options = fast();
+    Pair p(options);
+    p.cut = 3;
+    p.run(20s);
+    CHECK(__builtin_popcount(p.a.bond.usable()) == 1);
+    CHECK(p.a.bond.link_up());
+    CHECK(p.a.heard_of(EventKind::lacp_no_partner));
+    options.lacp_strict = true;
+    p.a.bond.set_options(options, p.a.mode->data_half(options), p.now);
+    CHECK(p.a.bond.usable() == 0);
+    CHECK_FALSE(p.a.bond.link_up());
+    p.cut = 0;
+    p.run(40s); // neither has heard whether the other wants to be told every second
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.a.bond.link_up());
+}
+
+TEST_CASE("all_slaves_active lets every member be heard") {
+    BondOptions options = fast();
+    options.all_slaves_active = true;
+    Pair p(options);
+    CHECK(p.a.bond.usable() == 0);
+    CHECK(p.a.snapshot().rx_accept == 3);
+}
+
+TEST_CASE("options reach the LACPDUs of a running bond") {
+    Pair p;
+    p.run(4s);
+    BondOptions options = fast();
+    options.lacp_rate = LacpRate::slow;
+    options.ad_actor_sys_prio = 7;
+    options.ad_user_port_key = 3;
+    options.ad_actor_system = Mac{{2, 9, 9, 9, 9, 9}};
+    p.a.bond.set_options(options, p.a.mode->data_half(options), p.now);
+    MemberOptions of_member;
+    of_member.actor_port_prio = 12;
+    p.a.bond.set_member_options(MemberId{0}, of_member, p.now);
+    p.run(8s);
+    CHECK(p.a.bond.usable() == 3);
+    const lacp::PortStatus port = p.b.lacp().ports[0];
+    CHECK(port.partner.system == options.ad_actor_system);
+    CHECK(port.partner.system_priority.value == 7);
+    CHECK(port.partner.key.value == (3U << 6U | 15U));
+    CHECK(port.partner.port_priority.value == 12);
+    CHECK_FALSE(port.partner.state.has(StateBit::timeout));
+}
+
+TEST_CASE("members whose speed nobody knows aggregate with one another, half duplex stays alone") {
+    Pair p(fast(), 3);
+    for (Side* side : {&p.a, &p.b}) {
+        side->bond.handle_link(MemberId{0}, {true, 0, Duplex::unknown}, p.now);
+        side->bond.handle_link(MemberId{1}, {true, 0, Duplex::unknown}, p.now);
+        side->bond.handle_link(MemberId{2}, {true, 100, Duplex::half}, p.now);
+    }
+    p.run(8s);
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.a.lacp().ports[0].actor.key == p.a.lacp().ports[1].actor.key);
+    CHECK_FALSE(p.a.lacp().ports[2].actor.state.has(StateBit::aggregation));
+}
+
+TEST_CASE("the status of another mode's controller is none") {
+    lacp::BondStatus s;
+    CHECK_FALSE(lacp_status(*find_mode(Mode::balance_rr)->control_half(), s));
+}
