@@ -1,9 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on has SSE4.2;
-// elsewhere one by one), without a branch between them, as a wrong guess at what comes next costs more than a hash.
-// Lanes hold frames of the usual kinds: untagged, and for the IP policies plain IPv4 or IPv6. The others are noted and
-// hashed one by one by flow_hash(), which is the rule. Any thread; keeps ownership with the caller; never reads beyond
-// data_len.
+// flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on
+// has SSE4.2; elsewhere one by one), without a branch between them, as a wrong guess at what comes next costs
+// more than a hash. Lanes hold frames of the usual kinds: untagged, and for the IP policies plain IPv4 or
+// IPv6. The others are noted and hashed one by one by flow_hash(), which is the rule. Any thread; keeps
+// ownership with the caller; never reads beyond data_len.
 #pragma once
 
 #include <rte_mbuf.h>
