@@ -410,9 +410,9 @@ TEST_CASE("what Linux changes only on an empty or stopped bond is not changed wh
 }
 
 TEST_CASE("the options of 802.3ad change while the bond runs, in that mode only") {
-    for (const char* name : {"lacp_rate", "lacp_active", "ad_select", "ad_actor_sys_prio", "ad_actor_system",
-                             "ad_user_port_key", "coupled_control", "broadcast_neighbor", "lacp_strict",
-                             "min_links", "actor_port_prio"}) {
+    for (const char* name :
+         {"lacp_rate", "lacp_active", "ad_select", "ad_actor_sys_prio", "ad_actor_system", "ad_user_port_key",
+          "coupled_control", "broadcast_neighbor", "lacp_strict", "min_links", "actor_port_prio"}) {
         INFO(name);
         CHECK(may_change_running(Mode::ieee8023ad, *find_option(name)).ok());
     }
