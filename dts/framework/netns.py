@@ -140,6 +140,10 @@ class Netns:
         for prefix in prefixes:
             self.run("ip", "addr", "add", prefix, "dev", device, *(["nodad"] if ":" in prefix else []))
 
+    def mute(self, device):
+        """The kernel's own stack neither asks nor answers for addresses there: somebody else uses the device."""
+        self.run("ip", "link", "set", device, "arp", "off")
+
     def offloads(self, device, on):
         """Checksum and segmentation offloads of a device."""
         state = "on" if on else "off"

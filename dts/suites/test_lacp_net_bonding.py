@@ -49,6 +49,8 @@ def net(lab):
     bond = lab.bond(wires, mode="802.3ad", lacp_rate="fast", xmit_hash_policy="layer3+4")
     pmd = lab.testpmd(wires.sink, "net_af_packet0,iface=p0", "net_af_packet1,iface=p1",
                       "net_bonding0,mode=4,slave=net_af_packet0,slave=net_af_packet1,xmit_policy=l34", "net_tap0,iface=tap0")
+    for end in wires.far:
+        wires.sink.mute(end)
     wires.sink.run("ip", "link", "set", "tap0", "address", "02:00:00:00:03:03")
     wires.sink.address("tap0", f"{OTHER}/24")
     wires.sink.set_link("tap0", True)

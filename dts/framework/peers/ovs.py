@@ -48,6 +48,8 @@ class OvsBond:
         self._daemon("ovs-vswitchd", f"unix:{self._path('db.sock')}", f"--unixctl={self._path('switch.ctl')}",
                      f"--log-file={self._path('switch.log')}", "--no-chdir")
         eventually(lambda: os.path.exists(self._path("switch.ctl")), 10, "ovs-vswitchd listens")
+        for device in devices:
+            self.ns.mute(device)
         self.vsctl("add-br", "br0", "--", "set", "bridge", "br0", "datapath_type=netdev")
         self.vsctl("add-bond", "br0", "bond0", *devices, "bond_mode=balance-tcp", "lacp=active",
                    f"other_config:lacp-time={rate}")
