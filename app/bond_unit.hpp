@@ -4,6 +4,7 @@
 // otherwise.
 #pragma once
 
+#include <atomic>
 #include <deque>
 #include <memory>
 #include <mutex>
@@ -29,6 +30,9 @@ public:
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
 
     [[nodiscard]] MemberPort* find_member(std::string_view name) const;
+
+    // The logical interface's carrier as it was last set; owner: the host thread.
+    std::atomic<bool> carrier_set{false};
 
     // Sums over the lanes, less the baselines.
     [[nodiscard]] MemberCounters counters(const MemberPort& member) const;

@@ -42,6 +42,7 @@ std::optional<BondView> Program::bond(std::string_view name) {
     if (unit == nullptr) return std::nullopt;
     BondView view;
     unit->core->status.load(view.status);
+    view.status.link_up = view.status.link_up && unit->carrier_set; // up is what can carry frames now
     view.status.logical_backend = unit->logical->backend();
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;

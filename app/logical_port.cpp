@@ -74,7 +74,13 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
 }
 
 Result<void> LogicalPort::set_carrier(bool up) {
-    if (in_kernel()) return dpdkbond::set_carrier(netdev_, up);
+    if (in_kernel()) {
+        auto done = dpdkbond::set_carrier(netdev_, up);
+        // The kernel lets traffic through a moment after the carrier came; asking for the link hurries it
+        // (6.12 and newer).
+        if (done && up) (void)get_link(netdev_);
+        return done;
+    }
     up ? rte_eth_dev_set_link_up(port_->id()) : rte_eth_dev_set_link_down(port_->id()); // where the PMD can
     return {};
 }

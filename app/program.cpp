@@ -365,6 +365,7 @@ void Program::on_notice(const Notice& notice) {
     if (e.kind != EventKind::bond_up && e.kind != EventKind::bond_down) return;
     if (auto done = unit->logical->set_carrier(e.kind == EventKind::bond_up); !done)
         log_line(fmt::format("{}: its carrier: {}", unit->config.name, done.error()));
+    unit->carrier_set = e.kind == EventKind::bond_up;
 }
 
 void Program::on_signal(int signal) {
