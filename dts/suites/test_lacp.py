@@ -245,6 +245,9 @@ def test_malformed_and_looped_frames_are_counted_and_change_nothing(fresh):
     _, bond, partners = alone(fresh)
     negotiate(bond, partners)
     capture, source = partners[0].capture, partners[0].source
+    markers = ports(bond)["m0"]["marker_rx"]
+    capture.send(marker(source, partners[0].actor["system"], 1))  # counted: so is all that was said before it
+    eventually(lambda: ports(bond)["m0"]["marker_rx"] == markers + 1, 2, "the marker")
     received = ports(bond)["m0"]["lacpdu_rx"]
     capture.send(bytes.fromhex("0180c2000002") + source + b"\x88\x09\x01\x01" + bytes(44))
     capture.send(bytes(partners[0].seen[-1]))  # our own come back
