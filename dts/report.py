@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""report.py MESON_JSON JUNIT_XML: what failed, what was skipped and why, and the sum. Exit status 1 on any failure.
+"""report.py MESON_JSON JUNIT_XML [AGAIN_XML]: what failed, what was skipped and why, and the sum. Exit status 1 on any failure.
+AGAIN_XML: a second run of what had failed; what passed in it is told as unsteady and counts as passed.
+report.py --failed JUNIT_XML: the failed tests as pytest takes them, if they are three or fewer.
 
 A file that is missing although it is named counts as a failure: those tests did not run to their end.
 """
@@ -41,13 +43,29 @@ def pytest(path):
             yield "passed", name, ""
 
 
+def failed(path):
+    names = [name for outcome, name, _ in pytest(path) if outcome == "failed"] if os.path.exists(path) else []
+    for name in names if len(names) <= 3 else []:
+        suite, test = name.split("::", 1)
+        print(f"dts/suites/{suite}.py::{test}")
+    return 0
+
+
 def main():
+    if sys.argv[1] == "--failed":
+        return failed(sys.argv[2])
     results = []
     for path, reader in ((sys.argv[1], meson), (sys.argv[2], pytest)):
         if os.path.exists(path):
             results += list(reader(path))
         else:
             results.append(("failed", os.path.basename(path), "this part did not run to its end"))
+    if len(sys.argv) > 3 and os.path.exists(sys.argv[3]):
+        steady = {name for outcome, name, _ in pytest(sys.argv[3]) if outcome == "passed"}
+        for i, (outcome, name, reason) in enumerate(results):
+            if outcome == "failed" and name in steady:
+                print(f"UNSTEADY {name}: passed at the second try, at the first: {reason}")
+                results[i] = ("passed", name, "")
     for kind in ("failed", "skipped"):
         reasons = collections.defaultdict(list)
         for outcome, name, reason in results:
