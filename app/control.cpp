@@ -60,8 +60,7 @@ bool Control::post_link(std::uint32_t bond, MemberId member, LinkState link) {
     m.carrier = link.carrier ? 1 : 0;
     m.duplex = static_cast<std::uint8_t>(link.duplex);
     const bool taken = inbox_.push(m);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (sleeping_.load(std::memory_order_seq_cst)) wake();
+    ring_bell();
     return taken;
 }
 
@@ -84,8 +83,7 @@ void Control::submit(Call& c) {
     m.is_call = 1;
     m.call = &c;
     while (!inbox_.push(m)) usleep(50);
-    std::atomic_thread_fence(std::memory_order_seq_cst);
-    if (sleeping_.load(std::memory_order_seq_cst)) wake();
+    ring_bell();
     c.done.wait(0);
 }
 

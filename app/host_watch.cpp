@@ -114,12 +114,18 @@ void HostWatch::set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms) {
     arm_timer();
 }
 
-void HostWatch::arm_timer() {
+std::uint32_t HostWatch::full_poll_ms() const {
     std::uint32_t ms = kSlowPollMs;
+    for (const auto& [bond, miimon] : miimon_)
+        if (miimon != 0) ms = std::min(ms, miimon);
+    return ms;
+}
+
+void HostWatch::arm_timer() {
+    std::uint32_t ms = 0;
     {
         const std::lock_guard lock(mutex_);
-        for (const auto& [bond, miimon] : miimon_)
-            if (miimon != 0) ms = std::min(ms, miimon);
+        ms = full_poll_ms();
         for (const Watched& w : members_)
             if (w.member->netdev_lags) ms = std::min(ms, kLaggingPollMs);
     }
@@ -140,9 +146,7 @@ void HostWatch::on_tick() {
     [[maybe_unused]] const ssize_t got = read(timer_, &ticks, sizeof ticks);
     const std::lock_guard lock(mutex_);
     const Time at = now();
-    std::uint32_t poll_ms = kSlowPollMs;
-    for (const auto& [bond, miimon] : miimon_)
-        if (miimon != 0) poll_ms = std::min(poll_ms, miimon);
+    const std::uint32_t poll_ms = full_poll_ms();
     const bool full =
         at - last_full_poll_ >= std::chrono::milliseconds(poll_ms) - std::chrono::microseconds(500);
     const bool slow = at - last_slow_poll_ >= std::chrono::milliseconds(kSlowPollMs);

@@ -45,6 +45,7 @@ private:
         MemberPort* member;
     };
     void run();
+    [[nodiscard]] std::uint32_t full_poll_ms() const; // the shortest miimon; mutex_ is held
     void arm_timer();
     void on_tick();
     void on_link(const LinkEvent& link);
