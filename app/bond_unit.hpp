@@ -13,6 +13,7 @@
 #include "app/control.hpp"
 #include "app/logical_port.hpp"
 #include "app/member_port.hpp"
+#include "host/numa.hpp"
 #include "ops/instance.hpp"
 
 namespace dpdkbond {
@@ -25,8 +26,8 @@ public:
     const std::uint32_t number; // index into Control's and the workers' tables
     BondConfig config;          // as it runs now
     std::unique_ptr<LogicalPort> logical;
-    std::unique_ptr<BondCore> core; // control's, once it was told of it
-    std::vector<std::unique_ptr<Lane>> lanes;
+    std::unique_ptr<BondCore> core;                   // control's, once it was told of it
+    std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
 
     [[nodiscard]] MemberPort* find_member(std::string_view name) const;
