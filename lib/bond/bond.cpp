@@ -317,11 +317,13 @@ void Bond::announce(Time now) {
         next_announcement_ = kNever;
         return;
     }
-    for (const IpPrefix& a : addresses_) {
+    for (const LocalAddress& a : addresses_) {
         Transmit t;
         t.member = active_;
-        t.length = static_cast<std::uint16_t>(a.is_v6 ? build_unsolicited_na(t.frame, mac_, a.v6)
-                                                      : build_gratuitous_arp(t.frame, mac_, a.v4));
+        const Mac& mac = a.mac.is_zero() ? mac_ : a.mac;
+        const IpPrefix& p = a.prefix;
+        t.length = static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(t.frame, mac, p.v6, a.tags)
+                                                      : build_gratuitous_arp(t.frame, mac, p.v4, a.tags));
         frames_.push_back(t);
     }
     const Duration gap = ms(options_.peer_notif_delay != 0 ? options_.peer_notif_delay

@@ -16,6 +16,7 @@
 #include "base/time.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
+#include "bond/local_address.hpp"
 #include "bond/snapshot.hpp"
 #include "bond/status.hpp"
 #include "monitor/link.hpp"
@@ -45,8 +46,6 @@ struct ModeParts {
     PuntFn punt = nullptr;
 };
 
-inline constexpr std::size_t kMaxAddresses = 32; // of the logical interface, that are announced
-
 class Bond {
 public:
     Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
@@ -66,7 +65,7 @@ public:
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
-    void set_addresses(const FixedVec<IpPrefix, kMaxAddresses>& addresses) { addresses_ = addresses; }
+    void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
     void set_mac(const Mac& mac, Time now);
     void set_mtu(std::uint32_t mtu, Time now);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
@@ -121,7 +120,7 @@ private:
     Mac mac_{}; // zero until a member lends one
     std::uint32_t mtu_;
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
-    FixedVec<IpPrefix, kMaxAddresses> addresses_;
+    LocalAddresses addresses_;
 
     MemberId active_ = kNoMember;
     MemberId wanted_active_ = kNoMember; // named by the operator, once

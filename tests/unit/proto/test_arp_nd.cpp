@@ -18,6 +18,12 @@ std::vector<std::uint8_t> built(const std::array<std::uint8_t, 128>& buffer, std
     return {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length)};
 }
 
+VlanTags tagged(VlanTag tag) {
+    VlanTags tags;
+    tags.push_back(tag);
+    return tags;
+}
+
 } // namespace
 
 TEST_CASE("a gratuitous ARP is the broadcast request that Linux sends") {
@@ -38,7 +44,7 @@ TEST_CASE("a gratuitous ARP is the broadcast request that Linux sends") {
 TEST_CASE("a tagged gratuitous ARP carries the tag and reads back") {
     std::array<std::uint8_t, 128> out{};
     const std::size_t length =
-        build_gratuitous_arp(out, kOurMac, *Ipv4::parse("10.1.2.3"), VlanTag{ethertype::vlan, 100});
+        build_gratuitous_arp(out, kOurMac, *Ipv4::parse("10.1.2.3"), tagged({ethertype::vlan, 100}));
     CHECK(length == 64);
     CHECK(load_be16(out.data() + 12) == 0x8100);
     CHECK(load_be16(out.data() + 14) == 100);
@@ -106,7 +112,7 @@ TEST_CASE("a solicitation goes to the target's group, tagged or not, with the so
           "address") {
     std::array<std::uint8_t, 128> out{};
     const Ipv6 target = *Ipv6::parse("2001:db8::1:2345:6789"), own = *Ipv6::parse("2001:db8::9");
-    const std::size_t length = build_ns(out, kOurMac, own, target, VlanTag{ethertype::qinq, 7});
+    const std::size_t length = build_ns(out, kOurMac, own, target, tagged({ethertype::qinq, 7}));
     CHECK(length == 90);
     CHECK(Mac::from_bytes(out.data()).to_string() == "33:33:ff:45:67:89");
     const auto packet = parse_nd_frame({out.data(), length});
