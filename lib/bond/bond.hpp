@@ -66,6 +66,10 @@ public:
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
     void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
+    // What of the received frames the logical interface wants. While it is down nothing goes up, control
+    // hears nothing and what it would say is not sent.
+    void set_filter(const RxFilter& filter, Time now);
+    void set_sorts_itself(MemberId id, bool yes); // SnapshotMember::sorts_itself
     void set_mac(const Mac& mac, Time now);
     void set_mtu(std::uint32_t mtu, Time now);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
@@ -119,6 +123,7 @@ private:
     BondOptions options_;
     Mac mac_{}; // zero until a member lends one
     std::uint32_t mtu_;
+    RxFilter filter_;                       // open until told otherwise
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
     LocalAddresses addresses_;
 
