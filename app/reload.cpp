@@ -168,9 +168,17 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
         control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
     }
     if (wanted.mac && wanted.mac != running.mac) {
-        for (const auto& m : unit.members) (void)m->wear_mac(*wanted.mac);
-        keep(unit.logical->set_mac(*wanted.mac));
-        control_->call([&] { unit.core->bond.set_mac(*wanted.mac, now()); });
+        Mac mac;
+        control_->call([&] {
+            unit.core->bond.set_mac(*wanted.mac, now());
+            mac = unit.core->bond.mac();
+        });
+        keep(unit.macs->apply());
+        if (mac != *wanted.mac)
+            keep(Error{fmt::format("{}: logical.mac: with fail_over_mac active it is the active member's",
+                                   unit.config.name)});
+        else if (!unit.logical->in_kernel())
+            keep(unit.logical->set_mac(mac));
     }
     if (unit.logical->in_kernel()) {
         for (const IpPrefix& a : running.addresses)
