@@ -41,7 +41,8 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
     for (const OptionDef& def : option_table()) {
         if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def))
             continue;
-        if (auto may = may_change_running(wanted.mode, def); !may)
+        if ((def.modes & mask_of(wanted.mode)) == 0) continue; // it was the mode's before
+        if (auto may = may_change_running(wanted.mode, def, !running.members.empty()); !may)
             return fmt::format("{}: {}: {}", running.name, def.name, may.error());
     }
     for (const MemberConfig& m : wanted.members) {
