@@ -8,10 +8,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "app/control.hpp"
 #include "app/logical_port.hpp"
+#include "app/mac_keeper.hpp"
 #include "app/member_port.hpp"
 #include "host/numa.hpp"
 #include "ops/instance.hpp"
@@ -29,6 +31,9 @@ public:
     std::unique_ptr<BondCore> core;                   // control's, once it was told of it
     std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
+
+    std::optional<MacKeeper>
+        macs; // by its own lock, the host thread moves MACs when the active member changes
 
     [[nodiscard]] MemberPort* find_member(std::string_view name) const;
 
