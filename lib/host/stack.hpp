@@ -22,6 +22,9 @@ struct StackedAddress {
     bool operator==(const StackedAddress&) const = default;
 };
 
+// Devices of its kind live on a lower one, and add to what that one receives.
+bool is_stacked(const LinkEvent& link);
+
 class Stack {
 public:
     void handle(const LinkEvent& link);
