@@ -266,6 +266,22 @@ void Bond::macs_applied(std::uint64_t version, Time now) {
     settle(now);
 }
 
+void Bond::set_filter(const RxFilter& filter, Time now) {
+    if (filter == filter_) return;
+    if (filter.up != filter_.up)
+        raise(filter.up ? EventKind::logical_up : EventKind::logical_down, nullptr, "set by an administrator",
+              now);
+    filter_ = filter;
+    changed_ = true;
+}
+
+void Bond::set_sorts_itself(MemberId id, bool yes) {
+    Member* m = member(id);
+    if (m == nullptr || m->info.data.sorts_itself == yes) return;
+    m->info.data.sorts_itself = yes;
+    changed_ = true;
+}
+
 void Bond::set_mtu(std::uint32_t mtu, Time) {
     changed_ |= mtu_ != mtu;
     mtu_ = mtu;
@@ -380,8 +396,16 @@ bool Bond::poll_event(Event& out) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
-    if (frames_.empty())
+    const auto from_others = [&] {
         return announcer_.poll(out, addresses_, mac_) || mode_.controller->poll_transmit(out);
+    };
+    if (!filter_.up) { // as Linux: a bond that is down says nothing
+        frames_.clear();
+        while (from_others()) {
+        }
+        return false;
+    }
+    if (frames_.empty()) return from_others();
     out = frames_[0];
     frames_.erase_at(0);
     return true;
@@ -389,12 +413,13 @@ bool Bond::poll_transmit(Transmit& out) {
 
 void Bond::fill(Snapshot& out) const {
     out.tx_burst = mode_.tx_burst;
-    out.punt = mode_.punt;
+    out.punt = filter_.up ? mode_.punt : nullptr;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
     FixedVec<MemberId, kMaxMembers> all;
+    std::uint32_t sorting = 0;
     out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
@@ -402,10 +427,12 @@ void Bond::fill(Snapshot& out) const {
         all.push_back(m.id);
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
+        if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
         if (!has(decision_.may_send, m.id)) continue;
         out.tx_mask |= 1U << m.id.value;
         out.tx[out.tx_count++] = m.id.value;
     }
+    fill_filter(out.filter, filter_, mac_, sorting);
     const BucketMap map = make_bucket_map({all.begin(), all.size()}, decision_.may_send);
     out.buckets = map.size;
     out.bucket = map.owner;

@@ -67,6 +67,10 @@ public:
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
     void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
+    // What of the received frames the logical interface wants. While it is down nothing goes up, control
+    // hears nothing and what it would say is not sent.
+    void set_filter(const RxFilter& filter, Time now);
+    void set_sorts_itself(MemberId id, bool yes); // SnapshotMember::sorts_itself
     void set_mac(const Mac& mac, Time now);
     // The devices show what plan `version` said, as far as they can. The bond has been waiting for it with
     // its announcements.
@@ -133,6 +137,7 @@ private:
     Mac mac_{};                   // as macs_ has it, once that was told; zero until a member lends one
     std::uint64_t macs_told_ = 0; // the plan that take_macs_changed() told of last
     std::uint32_t mtu_;
+    RxFilter filter_;                       // open until told otherwise
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
     LocalAddresses addresses_;
 
