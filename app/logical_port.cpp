@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 
 #include "app/tap_signals.hpp"
+#include "host/link_speed.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
 
@@ -13,8 +14,10 @@ namespace dpdkbond {
 namespace {
 
 LogicalBackend choose(LogicalBackend asked) {
-    if (asked != LogicalBackend::automatic) return asked;
-    return vhost_net_works() ? LogicalBackend::virtio_user : LogicalBackend::tap;
+    if (asked == LogicalBackend::device) return asked;
+    if (asked != LogicalBackend::tap && vhost_net_works()) return LogicalBackend::virtio_user;
+    provide_tun();
+    return asked == LogicalBackend::virtio_user ? asked : LogicalBackend::tap;
 }
 
 std::string devargs(const std::string& bond, const LogicalConfig& config, LogicalBackend backend,
@@ -89,6 +92,11 @@ Result<void> LogicalPort::set_mac(const Mac& mac) {
     auto done = in_kernel() ? dpdkbond::set_mac(netdev_, mac) : port_->set_mac(mac);
     if (done) mac_ = mac;
     return done;
+}
+
+Result<void> LogicalPort::set_speed(std::uint32_t mbps) {
+    if (in_kernel()) return set_link_speed(netdev_, mbps);
+    return {}; // other devices do not ask
 }
 
 Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {

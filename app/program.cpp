@@ -21,6 +21,7 @@
 #include "host/vhost.hpp"
 #include "ops/console.hpp"
 #include "ops/telemetry.hpp"
+#include "proto/eth.hpp"
 
 namespace dpdkbond {
 
@@ -191,6 +192,11 @@ void Program::close_all() {
     ::rmdir("/run/dpdk-bond");
 }
 
+std::uint32_t Program::max_mtu() const {
+    return rte_pktmbuf_data_room_size(pool_) - RTE_PKTMBUF_HEADROOM - kEthHeaderSize -
+           kMaxVlanTags * kVlanTagSize;
+}
+
 void Program::start_workers() {
     std::vector<Worker*> all;
     for (unsigned i = 0; i < workers_.size(); ++i) {
@@ -255,6 +261,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         queue.rx_queue = static_cast<std::uint16_t>(w);
         const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
         unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
+        unit->lanes.back()->doubt = &host_->doubt();
         unit->lanes.back()->punted = unit->core->punted[w].get();
     }
     unit->lanes[0]->inject = &unit->core->inject;
@@ -275,7 +282,7 @@ void Program::enter_service(BondUnit& unit) {
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
     host_->set_poll_interval(unit.number, unit.config.options.miimon);
-    if (unit.logical->in_kernel()) host_->watch_logical(unit.number, unit.logical->netdev());
+    host_->watch_logical(unit.number, unit.logical->netdev(), unit.config.logical.mtu, max_mtu());
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {
@@ -408,6 +415,12 @@ void Program::on_notice(const Notice& notice) {
     if (unit == nullptr) return;
     if (notice.macs) {
         (void)unit->macs->apply();
+        return;
+    }
+    if (notice.speed) {
+        BondStatus status;
+        unit->core->status.load(status);
+        if (auto done = unit->logical->set_speed(status.speed_mbps); !done) log_line(done.error());
         return;
     }
     const Event& e = notice.event;

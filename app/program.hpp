@@ -60,6 +60,7 @@ public:
 private:
     // ---- wiring (program.cpp)
     void start_workers();
+    [[nodiscard]] std::uint32_t max_mtu() const; // that packet buffers hold in one piece
     [[nodiscard]] MemberSetup member_setup(const BondConfig& config, const MemberConfig& member) const;
     Result<std::unique_ptr<BondUnit>> make_bond(std::uint32_t number, const BondConfig& config,
                                                 std::vector<std::string>& warnings);

@@ -172,10 +172,15 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     const auto keep = [&](Result<void> r) {
         if (!r && first.ok()) first = std::move(r);
     };
-    if (wanted.mtu != running.mtu) {
-        for (const auto& m : unit.members) keep(m->port->set_mtu(wanted.mtu));
-        keep(unit.logical->set_mtu(wanted.mtu));
-        control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
+    if (wanted.mtu != running.mtu && wanted.mtu > max_mtu()) {
+        keep(Error{fmt::format("{}: logical.mtu: packet buffers of this run hold {} at most; restart",
+                               unit.config.name, max_mtu())});
+    } else if (wanted.mtu != running.mtu) {
+        keep(unit.logical->set_mtu(wanted.mtu)); // bond and members follow a netdev's
+        if (!unit.logical->in_kernel()) {
+            host_->watch_logical(unit.number, {}, wanted.mtu, max_mtu());
+            control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
+        }
     }
     if (wanted.mac && wanted.mac != running.mac) {
         Mac mac;

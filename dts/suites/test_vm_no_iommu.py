@@ -34,7 +34,7 @@ def machine():
     vm = Vm("plain", nics, memory_mb=1024, cpus=2, machine=NODES, kernel_words=["isolcpus=1", "nohz_full=1", "rcu_nocbs=1"])
     vm.ready()
     load_few_drivers(vm)
-    vm.run("set -e; modprobe -a virtio_net e1000e vhost_net tun bridge; ip netns add far; "
+    vm.run("set -e; modprobe -a virtio_net e1000e bridge; ip netns add far; "
            "for i in 2 3; do ip link set $(ls /sys/bus/pci/devices/0000:00:1$i.0/virtio*/net) netns far name x$i; done; "
            "ip -n far link add br0 type bridge; for i in 2 3; do ip -n far link set x$i master br0 up; done; "
            "ip -n far addr add 192.0.2.2/24 dev br0; ip -n far link set br0 up")

@@ -133,6 +133,9 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
         conf.rx_adv_conf.rss_conf.rss_hf =
             info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
     }
+    // A virtio device keeps VLANs away as soon as it could filter them; told so, it takes the ids that we
+    // want.
+    if (driver_ == "net_virtio") conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
     // Frames of several segments and shared buffers (broadcast) must be sendable: never MBUF_FAST_FREE.
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
     if (const int rc = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); rc != 0)
