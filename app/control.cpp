@@ -176,6 +176,10 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     tell(Notice::Kind::macs, core.macs_due);
     core.reports_due |= core.bond.take_reports_wanted();
     tell(Notice::Kind::reports, core.reports_due);
+    const std::uint32_t speed = core.bond.speed_mbps();
+    bool speed_due = speed != core.speed_told;
+    tell(Notice::Kind::speed, speed_due);
+    if (!speed_due) core.speed_told = speed;
     notice.kind = Notice::Kind::event;
     while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
     if (told) {

@@ -34,11 +34,12 @@ struct BondCore {
     Ring<rte_mbuf*> inject;                               // control → worker 0
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
     SeqBox<BondStatus> status;
-    Counter lost_no_buffer;   // frames of control's own that found no packet buffer …
-    Counter lost_ring_full;   // … or no room in the inject ring; owner: control
-    bool unpublished = true;  // there is something newer than the published snapshot
-    bool macs_due = false;    // … than the plan of MACs that the ordinary threads were told of
-    bool reports_due = false; // likewise: they do not know yet that they have to report
+    Counter lost_no_buffer;         // frames of control's own that found no packet buffer …
+    Counter lost_ring_full;         // … or no room in the inject ring; owner: control
+    bool unpublished = true;        // there is something newer than the published snapshot
+    std::uint32_t speed_told = ~0U; // that the ordinary threads were told of; 0: unknown
+    bool macs_due = false;          // … than the plan of MACs that the ordinary threads were told of
+    bool reports_due = false;       // likewise: they do not know yet that they have to report
 };
 
 // What control tells the ordinary threads.
@@ -46,8 +47,9 @@ struct Notice {
     std::uint32_t bond = 0; // its number
     enum class Kind : std::uint8_t {
         event,
-        macs,   // members or the logical interface are to wear others: the bond's mac_plan()
-        reports // of multicast memberships are to be sent again: the bond's send_by_active()
+        macs,    // members or the logical interface are to wear others: the bond's mac_plan()
+        reports, // of multicast memberships are to be sent again: the bond's send_by_active()
+        speed,   // the bond's speed has changed: its status says
     } kind = Kind::event;
     Event event; // of that kind
 };

@@ -216,7 +216,8 @@ void Bond::join_controller(Time now) {
 }
 
 void Bond::tell_link(Member& m, Time now) {
-    const LinkState verdict{is_up(m), m.link.speed_mbps, m.link.duplex};
+    // A mode's protocol stops while the bond is down and starts afresh afterwards, as in Linux.
+    const LinkState verdict{is_up(m) && filter_.up, m.link.speed_mbps, m.link.duplex};
     if (m.dismissed || m.told == verdict) return;
     m.told = verdict;
     mode_.controller->handle_link(m.id, verdict.carrier, verdict.speed_mbps, verdict.duplex, now);
@@ -275,6 +276,7 @@ void Bond::set_filter(const RxFilter& filter, Time now) {
               now);
     filter_ = filter;
     changed_ = true;
+    settle(now);
 }
 
 void Bond::set_sorts_itself(MemberId id, bool yes) {
@@ -458,7 +460,20 @@ void Bond::fill(Snapshot& out) const {
     out.bucket_mod = FastMod(std::max(map.size, std::uint32_t{1}));
 }
 
+std::uint32_t Bond::speed_mbps() const {
+    std::uint32_t sum = 0;
+    for (const Member& m : members_) {
+        const std::uint32_t speed = m.link.speed_mbps;
+        if (!has(decision_.may_send, m.id) || speed == 0) continue;
+        sum = decision_.all_send_all && sum != 0 ? std::min(sum, speed)
+              : decision_.all_send_all           ? speed
+                                                 : sum + speed;
+    }
+    return sum;
+}
+
 void Bond::fill(BondStatus& out) const {
+    out.speed_mbps = speed_mbps();
     out.name = name_;
     out.mode = mode_.mode;
     out.link_up = link_up_;

@@ -98,6 +98,9 @@ public:
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
+    // Linux: that of the members that may send, together; of the slowest where each sends every frame. 0: not
+    // known of any.
+    [[nodiscard]] std::uint32_t speed_mbps() const;
     [[nodiscard]] bool link_up() const { return link_up_; }
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name

@@ -32,6 +32,7 @@ struct Decision {
     std::uint32_t usable = 0;      // bit MemberId: could send, were it chosen
     std::uint32_t may_send = 0;    // bit MemberId: of these
     std::uint32_t may_receive = 0; // bit MemberId
+    bool all_send_all = false;     // each of them sends every frame
     std::optional<bool> carrier{}; // of the bond; nullopt: it has one while a member may send
 };
 

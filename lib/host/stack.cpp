@@ -8,12 +8,12 @@ namespace {
 constexpr int kMaxDepth = 8; // the kernel's own limit of nesting (MAX_NEST_DEV)
 constexpr std::uint16_t kDot1q = 0x8100;
 
+} // namespace
+
 bool is_stacked(const LinkEvent& link) {
     return link.iflink != 0 &&
            (link.kind == "vlan" || link.kind == "macvlan" || link.kind == "macvtap" || link.kind == "ipvlan");
 }
-
-} // namespace
 
 void Stack::handle(const LinkEvent& link) {
     const Key key{link.nsid, link.ifindex};

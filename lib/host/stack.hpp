@@ -30,6 +30,9 @@ struct StackedDevice {
     std::vector<StackedAddress::Tag> tags; // as above
 };
 
+// Devices of its kind live on a lower one, and add to what that one receives.
+bool is_stacked(const LinkEvent& link);
+
 class Stack {
 public:
     void handle(const LinkEvent& link);
