@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/log.hpp"
 #include "app/program.hpp"
@@ -74,7 +75,15 @@ Result<void> Program::reload() {
         return Error{fmt::format("{}: {} problem(s), the first: {}; nothing is changed", config_file_,
                                  loaded.problems.size(), problem_line(config_file_, loaded.problems[0]))};
     }
-    return apply(std::move(loaded.config));
+    pci_.plan(loaded.config);
+    auto done = apply(std::move(loaded.config));
+    // Devices of bonds that left, or of members that did not come to be.
+    std::set<PciAddress> used;
+    for (const auto& unit : units_)
+        for (const auto& member : unit->members)
+            if (const auto address = pci_address_of(member->config)) used.insert(*address);
+    pci_.keep_only(used);
+    return done;
 }
 
 Result<void> Program::apply(Config next) {

@@ -14,6 +14,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "bond/announcer.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
 #include "bond/local_address.hpp"
@@ -127,7 +128,7 @@ private:
     void report_verdicts(Time now);
     void decide(Time now);
     void become_active(MemberId id, Time now);
-    void announce(Time now);
+    [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
     void tell_mac(Member& m, Time now);
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
@@ -151,14 +152,13 @@ private:
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
 
-    std::uint32_t announcements_left_ = 0;
-    Time next_announcement_ = kNever;
+    Announcer announcer_; // waits until the devices wear what they should
 
     bool reselect_ = true; // something that the choice depends on has changed
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint32_t events_lost_ = 0;
-    FixedVec<Transmit, 2 * kMaxAddresses> frames_;
+    FixedVec<Transmit, 2 * kMaxAddresses> frames_; // before those of the announcer and of the mode
 };
 
 } // namespace dpdkbond
