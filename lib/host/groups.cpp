@@ -13,8 +13,9 @@ namespace {
 constexpr Ipv4 kAllHosts{{224, 0, 0, 1}};
 constexpr unsigned kNotReported = 0x08; // the kernel's MAF_NOREPORT
 
-// "4	bond0     :     2      V3", and below it, indented, "				010000E0     1 0:00000000
-// 0".
+// Index, device, count and version of the querier; below it, indented, its groups:
+// 4  bond0     :     2      V3
+//        010000E0     1 0:00000000  0
 void parse_igmp(std::string_view text, GroupsByDevice& groups) {
     std::istringstream lines{std::string(text)};
     JoinedGroups* device = nullptr;
