@@ -21,8 +21,9 @@ BondCore::BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Contro
                    const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
                    std::size_t workers, const std::string& tag)
     : controller(std::move(mode_controller)),
-      bond(name, {mode.mode, controller.get(), mode.tx_burst, mode.punt}, options, mac, mtu), publisher(rcu),
-      inject("inject-" + tag, 512, RingKind::spsc) {
+      bond(name, {mode.mode, controller.get(), mode.tx_burst, mode.punt, mode.punt_neighbors}, options, mac,
+           mtu),
+      publisher(rcu), inject("inject-" + tag, 512, RingKind::spsc) {
     for (std::size_t w = 0; w < workers; ++w)
         punted.push_back(std::make_unique<Ring<rte_mbuf*>>("punted-" + tag + "-" + std::to_string(w), 256,
                                                            RingKind::spsc));
@@ -129,6 +130,19 @@ void Control::hear(BondCore& core, Time at) {
     }
 }
 
+// What the members carried, for a monitor that takes any frame for a sign of life.
+void Control::look_at_traffic(BondCore& core, Time at) {
+    for (std::uint8_t id = 0; id < kMaxMembers; ++id) {
+        if (!core.bond.has_member(MemberId{id})) continue;
+        MemberTraffic sum;
+        for (const Lane* lane : core.lanes) {
+            sum.rx += lane->counters.member[id].rx.get();
+            sum.tx += lane->counters.member[id].tx.get();
+        }
+        core.bond.handle_traffic(MemberId{id}, sum, at);
+    }
+}
+
 bool Control::anything_heard() const {
     for (const BondCore* core : bonds_) {
         if (core == nullptr) continue;
@@ -141,6 +155,7 @@ bool Control::anything_heard() const {
 // What the bond has to say, after whatever happened to it.
 void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     hear(core, at);
+    if (core.bond.wants_traffic(at)) look_at_traffic(core, at);
     core.bond.handle_timeout(at);
     if (core.bond.take_changed()) {
         core.unpublished = true;

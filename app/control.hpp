@@ -33,6 +33,7 @@ struct BondCore {
     Publisher publisher;
     Ring<rte_mbuf*> inject;                               // control → worker 0
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
+    std::vector<const Lane*> lanes;                       // for their counters
     SeqBox<BondStatus> status;
     Counter lost_no_buffer;  // frames of control's own that found no packet buffer …
     Counter lost_ring_full;  // … or no room in the inject ring; owner: control
@@ -101,6 +102,7 @@ private:
     void wake() noexcept;
     void drain();
     void hear(BondCore& core, Time at);
+    static void look_at_traffic(BondCore& core, Time at);
     [[nodiscard]] bool anything_heard() const;
     void tend(std::uint32_t number, BondCore& core, Time at);
     void put_on_wire(BondCore& core, const Bond::Transmit& frame);

@@ -14,6 +14,7 @@
 
 #include "app/log.hpp"
 #include "config/load.hpp"
+#include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include "host/hugepages.hpp"
@@ -200,7 +201,8 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
 
     const ModeDescriptor* mode = find_mode(config.mode);
     auto controller = mode->control_half();
-    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options), mode->punt};
+    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options), mode->punt,
+                          punt_neighbors};
     unit->core = std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
                                             config.logical.mac, config.logical.mtu, *rcu_, workers_.size(),
                                             std::to_string(number));
@@ -215,6 +217,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         queue.rx_queue = static_cast<std::uint16_t>(w);
         unit->lanes.push_back(std::make_unique<Lane>(w, workers, unit->core->publisher.slot(), queue));
         unit->lanes.back()->punted = unit->core->punted[w].get();
+        unit->core->lanes.push_back(unit->lanes.back().get());
     }
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;

@@ -21,6 +21,7 @@ Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, st
            std::uint32_t mtu)
     : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {
     join_controller(Time{});
+    prober_.set_options(options, mode.controller->has_active(), Time{});
 }
 
 Bond::Member* Bond::member(MemberId id) {
@@ -41,9 +42,43 @@ MemberId Bond::find(std::string_view name) const {
 
 LinkMonitor::Delays Bond::delays() const { return {ms(options_.updelay), ms(options_.downdelay)}; }
 
+DampingRules Bond::damping_rules() const {
+    return {std::chrono::seconds(options_.damping_half_life), static_cast<double>(options_.damping_suppress),
+            static_cast<double>(options_.damping_reuse)};
+}
+
+WatcherSet Bond::watching() const {
+    WatcherSet set = prober_.watching();
+    return set.add(Watcher::carrier, monitored()).add(Watcher::flapping, options_.damping_half_life != 0);
+}
+
 // Without a monitor a member counts as up, as in Linux: then nothing ever fails over.
-bool Bond::is_up(const Member& m) const {
-    return !m.admin_down && !m.dismissed && (!monitored() || m.monitor.up());
+WatcherSet Bond::objections(const Member& m) const {
+    const bool no_carrier = monitored() && !m.monitor.up();
+    WatcherSet set = no_carrier || m.admin_down ? WatcherSet{} : prober_.objections(m.id);
+    return set.add(Watcher::carrier, no_carrier)
+        .add(Watcher::by_hand, m.admin_down)
+        .add(Watcher::flapping, m.held_out);
+}
+
+std::string Bond::describe(const Member& m, WatcherSet set) const {
+    std::string text;
+    const auto say = [&](std::string_view what) { text += (text.empty() ? "" : ", ") + std::string(what); };
+    if (set.has(Watcher::carrier)) say(watcher_name(Watcher::carrier));
+    if (set.has(Watcher::arp) || set.has(Watcher::ns)) say(prober_.describe(m.id));
+    if (set.has(Watcher::flapping)) say(watcher_name(Watcher::flapping));
+    if (set.has(Watcher::by_hand)) say(watcher_name(Watcher::by_hand));
+    return text;
+}
+
+MiiStatus Bond::mii(const Member& m) const {
+    if (m.admin_down) return MiiStatus::down;
+    if (monitored() && !m.monitor.up()) return mii_of(m.monitor.state());
+    if (prober_.on() && !prober_.up(m.id))
+        return prober_.monitor().state(m.id) == ProbeMonitor::State::trial ? MiiStatus::going_back
+                                                                           : MiiStatus::down;
+    if (m.held_out) return MiiStatus::going_back;
+    return monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
 }
 
 Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
@@ -62,10 +97,12 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
         mode_.controller->set_mac(mac_, now);
     }
     members_.push_back(m);
+    prober_.monitor().join(m.id, now);
     mode_.controller->member_joined({m.id, info.perm_mac, info.options}, now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     raise(EventKind::member_added, &m, info.device, now);
+    if (members_.size() == 1) warn_of_monitoring(now);
     settle(now);
     return m.id;
 }
@@ -77,6 +114,7 @@ void Bond::remove_member(MemberId id, Time now) {
         hear_controller(); // while its name is known
         raise(EventKind::member_removed, &members_[i], "", now);
         members_.erase_at(i);
+        prober_.monitor().leave(id);
         break;
     }
     reselect_ = true;
@@ -88,7 +126,7 @@ void Bond::dismiss_member(MemberId id, Time now) {
     Member* m = member(id);
     if (m == nullptr || m->dismissed) return;
     m->dismissed = true;
-    m->was_up = false; // it goes by command: no failure to count
+    m->was_up = m->was_alive = false; // it goes by command: no failure to count
     mode_.controller->member_left(id, now);
     reselect_ = true;
     changed_ = true;
@@ -98,6 +136,7 @@ void Bond::dismiss_member(MemberId id, Time now) {
 void Bond::handle_frame(MemberId id, Bytes frame, Time now) {
     const Member* m = member(id);
     if (m == nullptr || m->dismissed) return;
+    prober_.handle_frame(id, frame, now);
     mode_.controller->handle_frame(id, frame, now);
     settle(now);
 }
@@ -122,7 +161,12 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 
 void Bond::handle_timeout(Time now) {
     bool due = now >= next_announcement_;
-    for (Member& m : members_) due |= m.monitor.handle_timeout(now);
+    for (Member& m : members_) due |= m.monitor.handle_timeout(now) || now >= m.damping.deadline();
+    prober_.heed_addresses(now);
+    if (now >= prober_.monitor().next_deadline()) {
+        prober_.monitor().handle_timeout(now);
+        due = true;
+    }
     if (now >= mode_.controller->next_deadline()) {
         mode_.controller->handle_timeout(now);
         due = true;
@@ -148,7 +192,7 @@ Result<void> Bond::set_active(std::string_view name, Time now) {
     } else {
         active_ = kNoMember;
     }
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     settle(now);
     return {};
 }
@@ -160,10 +204,20 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     mode_.tx_burst = tx_burst;
     if (monitored() && !was_monitored)
         for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
+    prober_.set_options(options, mode_.controller->has_active(), now);
+    warn_of_monitoring(now);
     mode_.controller->set_options(options, now);
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     changed_ = true;
     settle(now);
+}
+
+void Bond::warn_of_monitoring(Time now) {
+    if (options_.arp_interval != 0 && !prober_.on())
+        raise(EventKind::warning, nullptr,
+              "arp_interval, but nobody to ask: only the carrier is watched; set arp_ip_target or "
+              "ns_ip6_target",
+              now);
 }
 
 void Bond::set_member_options(MemberId id, const MemberOptions& options, Time now) {
@@ -171,7 +225,7 @@ void Bond::set_member_options(MemberId id, const MemberOptions& options, Time no
         m->info.options = options;
         if (!m->dismissed) mode_.controller->set_member_options(id, options, now);
     }
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     changed_ = true;
     settle(now);
 }
@@ -230,7 +284,8 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 
 Time Bond::next_deadline() const {
     Time next = std::min(next_announcement_, mode_.controller->next_deadline());
-    for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
+    next = std::min(next, prober_.monitor().next_deadline());
+    for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
     return next;
 }
 
@@ -241,7 +296,11 @@ void Bond::settle(Time now) {
     if (!any_up)
         for (Member& m : members_)
             if (!m.admin_down && m.monitor.skip_updelay()) break;
-    report_verdicts(now);
+    for (const Member& m : members_)
+        prober_.monitor().set_link(m.id, m.link.carrier && !m.admin_down && !m.dismissed, now);
+    do {
+        hold_out_flapping(now);
+    } while (report_verdicts(now));
     for (Member& m : members_) tell_link(m, now);
     hear_controller();
     reselect_ |= mode_.controller->take_changed();
@@ -249,17 +308,64 @@ void Bond::settle(Time now) {
     if (now >= next_announcement_) announce(now);
 }
 
-void Bond::report_verdicts(Time now) {
+// A member that was lost too often is held out, unless no other would be left: then the one of them that was
+// lost least is used all the same.
+void Bond::hold_out_flapping(Time now) {
+    const DampingRules rules = damping_rules();
+    bool another = false;
+    Member* least = nullptr;
     for (Member& m : members_) {
+        if (m.damping.update(rules, now)) {
+            const auto penalty = static_cast<std::uint32_t>(m.damping.penalty(rules, now));
+            raise(m.damping.suppressed() ? EventKind::flap_suppressed : EventKind::flap_released, &m,
+                  "penalty " + std::to_string(penalty), now);
+            changed_ = true;
+        }
+        m.held_out = false;
+        if (!is_up(m)) continue;
+        another |= !m.damping.suppressed();
+        const bool less =
+            least == nullptr || m.damping.penalty(rules, now) < least->damping.penalty(rules, now);
+        if (less) least = &m;
+    }
+    for (Member& m : members_) m.held_out = m.damping.suppressed() && (another || &m != least);
+}
+
+bool Bond::report_verdicts(Time now) {
+    bool lost = false;
+    for (Member& m : members_) {
+        const WatcherSet objecting = m.dismissed ? WatcherSet{} : objections(m);
+        changed_ |= objecting != m.objecting;
+        m.objecting = objecting;
+        // A loss counts whether the member was held out then or not.
+        const bool alive = !m.dismissed && objecting.without(Watcher::flapping).empty();
+        if (std::exchange(m.was_alive, alive) && !alive && !m.dismissed && !m.admin_down) {
+            ++m.link_failures;
+            m.damping.handle_loss(damping_rules(), now);
+            lost = changed_ = true;
+        }
         const bool up = is_up(m);
         if (up == m.was_up) continue;
         m.was_up = up;
         reselect_ = true;
         changed_ = true;
-        if (!up && !m.admin_down) ++m.link_failures;
-        raise(up ? EventKind::member_up : EventKind::member_down, &m,
-              m.admin_down ? "taken out by hand" : "carrier", now);
+        // Linux looks for another active member only when this one is the active, or comes with more right.
+        const Member* active = member(active_);
+        choose_active_ |= up ? active == nullptr || options_.primary == m.info.name.view() ||
+                                   m.info.options.prio > active->info.options.prio
+                             : m.id == active_;
+        if (up) {
+            raise(EventKind::member_up, &m,
+                  m.last_objection.empty() ? watcher_name(Watcher::carrier) : m.last_objection.view(), now);
+            continue;
+        }
+        m.last_objection = describe(m, objecting);
+        const bool mute =
+            objecting.has(Watcher::arp) || objecting.has(Watcher::ns) ? prober_.monitor().mute(m.id) : false;
+        raise(EventKind::member_down, &m, m.last_objection.str() + (mute ? " (nothing could be sent)" : ""),
+              now);
     }
+    return lost;
 }
 
 void Bond::decide(Time now) {
@@ -274,6 +380,11 @@ void Bond::decide(Time now) {
         preferred = wanted_active_;
         forced = true;
         wanted_active_ = kNoMember;
+    }
+    const Member* active = member(active_);
+    if (!std::exchange(choose_active_, false) && active != nullptr && is_up(*active)) {
+        preferred = active_; // nothing has happened that would make it another
+        forced = true;
     }
     const Decision next = mode_.controller->decide(
         {{candidates.begin(), candidates.size()}, options_, current, preferred, forced});
@@ -295,6 +406,7 @@ void Bond::decide(Time now) {
 void Bond::become_active(MemberId id, Time now) {
     const Member* was = member(active_);
     active_ = id;
+    prober_.monitor().set_active(id, now);
     const Member* is = member(id);
     if (mode_.controller->has_active())
         raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
@@ -349,7 +461,7 @@ bool Bond::poll_event(Event& out) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
-    if (frames_.empty()) return mode_.controller->poll_transmit(out);
+    if (frames_.empty()) return prober_.poll_transmit(mac_, out) || mode_.controller->poll_transmit(out);
     out = frames_[0];
     frames_.erase_at(0);
     return true;
@@ -357,7 +469,7 @@ bool Bond::poll_transmit(Transmit& out) {
 
 void Bond::fill(Snapshot& out) const {
     out.tx_burst = mode_.tx_burst;
-    out.punt = mode_.punt;
+    out.punt = mode_.punt == nullptr && prober_.on() ? mode_.punt_neighbors : mode_.punt;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;
@@ -398,7 +510,7 @@ void Bond::fill(BondStatus& out) const {
         s.port_id = m.info.data.port;
         s.carrier = m.link.carrier;
         s.admin_down = m.admin_down;
-        s.mii = m.admin_down ? MiiStatus::down : monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
+        s.mii = mii(m);
         s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
         s.usable = has(decision_.usable, m.id);
         s.speed_mbps = m.link.speed_mbps;
@@ -407,6 +519,12 @@ void Bond::fill(BondStatus& out) const {
         s.mac = mac_;
         s.perm_mac = m.info.perm_mac;
         s.options = m.info.options;
+        s.watching = watching();
+        s.objecting = m.objecting;
+        s.objection = describe(m, m.objecting);
+        s.flap_suppressed = m.damping.suppressed();
+        s.flap_penalty = m.damping.last_penalty();
+        s.flap_penalty_at = m.damping.at();
         out.members.push_back(s);
     }
 }

@@ -17,8 +17,10 @@
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
 #include "bond/local_address.hpp"
+#include "bond/prober.hpp"
 #include "bond/snapshot.hpp"
 #include "bond/status.hpp"
+#include "monitor/damping.hpp"
 #include "monitor/link.hpp"
 
 namespace dpdkbond {
@@ -44,6 +46,7 @@ struct ModeParts {
     Controller* controller = nullptr;
     TxBurstFn tx_burst = nullptr;
     PuntFn punt = nullptr;
+    PuntFn punt_neighbors = nullptr; // in place of it while a monitor listens to ARP and ND
 };
 
 class Bond {
@@ -65,7 +68,15 @@ public:
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
-    void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
+    void set_addresses(const LocalAddresses& addresses) {
+        addresses_ = addresses;
+        prober_.set_addresses(addresses);
+    }
+    // What a member's lanes have counted so far; due before handle_timeout() when wants_traffic() says so.
+    [[nodiscard]] bool wants_traffic(Time now) const { return now >= prober_.monitor().next_deadline(); }
+    void handle_traffic(MemberId id, const MemberTraffic& traffic, Time now) {
+        prober_.monitor().handle_traffic(id, traffic, now);
+    }
     void set_mac(const Mac& mac, Time now);
     void set_mtu(std::uint32_t mtu, Time now);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
@@ -95,20 +106,32 @@ private:
         LinkMonitor monitor;
         bool admin_down = false;
         bool dismissed = false;
-        bool was_up = false; // the verdict when it was last told
+        bool was_alive = false;          // … but for having been lost too often
+        bool was_up = false;             // the verdict when it was last told
+        WatcherSet objecting;            // who objected then
+        FixedString<127> last_objection; // in words, of the last time that it went down
+        FlapDamping damping;
+        bool held_out = false; // as it was lost too often
         std::uint32_t link_failures = 0;
         std::optional<LinkState> told; // the controller: the verdict as carrier, and what goes with it
     };
     Member* member(MemberId id);
     [[nodiscard]] const Member* member(MemberId id) const;
-    [[nodiscard]] bool is_up(const Member& m) const;
+    [[nodiscard]] bool is_up(const Member& m) const { return !m.dismissed && objections(m).empty(); }
+    [[nodiscard]] WatcherSet objections(const Member& m) const;
+    [[nodiscard]] WatcherSet watching() const;
+    [[nodiscard]] std::string describe(const Member& m, WatcherSet set) const;
+    [[nodiscard]] MiiStatus mii(const Member& m) const;
+    [[nodiscard]] DampingRules damping_rules() const;
     [[nodiscard]] LinkMonitor::Delays delays() const;
-    [[nodiscard]] bool monitored() const { return options_.miimon != 0; }
+    [[nodiscard]] bool monitored() const { return options_.miimon != 0 || options_.arp_interval != 0; }
     void settle(Time now);
+    void hold_out_flapping(Time now);
+    void warn_of_monitoring(Time now);
     void tell_link(Member& m, Time now);
     void join_controller(Time now);
     void hear_controller();
-    void report_verdicts(Time now);
+    bool report_verdicts(Time now); // true: a member was lost
     void decide(Time now);
     void become_active(MemberId id, Time now);
     void announce(Time now);
@@ -121,6 +144,7 @@ private:
     std::uint32_t mtu_;
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
     LocalAddresses addresses_;
+    Prober prober_;
 
     MemberId active_ = kNoMember;
     MemberId wanted_active_ = kNoMember; // named by the operator, once
@@ -133,7 +157,8 @@ private:
     std::uint32_t announcements_left_ = 0;
     Time next_announcement_ = kNever;
 
-    bool reselect_ = true; // something that the choice depends on has changed
+    bool reselect_ = true;      // something that the decision depends on has changed
+    bool choose_active_ = true; // … and the active member may change while it is up
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint32_t events_lost_ = 0;

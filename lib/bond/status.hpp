@@ -10,8 +10,10 @@
 #include "base/fixed_vec.hpp"
 #include "base/mac.hpp"
 #include "base/strong_id.hpp"
+#include "base/time.hpp"
 #include "bond/drop_reasons.hpp"
 #include "bond/options.hpp"
+#include "monitor/watchers.hpp"
 
 namespace dpdkbond {
 
@@ -39,6 +41,12 @@ struct MemberStatus {
     std::uint32_t link_failures = 0;
     Mac mac{}, perm_mac{};
     MemberOptions options{};
+    WatcherSet watching{};      // who has a say in whether it is usable
+    WatcherSet objecting{};     // … says no
+    FixedString<127> objection; // in words: "arp 192.0.2.1"; empty: nobody objects
+    bool flap_suppressed = false;
+    double flap_penalty = 0; // as of then; it halves with time
+    Time flap_penalty_at{};
 };
 
 struct BondStatus {

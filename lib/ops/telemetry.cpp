@@ -136,6 +136,19 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
     out.number("link_failures", s.link_failures);
     out.text("mac", s.mac.to_string());
     out.text("perm_mac", s.perm_mac.to_string());
+    {
+        tel::Dict watchers = out.dict("watchers");
+        for (unsigned i = 0; i < static_cast<unsigned>(Watcher::count); ++i) {
+            const auto w = static_cast<Watcher>(i);
+            if (s.watching.has(w) || s.objecting.has(w))
+                watchers.text(watcher_key(w).data(), s.objecting.has(w) ? "down" : "up");
+        }
+    }
+    out.text("objection", s.objection);
+    if (s.watching.has(Watcher::flapping)) {
+        out.number("flap_penalty", static_cast<std::uint64_t>(s.flap_penalty));
+        out.flag("flap_suppressed", s.flap_suppressed);
+    }
     put_traffic(out, found->counters);
     put_drops(out, found->counters.drops);
     return 0;
