@@ -180,6 +180,14 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     Notice notice;
     notice.bond = number;
     bool told = false;
+    // Before the events: a failover is over when the MACs have moved.
+    core.macs_due |= core.bond.take_macs_changed();
+    if (core.macs_due) {
+        notice.macs = true;
+        told = outbox_.push(notice); // once there is room
+        core.macs_due = !told;
+        notice.macs = false;
+    }
     while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
     if (told) {
         const std::uint64_t one = 1;

@@ -38,13 +38,14 @@ struct BondCore {
     Counter lost_no_buffer;  // frames of control's own that found no packet buffer …
     Counter lost_ring_full;  // … or no room in the inject ring; owner: control
     bool unpublished = true; // there is something newer than the published snapshot
+    bool macs_due = false;   // … than the plan of MACs that the ordinary threads were told of
 };
 
 // What control tells the ordinary threads.
 struct Notice {
     std::uint32_t bond = 0; // its number
-    std::uint32_t reserved = 0;
-    Event event;
+    bool macs = false;      // members or the logical interface are to wear others: the bond's mac_plan()
+    Event event;            // otherwise
 };
 
 class Control {

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "app/control.hpp"
 #include "app/tap_signals.hpp"
@@ -129,9 +130,9 @@ void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, Memb
 }
 
 std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
-    if (mac == port->permanent_mac()) return std::nullopt;
+    if (mac.is_zero()) return std::nullopt;
     const auto set = port->set_mac(mac);
-    if (set) return std::nullopt;
+    if (set || std::exchange(mac_refused_, true)) return std::nullopt;
     port->set_promiscuous(true);
     return fmt::format("{}; it receives everything instead", set.error());
 }

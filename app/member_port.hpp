@@ -46,9 +46,9 @@ public:
     bool carrier_changed();
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
-    // Takes the bond's MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
+    // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
     // or nothing.
-    std::optional<std::string> wear_mac(const Mac& mac);
+    std::optional<std::string> wear_mac(const Mac& mac); // told once only
     [[nodiscard]] MemberInfo info() const;
 
     MemberConfig config;
@@ -74,6 +74,7 @@ public:
     MemberCounters baseline;
 
 private:
+    bool mac_refused_ = false;
     std::unique_ptr<CarrierPoll> carrier_;
     struct LinkTarget {
         Control* control;

@@ -20,6 +20,7 @@ MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
            std::uint32_t mtu)
     : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {
+    macs_.set_bond(mac_);
     join_controller(Time{});
     prober_.set_options(options, mode.controller->has_active(), Time{});
 }
@@ -83,6 +84,8 @@ MiiStatus Bond::mii(const Member& m) const {
 
 Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
     if (members_.full()) return Error{"a bond has at most " + std::to_string(kMaxMembers) + " members"};
+    const auto wears = macs_.to_join(info.perm_mac);
+    if (!wears) return Error{wears.error()};
     std::uint32_t taken = 0;
     for (const Member& m : members_) taken |= 1U << m.id.value;
     Member m;
@@ -94,11 +97,14 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     // like rings have none to lend.
     if (mac_.is_zero() && info.perm_mac.is_valid_unicast()) {
         mac_ = info.perm_mac;
+        macs_.set_bond(mac_);
         mode_.controller->set_mac(mac_, now);
     }
+    macs_.join(m.id, info.perm_mac, wears.value());
     members_.push_back(m);
     prober_.monitor().join(m.id, now);
     mode_.controller->member_joined({m.id, info.perm_mac, info.options}, now);
+    tell_mac(members_.back(), now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = choose_active_ = true;
     raise(EventKind::member_added, &m, info.device, now);
@@ -113,8 +119,13 @@ void Bond::remove_member(MemberId id, Time now) {
         if (!members_[i].dismissed) mode_.controller->member_left(id, now);
         hear_controller(); // while its name is known
         raise(EventKind::member_removed, &members_[i], "", now);
+        if (members_.size() > 1 && !mac_.is_zero() && members_[i].info.perm_mac == mac_)
+            raise(EventKind::warning, &members_[i],
+                  "its own address stays the bond's: give it another before it is used on the same network",
+                  now);
         members_.erase_at(i);
         prober_.monitor().leave(id);
+        macs_.forget(id);
         break;
     }
     reselect_ = true;
@@ -128,6 +139,7 @@ void Bond::dismiss_member(MemberId id, Time now) {
     m->dismissed = true;
     m->was_up = m->was_alive = false; // it goes by command: no failure to count
     mode_.controller->member_left(id, now);
+    macs_.leave(id);
     reselect_ = true;
     changed_ = true;
     settle(now);
@@ -207,6 +219,8 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     prober_.set_options(options, mode_.controller->has_active(), now);
     warn_of_monitoring(now);
     mode_.controller->set_options(options, now);
+    macs_.set_policy(mode_.controller->mac_policy(options));
+    follow_macs(now);
     reselect_ = choose_active_ = true;
     changed_ = true;
     settle(now);
@@ -246,9 +260,12 @@ void Bond::join_controller(Time now) {
     Controller& c = *mode_.controller;
     c.set_options(options_, now);
     c.set_mac(mac_, now);
+    macs_.set_policy(c.mac_policy(options_));
     for (Member& m : members_) {
         m.told.reset();
-        if (!m.dismissed) c.member_joined({m.id, m.info.perm_mac, m.info.options}, now);
+        if (m.dismissed) continue;
+        c.member_joined({m.id, m.info.perm_mac, m.info.options}, now);
+        c.set_member_mac(m.id, m.told_mac, now);
     }
 }
 
@@ -265,12 +282,55 @@ void Bond::hear_controller() {
 }
 
 void Bond::set_mac(const Mac& mac, Time now) {
-    if (mac == mac_) return;
-    mac_ = mac;
-    raise(EventKind::mac_changed, nullptr, mac.to_string(), now);
-    mode_.controller->set_mac(mac, now);
-    changed_ = true;
+    macs_.set_bond(mac);
+    follow_macs(now);
     settle(now);
+}
+
+// The bond's MAC is what the members' make it.
+void Bond::follow_macs(Time now) {
+    if (macs_.bond() == mac_) return;
+    mac_ = macs_.bond();
+    raise(EventKind::mac_changed, nullptr, mac_.to_string(), now);
+    mode_.controller->set_mac(mac_, now);
+    changed_ = true;
+}
+
+void Bond::tell_mac(Member& m, Time now) {
+    const Mac worn = macs_.worn_by(m.id);
+    if (m.dismissed || m.told_mac == worn) return;
+    m.told_mac = worn;
+    changed_ = true;
+    mode_.controller->set_member_mac(m.id, worn, now);
+}
+
+bool Bond::take_macs_changed() {
+    const std::uint64_t version = macs_.version();
+    return macs_.pending() && std::exchange(macs_told_, version) != version;
+}
+
+void Bond::macs_applied(std::uint64_t version, Time now) {
+    macs_.applied(version);
+    if (macs_.pending()) return;
+    for (Member& m : members_) tell_mac(m, now);
+    settle(now);
+}
+
+void Bond::set_filter(const RxFilter& filter, Time now) {
+    if (filter == filter_) return;
+    if (filter.up != filter_.up)
+        raise(filter.up ? EventKind::logical_up : EventKind::logical_down, nullptr, "set by an administrator",
+              now);
+    filter_ = filter;
+    prober_.monitor().set_paused(!filter.up);
+    changed_ = true;
+}
+
+void Bond::set_sorts_itself(MemberId id, bool yes) {
+    Member* m = member(id);
+    if (m == nullptr || m->info.data.sorts_itself == yes) return;
+    m->info.data.sorts_itself = yes;
+    changed_ = true;
 }
 
 void Bond::set_mtu(std::uint32_t mtu, Time) {
@@ -283,7 +343,7 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min(next_announcement_, mode_.controller->next_deadline());
+    Time next = std::min(macs_.pending() ? kNever : next_announcement_, mode_.controller->next_deadline());
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
     return next;
@@ -305,7 +365,7 @@ void Bond::settle(Time now) {
     hear_controller();
     reselect_ |= mode_.controller->take_changed();
     if (std::exchange(reselect_, false)) decide(now);
-    if (now >= next_announcement_) announce(now);
+    if (now >= next_announcement_ && !macs_.pending()) announce(now);
 }
 
 // A member that was lost too often is held out, unless no other would be left: then the one of them that was
@@ -408,9 +468,11 @@ void Bond::become_active(MemberId id, Time now) {
     active_ = id;
     prober_.monitor().set_active(id, now);
     const Member* is = member(id);
+    macs_.set_active(id);
     if (mode_.controller->has_active())
         raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
               now);
+    follow_macs(now);
     if (is == nullptr) {
         next_announcement_ = kNever;
         return;
@@ -461,7 +523,18 @@ bool Bond::poll_event(Event& out) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
-    if (frames_.empty()) return prober_.poll_transmit(mac_, out) || mode_.controller->poll_transmit(out);
+    if (!filter_.up) { // as Linux: a bond that is down says nothing
+        frames_.clear();
+        while (mode_.controller->poll_transmit(out)) {
+        }
+        return false;
+    }
+    if (frames_.empty()) {
+        const MemberId asker = prober_.next_asker();
+        if (asker == kNoMember) return mode_.controller->poll_transmit(out);
+        const Mac worn = macs_.worn_by(asker);
+        return prober_.poll_transmit(worn.is_zero() ? mac_ : worn, out);
+    }
     out = frames_[0];
     frames_.erase_at(0);
     return true;
@@ -469,12 +542,14 @@ bool Bond::poll_transmit(Transmit& out) {
 
 void Bond::fill(Snapshot& out) const {
     out.tx_burst = mode_.tx_burst;
-    out.punt = mode_.punt == nullptr && prober_.on() ? mode_.punt_neighbors : mode_.punt;
+    const bool listens = mode_.punt == nullptr && prober_.on();
+    out.punt = !filter_.up ? nullptr : listens ? mode_.punt_neighbors : mode_.punt;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
     FixedVec<MemberId, kMaxMembers> all;
+    std::uint32_t sorting = 0;
     out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
@@ -482,10 +557,12 @@ void Bond::fill(Snapshot& out) const {
         all.push_back(m.id);
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
+        if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
         if (!has(decision_.may_send, m.id)) continue;
         out.tx_mask |= 1U << m.id.value;
         out.tx[out.tx_count++] = m.id.value;
     }
+    fill_filter(out.filter, filter_, mac_, sorting);
     const BucketMap map = make_bucket_map({all.begin(), all.size()}, decision_.may_send);
     out.buckets = map.size;
     out.bucket = map.owner;
@@ -516,7 +593,7 @@ void Bond::fill(BondStatus& out) const {
         s.speed_mbps = m.link.speed_mbps;
         s.duplex = m.link.duplex;
         s.link_failures = m.link_failures;
-        s.mac = mac_;
+        s.mac = macs_.worn_by(m.id);
         s.perm_mac = m.info.perm_mac;
         s.options = m.info.options;
         s.watching = watching();

@@ -145,16 +145,20 @@ std::string Prober::describe(MemberId id) const {
     return text;
 }
 
-bool Prober::poll_transmit(const Mac& mac, OwnFrame& out) {
-    if (!on()) return false;
+MemberId Prober::next_asker() {
+    if (!on()) return kNoMember;
     if (asking_ == 0) {
         asking_ = monitor_.take_probes();
         next_target_ = 0;
     }
-    if (asking_ == 0) return false;
+    return asking_ == 0 ? kNoMember : MemberId{static_cast<std::uint8_t>(__builtin_ctz(asking_))};
+}
+
+bool Prober::poll_transmit(const Mac& mac, OwnFrame& out) {
+    out.member = next_asker();
+    if (out.member == kNoMember) return false;
     const IpPrefix asked = target(next_target_);
     const ProbeSource source = probe_source(addresses_, asked, mac);
-    out.member = MemberId{static_cast<std::uint8_t>(__builtin_ctz(asking_))};
     out.length = static_cast<std::uint16_t>(asked.is_v6 ? build_ns_probe(out.frame, asked.v6, source)
                                                         : build_arp_probe(out.frame, asked.v4, source));
     if (++next_target_ == v4_.size() + v6_.size()) {

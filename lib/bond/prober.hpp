@@ -19,7 +19,8 @@ namespace dpdkbond {
 
 // The address to ask `target` with: of those whose network holds it the one with the longest prefix; else the
 // first of its family, which is what a route would choose; else the unspecified one, untagged, as Linux asks
-// when it has no route. `mac` is the bond's.
+// when it has no route. `mac` is the
+// member's, for addresses that have none of their own.
 ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac);
 
 class Prober {
@@ -39,6 +40,8 @@ public:
     [[nodiscard]] WatcherSet objections(MemberId id) const;
     [[nodiscard]] WatcherSet watching() const; // those with targets
     [[nodiscard]] std::string describe(MemberId id) const;
+    MemberId next_asker(); // whose probe poll_transmit() gives next; kNoMember: there is none to send
+    // `mac`: what that member wears.
     bool poll_transmit(const Mac& mac, OwnFrame& out);
 
     ProbeMonitor& monitor() { return monitor_; }

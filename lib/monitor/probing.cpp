@@ -217,7 +217,7 @@ void ProbeMonitor::make_up_for_lateness(Time now) {
 }
 
 void ProbeMonitor::handle_timeout(Time now) {
-    if (!on() || now < deadline_) return;
+    if (!on() || paused_ || now < deadline_) return;
     make_up_for_lateness(now);
     last_look_ = now;
     judge(now);

@@ -41,6 +41,9 @@ public:
     // silence of the others is no sign; before there is one nobody is called down.
     void set_ready(std::uint32_t targets, Time now);
 
+    // While nothing can be sent nor heard nobody is judged; afterwards all go on where they were.
+    void set_paused(bool paused) { paused_ = paused; }
+
     void join(MemberId id, Time now); // up as soon as its link is
     void leave(MemberId id);
     // Whether the member can carry frames at all. One that lost it needs a sign of life afterwards, a new one
@@ -60,7 +63,7 @@ public:
     void handle_sign(MemberId id, Sign sign, Time now);
 
     void handle_timeout(Time now); // spurious calls are no-ops
-    [[nodiscard]] Time next_deadline() const { return on() ? deadline_ : kNever; }
+    [[nodiscard]] Time next_deadline() const { return on() && !paused_ ? deadline_ : kNever; }
     // Members that shall ask every target now; asking again answers none.
     std::uint32_t take_probes();
 
@@ -101,6 +104,7 @@ private:
     void plan();
 
     ProbeRules rules_;
+    bool paused_ = false;
     std::array<Member, kMaxMembers> members_{};
     MemberId active_ = kNoMember, trial_ = kNoMember;
     std::uint32_t ready_ = 0;

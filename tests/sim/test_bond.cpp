@@ -24,6 +24,7 @@ public:
             info.perm_mac = Mac{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(i)}};
             REQUIRE(bond.add_member(info, {.carrier = carrier}, now).ok());
         }
+        bond.macs_applied(bond.mac_plan().version, now);
         events();
     }
 

@@ -279,6 +279,20 @@ TEST_CASE("a monitor that was kept from looking does not blame the members") {
     }
 }
 
+TEST_CASE("while the interface is down nobody is judged, and the time does not count afterwards") {
+    Rig rig(rules(true));
+    rig.pass(1s, {kM0});
+    rig.monitor.set_paused(true);
+    CHECK(rig.monitor.next_deadline() == kNever);
+    rig.pass(10s);
+    CHECK(rig.up(kM0));
+    CHECK_FALSE(rig.up(kM1));
+    rig.monitor.set_paused(false);
+    rig.pass(200ms, {kM0});
+    CHECK(rig.up(kM0));
+    CHECK(rig.until_down(kM0) <= 250ms);
+}
+
 TEST_CASE("other rules start every window afresh and call nobody up who was down") {
     Rig rig(rules(true));
     rig.pass(1s, {kM0});

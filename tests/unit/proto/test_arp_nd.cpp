@@ -6,6 +6,7 @@
 
 #include "proto/arp.hpp"
 #include "proto/igmp.hpp"
+#include "proto/learning.hpp"
 #include "proto/nd.hpp"
 
 using namespace dpdkbond;
@@ -185,4 +186,18 @@ TEST_CASE("a header is read up to two tags deep and refused where it is cut") {
     CHECK(view->type == ethertype::vlan);
     CHECK(view->payload_offset == 22);
     for (std::size_t size = 0; size < 22; ++size) CHECK_FALSE(parse_eth({frame.data(), size}).has_value());
+}
+
+TEST_CASE("a learning frame goes from a MAC to itself and carries nothing but its tags") {
+    std::array<std::uint8_t, 128> out{};
+    out.fill(0xee);
+    std::vector<std::uint8_t> expected{0x02, 0xbd, 0, 0, 0, 1, 0x02, 0xbd, 0, 0, 0, 1, 0x90, 0};
+    expected.resize(60);
+    CHECK(built(out, build_learning(out, kOurMac)) == expected);
+    CHECK(out[60] == 0xee);
+    const std::size_t length = build_learning(out, kOurMac, tagged({ethertype::vlan, 42}));
+    const std::uint8_t tag[] = {0x81, 0, 0, 42};
+    expected.insert(expected.begin() + 12, std::begin(tag), std::end(tag));
+    CHECK(built(out, length) == expected);
+    CHECK(build_learning({out.data(), 59}, kOurMac) == 0);
 }
