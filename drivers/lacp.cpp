@@ -122,8 +122,12 @@ public:
         return d;
     }
 
+    // A partner that keeps a neighbour table for each link has none yet for a new one.
+    [[nodiscard]] bool announces_members() const override { return tells_neighbors_; }
+
     void set_options(const BondOptions& options, Time now) override {
         engine_.set_options(bond_, engine_options(options), now);
+        tells_neighbors_ = options.broadcast_neighbor;
         refresh();
     }
     void set_mac(const Mac& mac, Time now) override {
@@ -221,6 +225,7 @@ private:
     Mac mac_{};
     lacp::BondStatus status_{};
     State decided_{};
+    bool tells_neighbors_ = false;
     SeqBox<lacp::BondStatus> box_;
 };
 

@@ -78,6 +78,37 @@ def noise(lab, topology, i):
         thread.join()
 
 
+class Stalls:
+    """How long this machine kept a thread that wanted to run from running: not the monitor's doing."""
+
+    def __enter__(self):
+        self.ms, self._stop = 0.0, threading.Event()
+        self._thread = threading.Thread(target=self._run)
+        self._thread.start()
+        return self
+
+    def _run(self):
+        while not self._stop.is_set():
+            began = time.monotonic()
+            time.sleep(0.001)
+            over = (time.monotonic() - began) * 1000 - 2
+            self.ms += max(over, 0)
+
+    def __exit__(self, *_):
+        self._stop.set()
+        self._thread.join()
+
+
+def leave_in_time(topology, bond, interval, missed_max=MISSED_MAX):
+    """Break the active path; it has to be left within its window. Returns the member's index, how long it took and why."""
+    with Stalls() as stalls:
+        down, since = silence_active(topology, bond)
+        took, reason = left_after(bond, topology.members[down], since)
+    limit = (missed_max + 0.5) * interval
+    assert took <= limit + 2 * stalls.ms, f"{took:.1f} ms, stalls {stalls.ms:.1f} ms"
+    return down, took, reason
+
+
 def failures(bond):
     return [bond.member(name)["link_failures"] for name in bond.info()["members"]]
 
@@ -93,9 +124,7 @@ def test_nothing_is_lost_while_the_targets_answer(net):
 def test_a_silent_path_is_left_in_time(net, interval, times):
     topology, bond = wear(net, **probing(interval))
     for _ in range(times):
-        down, since = silence_active(topology, bond)
-        took, reason = left_after(bond, topology.members[down], since)
-        assert took <= (MISSED_MAX + 0.5) * interval
+        down, _, reason = leave_in_time(topology, bond, interval)
         assert reason == f"arp {HOST_ADDRESS}"
         member = bond.member(topology.members[down])
         assert member["watchers"] == {"carrier": "up", "arp": "down"}
@@ -110,9 +139,7 @@ def test_a_silent_path_is_left_in_time(net, interval, times):
 def test_at_an_interval_of_a_second_a_silent_path_costs_three_pings_at_most(net, fresh):
     topology, bond = wear(net, **probing(1000))
     ping = fresh.ping(topology.a, HOST_ADDRESS, interval=1).settled(2)
-    down, since = silence_active(topology, bond)
-    took, _ = left_after(bond, topology.members[down], since)
-    assert took <= (MISSED_MAX + 0.5) * 1000
+    leave_in_time(topology, bond, 1000)
     ping.settled(2)
     ping.stop()
     assert len(ping.lost()) <= 3
@@ -130,15 +157,14 @@ def test_a_lost_carrier_counts_at_once(net):
 
 @pytest.mark.parametrize("validate, heard", [("none", True), ("filter", False), ("active", False), ("all", False)])
 def test_a_strangers_broadcasts_keep_a_dead_path_alive_only_without_validation(net, fresh, validate, heard):
-    topology, bond = wear(net, **probing(50, arp_validate=validate))
+    topology, bond = wear(net, **probing(200, arp_validate=validate))
     assert bond.info()["options"]["arp_validate"] == validate
     with noise(fresh, topology, topology.members.index(bond.active())):
-        down, since = silence_active(topology, bond)
         if heard:
-            holds(lambda: bond.active() == topology.members[down], 0.5, "the dead path stays")
+            down, _ = silence_active(topology, bond)
+            holds(lambda: bond.active() == topology.members[down], 1, "the dead path stays")
         else:
-            took, _ = left_after(bond, topology.members[down], since)
-            assert took <= (MISSED_MAX + 0.5) * 50
+            leave_in_time(topology, bond, 200)
 
 
 @pytest.mark.parametrize("which", ["any", "all"])
@@ -162,9 +188,8 @@ def test_one_dead_target_of_two(net, which):
 
 def test_more_missed_intervals_are_forgiven_when_arp_missed_max_says_so(net):
     topology, bond = wear(net, **probing(50, arp_missed_max=6))
-    down, since = silence_active(topology, bond)
-    took, _ = left_after(bond, topology.members[down], since)
-    assert 5 * 50 <= took <= 6.5 * 50
+    _, took, _ = leave_in_time(topology, bond, 50, missed_max=6)
+    assert took >= 5 * 50
 
 
 @pytest.mark.parametrize("options, reason", [
@@ -174,9 +199,7 @@ def test_more_missed_intervals_are_forgiven_when_arp_missed_max_says_so(net):
 def test_neighbour_solicitations_watch_a_path_as_well(net, options, reason):
     topology, bond = wear(net, arp_interval=100, arp_validate="all", **options)
     holds(lambda: bond.up() == 2, 0.5, "both are up")
-    down, since = silence_active(topology, bond)
-    took, why = left_after(bond, topology.members[down], since)
-    assert took <= (MISSED_MAX + 0.5) * 100
+    _, _, why = leave_in_time(topology, bond, 100)
     assert why == reason
 
 

@@ -14,6 +14,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "bond/announcer.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
 #include "bond/local_address.hpp"
@@ -103,6 +104,9 @@ public:
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
+    // Linux: that of the members that may send, together; of the slowest where each sends every frame. 0: not
+    // known of any.
+    [[nodiscard]] std::uint32_t speed_mbps() const;
     [[nodiscard]] bool link_up() const { return link_up_; }
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
@@ -147,7 +151,7 @@ private:
     bool report_verdicts(Time now); // true: a member was lost
     void decide(Time now);
     void become_active(MemberId id, Time now);
-    void announce(Time now);
+    [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
     void tell_mac(Member& m, Time now);
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
@@ -172,15 +176,14 @@ private:
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
 
-    std::uint32_t announcements_left_ = 0;
-    Time next_announcement_ = kNever;
+    Announcer announcer_; // waits until the devices wear what they should
 
     bool reselect_ = true;      // something that the decision depends on has changed
     bool choose_active_ = true; // … and the active member may change while it is up
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint32_t events_lost_ = 0;
-    FixedVec<Transmit, 2 * kMaxAddresses> frames_;
+    FixedVec<Transmit, 2 * kMaxAddresses> frames_; // before those of the announcer and of the mode
 };
 
 } // namespace dpdkbond

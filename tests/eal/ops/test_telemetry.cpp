@@ -100,10 +100,12 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     r.bond0().members[1].status.mii = MiiStatus::going_back;
     r.bond0().counters.drops[0] = 9;
     const Json member = ask("/bond/member,bond0,m1");
-    CHECK(keys(member) == std::vector<std::string>{"carrier", "device", "drops", "duplex", "link_failures",
-                                                   "mac", "mii_status", "name", "objection", "perm_mac",
-                                                   "port_id", "rx_bytes", "rx_packets", "speed_mbps", "state",
-                                                   "tx_bytes", "tx_packets", "usable", "watchers"});
+    CHECK(keys(member) == std::vector<std::string>{"allmulticast", "carrier",    "device",        "drops",
+                                                   "duplex",       "filter",     "link_failures", "mac",
+                                                   "mii_status",   "mtu",        "name",          "objection",
+                                                   "perm_mac",     "port_id",    "promiscuous",   "rx_bytes",
+                                                   "rx_packets",   "speed_mbps", "state",         "tx_bytes",
+                                                   "tx_packets",   "usable",     "watchers"});
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
     MemberStatus& watched = r.bond0().members[1].status;
