@@ -88,15 +88,27 @@ TEST_CASE("primary and prio against every primary_reselect") {
         int active[3]; // with always, better, failure
     };
     const Row table[] = {
-        {{Do::down, 0}, {2, 2, 2}},     {{Do::up, 0}, {0, 2, 2}},      {{Do::down, 2}, {0, 0, 0}},
-        {{Do::up, 2}, {0, 0, 0}},       {{Do::command, 1}, {1, 1, 1}}, {{Do::down, 2}, {1, 1, 1}},
+        {{Do::down, 0}, {2, 2, 2}},
+        {{Do::up, 0}, {0, 2, 2}},
+        {{Do::down, 2}, {0, 0, 0}},
+        {{Do::up, 2}, {0, 0, 0}},
+        {{Do::command, 1}, {1, 1, 1}},
+        {{Do::down, 2}, {1, 1, 1}},
         {{Do::up, 2}, {0, 1, 1}}, // with more prio than m1: the choice is made anew, and falls on the primary
-        {{Do::down, 0}, {2, 1, 1}},     {{Do::up, 0}, {0, 1, 1}},      {{Do::prio, 2, 11}, {0, 1, 1}},
-        {{Do::primary, 1}, {1, 1, 1}},  {{Do::primary, 0}, {0, 0, 0}}, // newly named: at once, whatever
-                                                                       // primary_reselect says
-        {{Do::leave, 1}, {0, 0, 0}},    {{Do::join, 1}, {0, 0, 0}},    {{Do::prio, 1, 5}, {0, 0, 0}},
-        {{Do::prio, 2, 10}, {0, 0, 0}}, {{Do::primary}, {2, 0, 0}},    {{Do::down, 2}, {1, 0, 0}},
-        {{Do::up, 2}, {2, 0, 0}},       {{Do::primary, 0}, {0, 0, 0}},
+        {{Do::down, 0}, {2, 1, 1}},
+        {{Do::up, 0}, {0, 1, 1}},
+        {{Do::prio, 2, 11}, {0, 1, 1}},
+        {{Do::primary, 1}, {1, 1, 1}},
+        {{Do::primary, 0}, {0, 0, 0}}, // newly named: at once, whatever
+                                       // primary_reselect says
+        {{Do::leave, 1}, {0, 0, 0}},
+        {{Do::join, 1}, {0, 0, 0}},
+        {{Do::prio, 1, 5}, {0, 0, 0}},
+        {{Do::prio, 2, 10}, {0, 0, 0}},
+        {{Do::primary}, {2, 0, 0}},
+        {{Do::down, 2}, {1, 0, 0}},
+        {{Do::up, 2}, {2, 0, 0}},
+        {{Do::primary, 0}, {0, 0, 0}},
     };
     for (int reselect = 0; reselect < 3; ++reselect) {
         Bench bench;
