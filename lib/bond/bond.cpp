@@ -9,6 +9,7 @@ namespace {
 
 constexpr bool has(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
 constexpr Duration ms(std::uint32_t n) { return std::chrono::milliseconds(n); }
+constexpr Duration kReportDistance = std::chrono::milliseconds(200); // Linux's
 
 MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 
@@ -169,7 +170,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 }
 
 void Bond::handle_timeout(Time now) {
-    bool due = now >= announcer_.deadline();
+    bool due = now >= announcer_.deadline() || now >= reports_.deadline();
     for (Member& m : members_) due |= m.monitor.handle_timeout(now) || now >= m.damping.deadline();
     prober_.heed_addresses(now);
     if (now >= prober_.monitor().next_deadline()) {
@@ -248,6 +249,7 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     hear_controller();
     for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
     announcer_.stop();
+    reports_.stop();
     mode_ = mode;
     join_controller(now);
     set_options(options, mode.tx_burst, now);
@@ -349,7 +351,8 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min(macs_.pending() ? kNever : announcer_.deadline(), mode_.controller->next_deadline());
+    Time next = mode_.controller->next_deadline();
+    if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
     return next;
@@ -372,7 +375,9 @@ void Bond::settle(Time now) {
     reselect_ |= mode_.controller->take_changed();
     if (std::exchange(reselect_, false)) decide(now);
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
-    if (!macs_.pending()) announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    if (macs_.pending()) return;
+    announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    reports_wanted_ |= reports_.take(now, kReportDistance);
 }
 
 // A member that was lost too often is held out, unless no other would be left: then the one of them that was
@@ -483,6 +488,9 @@ void Bond::become_active(MemberId id, Time now) {
               now);
     follow_macs(now);
     if (mode_.controller->announces()) announcer_.start(is != nullptr ? options_.num_grat_arp : 0, now);
+    static const OptionDef& resend_igmp = *find_option("resend_igmp");
+    const bool reports = is != nullptr && (resend_igmp.effective & mask_of(mode_.mode)) != 0;
+    reports_.start(reports ? options_.resend_igmp : 0, now);
     if (is == nullptr) return;
     if (had_active_ && mode_.controller->has_active()) ++failovers_;
     had_active_ = true;
@@ -508,6 +516,17 @@ bool Bond::poll_event(Event& out) {
     out = events_[0];
     events_.erase_at(0);
     return true;
+}
+
+std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
+    if (active_ == kNoMember) return 0;
+    std::size_t taken = 0;
+    for (OwnFrame f : frames) {
+        f.member = active_;
+        if (!frames_.push_back(f)) break;
+        ++taken;
+    }
+    return taken;
 }
 
 bool Bond::poll_transmit(Transmit& out) {

@@ -220,8 +220,6 @@ TEST_CASE("options have the spellings of sysfs, netlink and iproute2") {
 }
 
 TEST_CASE("options that are not available are refused unless they say their default") {
-    CHECK(set_error("resend_igmp", "1").empty());
-    CHECK(set_error("resend_igmp", "2") == "not available yet; leave it out (or 1, the default)");
     CHECK(set_error("lp_interval", "0") == "0 is out of range; allowed: 1-2147483647");
     MemberOptions member;
     CHECK_FALSE(set_member_option(member, "queue_id", "3").ok());
