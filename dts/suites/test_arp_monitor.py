@@ -17,7 +17,7 @@ MISSED_MAX = 2
 @pytest.fixture(scope="module")
 def net(lab):
     topology = lab.topology(2, ipv6=True)
-    bond = lab.bond(topology, addresses=[f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64"], arp_interval=50,
+    bond = lab.bond(topology, addresses=[f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64"], arp_interval=200,
                     arp_ip_target=HOST_ADDRESS)
     return topology, bond
 
