@@ -50,6 +50,8 @@ BondCounters BondUnit::raw_counters() const {
         sum.tx_packets += c.down.get();
         sum.injected += c.injected.get();
         sum.punted += c.punted.get();
+        sum.held += c.held.get();
+        sum.held_overflow += c.held_overflow.get();
         for (std::size_t r = 0; r < kDropReasons; ++r) {
             sum.drops[r] += c.drops[r].get();
             for (const MemberLaneCounters& m : c.member) sum.drops[r] += m.drops[r].get();
@@ -84,6 +86,8 @@ BondCounters BondUnit::counters() const {
     subtract(c.tx_bytes, baseline_.tx_bytes);
     subtract(c.injected, baseline_.injected);
     subtract(c.punted, baseline_.punted);
+    subtract(c.held, baseline_.held);
+    subtract(c.held_overflow, baseline_.held_overflow);
     for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], baseline_.drops[r]);
     return c;
 }

@@ -142,6 +142,8 @@ bool Control::anything_heard() const {
 void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     hear(core, at);
     core.bond.handle_timeout(at);
+    core.publisher.retire();
+    if (!core.unpublished && core.publisher.settled()) core.bond.handle_published(at);
     if (core.bond.take_changed()) {
         core.unpublished = true;
         core.bond.fill(*scratch_);
@@ -173,6 +175,8 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     core.publisher.retire();
     retiring_ |= !core.publisher.settled();
     next_deadline_ = std::min(next_deadline_, core.bond.next_deadline());
+    if (core.bond.awaits_workers() && core.publisher.settled())
+        next_deadline_ = at; // they slept: go on at once
 }
 
 void Control::serve() {

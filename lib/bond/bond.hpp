@@ -16,6 +16,7 @@
 #include "base/time.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
+#include "bond/flow_move.hpp"
 #include "bond/snapshot.hpp"
 #include "bond/status.hpp"
 #include "monitor/link.hpp"
@@ -61,6 +62,8 @@ public:
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
     void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
     void handle_timeout(Time now);                           // spurious calls are no-ops
+    // Every worker goes by the last snapshot that was filled: a move of flows goes on (awaits_workers()).
+    void handle_published(Time now);
     void set_link_admin(MemberId id, bool up, Time now);
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
@@ -81,6 +84,7 @@ public:
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
+    [[nodiscard]] bool awaits_workers() const { return move_.awaits_workers(); }
     [[nodiscard]] bool link_up() const { return link_up_; }
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
@@ -111,6 +115,8 @@ private:
     void hear_controller();
     void report_verdicts(Time now);
     void decide(Time now);
+    void plan_move(Time now);
+    void end_move(Time now);
     void become_active(MemberId id, Time now);
     void announce(Time now);
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
@@ -127,6 +133,7 @@ private:
     MemberId wanted_active_ = kNoMember; // named by the operator, once
     bool primary_is_new_ = false;
     Decision decision_{};
+    FlowMove move_;
     bool link_up_ = false;
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
