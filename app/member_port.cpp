@@ -59,6 +59,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.mtu = setup.mtu;
     s.rx_interrupts = setup.sleepy;
     s.link_interrupts = true;
+    s.slow_queue = true;
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
     read_tap_without_signals(p);
