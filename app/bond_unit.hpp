@@ -8,10 +8,12 @@
 #include <deque>
 #include <memory>
 #include <mutex>
+#include <optional>
 #include <vector>
 
 #include "app/control.hpp"
 #include "app/logical_port.hpp"
+#include "app/mac_keeper.hpp"
 #include "app/member_port.hpp"
 #include "ops/instance.hpp"
 
@@ -28,6 +30,9 @@ public:
     std::unique_ptr<BondCore> core; // control's, once it was told of it
     std::vector<std::unique_ptr<Lane>> lanes;
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
+
+    std::optional<MacKeeper>
+        macs; // by its own lock, the host thread moves MACs when the active member changes
 
     [[nodiscard]] MemberPort* find_member(std::string_view name) const;
 

@@ -191,7 +191,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         const OptionDef* def = find_option(option);
         if (def == nullptr) return Error{fmt::format("{}: no such option", option)};
         if (def->of_member) return Error{fmt::format("{}: an option of a member; use set member", option)};
-        if (auto may = may_change_running(mode, *def); !may) return may;
+        if (auto may = may_change_running(mode, *def, !u.members.empty()); !may) return may;
         if (auto set = dpdkbond::set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
         if (def->name == "primary" && !options.primary.empty() && u.find_member(options.primary) == nullptr)

@@ -178,9 +178,9 @@ void HostWatch::on_address(const AddressEvent& address) {
 void HostWatch::refresh_addresses(std::uint32_t bond, int ifindex) {
     const auto list = list_addresses(ifindex);
     if (!list) return;
-    FixedVec<IpPrefix, kMaxAddresses> addresses;
+    LocalAddresses addresses;
     for (const AddressEvent& a : list.value())
-        if (!a.tentative) addresses.push_back(a.prefix);
+        if (!a.tentative) addresses.push_back({a.prefix, {}, {}});
     control_.call([&] {
         if (BondCore* core = control_.bond(bond)) core->bond.set_addresses(addresses);
     });

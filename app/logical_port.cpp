@@ -86,8 +86,9 @@ Result<void> LogicalPort::set_carrier(bool up) {
 }
 
 Result<void> LogicalPort::set_mac(const Mac& mac) {
-    if (in_kernel()) return dpdkbond::set_mac(netdev_, mac);
-    return port_->set_mac(mac);
+    auto done = in_kernel() ? dpdkbond::set_mac(netdev_, mac) : port_->set_mac(mac);
+    if (done) mac_ = mac;
+    return done;
 }
 
 Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {

@@ -27,12 +27,14 @@ public:
 
     Result<void> set_carrier(bool up);
     Result<void> set_mac(const Mac& mac);
+    [[nodiscard]] const Mac& mac() const { return mac_; } // as it was last set; zero: never
     Result<void> set_mtu(std::uint32_t mtu);
 
 private:
     LogicalPort() = default;
     std::string backend_, netdev_, name_;
     std::optional<Port> port_;
+    Mac mac_{};
 };
 
 } // namespace dpdkbond

@@ -6,6 +6,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <utility>
 
 #include "app/control.hpp"
 #include "app/tap_signals.hpp"
@@ -64,8 +65,13 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     if (auto started = p.start(s); !started) return Error{started.error()};
     read_tap_without_signals(p);
     p.set_allmulticast(true);
-    if (member->guard_ && p.driver() == "net_af_packet")
+    if (member->guard_ && p.driver() == "net_af_packet") {
         member->sockets = find_packet_socket_fds(member->guard_->ifindex());
+        if (auto opened = LacpSocket::open(below))
+            member->lacp_socket.emplace(std::move(opened).value());
+        else
+            warnings.push_back(fmt::format("member {}: {}", config.name, opened.error()));
+    }
     if (member->guard_ && p.driver() == "net_af_xdp")
         std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
 
@@ -130,9 +136,9 @@ void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, Memb
 }
 
 std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
-    if (mac == port->permanent_mac()) return std::nullopt;
+    if (mac.is_zero()) return std::nullopt;
     const auto set = port->set_mac(mac);
-    if (set) return std::nullopt;
+    if (set || std::exchange(mac_refused_, true)) return std::nullopt;
     port->set_promiscuous(true);
     return fmt::format("{}; it receives everything instead", set.error());
 }

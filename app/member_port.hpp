@@ -14,6 +14,7 @@
 #include "config/model.hpp"
 #include "dpdk/port.hpp"
 #include "host/carrier.hpp"
+#include "host/lacp_socket.hpp"
 #include "host/netdev_guard.hpp"
 
 struct rte_mempool;
@@ -46,9 +47,9 @@ public:
     bool carrier_changed();
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
-    // Takes the bond's MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
+    // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
     // or nothing.
-    std::optional<std::string> wear_mac(const Mac& mac);
+    std::optional<std::string> wear_mac(const Mac& mac); // told once only
     [[nodiscard]] MemberInfo info() const;
 
     MemberConfig config;
@@ -66,14 +67,16 @@ public:
     std::string netdev;
     std::vector<int>
         sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
-    bool netdev_lags = false; // the kernel may tell of its carrier late: poll it often
-    LinkState last_posted;    // owner: the host thread, once watched
+    std::optional<LacpSocket> lacp_socket; // where data could displace LACPDUs before the driver reads them
+    bool netdev_lags = false;              // the kernel may tell of its carrier late: poll it often
+    LinkState last_posted;                 // owner: the host thread, once watched
     std::uint64_t oversize_seen = 0;
 
     // Counters of this slot when the member joined, or at the last `clear stats`.
     MemberCounters baseline;
 
 private:
+    bool mac_refused_ = false;
     std::unique_ptr<CarrierPoll> carrier_;
     struct LinkTarget {
         Control* control;

@@ -218,6 +218,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     }
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
+    unit->macs.emplace(*control_, unit->core->bond, *unit->logical);
     for (auto& member : opened)
         if (auto joined = join(*unit, std::move(member)); !joined) return Error{joined.error()};
     return unit;
@@ -240,6 +241,8 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
     add_queues(*member.port, member.sockets);
     host_->watch_member(unit.number, member);
     member.report_interrupts_to(*control_, unit.number, member.id);
+    const int ear = member.lacp_socket ? member.lacp_socket->fd() : -1;
+    control_->call([&] { control_->listen(unit.number, member.id, ear); });
 }
 
 void Program::leave_service(BondUnit& unit) {
@@ -261,25 +264,29 @@ void Program::leave_service(BondUnit& unit) {
 
 Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
     const LinkState link = member->read_link();
-    Mac mac;
-    control_->call([&] { mac = unit.core->bond.mac(); });
-    const bool lends = mac.is_zero() && member->port->permanent_mac().is_valid_unicast();
-    if (mac.is_zero() &&
-        !lends) { // nobody to take it from: the bond keeps what the logical interface came with
-        mac = unit.logical->port().permanent_mac();
-        control_->call([&] { unit.core->bond.set_mac(mac, now()); });
-    }
-    std::optional<std::string> warning;
-    if (!lends) warning = member->wear_mac(mac);
+    const Mac own = member->port->permanent_mac();
+    const auto refused = [&](const std::string& why) {
+        return Error{fmt::format("{}: member {}: {}", unit.config.name, member->config.name, why)};
+    };
+    std::optional<Result<Mac>> mac;
+    control_->call([&] {
+        Bond& bond = unit.core->bond;
+        // Nobody to take it from: the bond keeps what the logical interface came with.
+        if (bond.mac().is_zero() && !own.is_valid_unicast())
+            bond.set_mac(unit.logical->port().permanent_mac(), now());
+        mac.emplace(bond.mac_to_join(own));
+    });
+    if (!*mac) return refused(mac->error());
+    const std::optional<std::string> warning = member->wear_mac(mac->value());
 
     std::optional<Result<MemberId>> id;
     control_->call([&] { id.emplace(unit.core->bond.add_member(member->info(), link, now())); });
-    if (!*id)
-        return Error{fmt::format("{}: member {}: {}", unit.config.name, member->config.name, id->error())};
+    if (!*id) return refused(id->error());
     member->id = id->value();
     member->last_posted = link;
     unit.start_counting(*member);
-    if (lends && unit.logical->in_kernel()) (void)unit.logical->set_mac(member->port->permanent_mac());
+    unit.macs->add(*member);
+    (void)unit.macs->apply(); // what went wrong is an event
     if (warning) log_warnings(unit, {*warning});
     unit.members.push_back(std::move(member));
     return {};
@@ -310,8 +317,10 @@ void Program::wait_until_said(const BondUnit& unit) {
 void Program::part(BondUnit& unit, MemberPort& member) {
     host_->forget_member(member);
     dismiss(unit, member);
+    (void)unit.macs->apply(); // others take over what it wore
     wait_until_said(unit);
     control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
+    unit.macs->remove(member);
     wait_until_unseen(unit);
     remove_queues(member.port->id());
     const MemberConfig gone = member.config;
@@ -358,6 +367,10 @@ void Program::on_notice(const Notice& notice) {
     const std::lock_guard lock(served_mutex_);
     BondUnit* unit = served_[notice.bond];
     if (unit == nullptr) return;
+    if (notice.macs) {
+        (void)unit->macs->apply();
+        return;
+    }
     const Event& e = notice.event;
     unit->remember(e);
     log_line(fmt::format("{}{}{}: {}{}{}", unit->config.name, e.member.empty() ? "" : " ", e.member.view(),

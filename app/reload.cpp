@@ -41,7 +41,8 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
     for (const OptionDef& def : option_table()) {
         if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def))
             continue;
-        if (auto may = may_change_running(wanted.mode, def); !may)
+        if ((def.modes & mask_of(wanted.mode)) == 0) continue; // it was the mode's before
+        if (auto may = may_change_running(wanted.mode, def, !running.members.empty()); !may)
             return fmt::format("{}: {}: {}", running.name, def.name, may.error());
     }
     for (const MemberConfig& m : wanted.members) {
@@ -168,9 +169,17 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
         control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
     }
     if (wanted.mac && wanted.mac != running.mac) {
-        for (const auto& m : unit.members) (void)m->wear_mac(*wanted.mac);
-        keep(unit.logical->set_mac(*wanted.mac));
-        control_->call([&] { unit.core->bond.set_mac(*wanted.mac, now()); });
+        Mac mac;
+        control_->call([&] {
+            unit.core->bond.set_mac(*wanted.mac, now());
+            mac = unit.core->bond.mac();
+        });
+        keep(unit.macs->apply());
+        if (mac != *wanted.mac)
+            keep(Error{fmt::format("{}: logical.mac: with fail_over_mac active it is the active member's",
+                                   unit.config.name)});
+        else if (!unit.logical->in_kernel())
+            keep(unit.logical->set_mac(mac));
     }
     if (unit.logical->in_kernel()) {
         for (const IpPrefix& a : running.addresses)

@@ -27,6 +27,14 @@ public:
             for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;
         return d;
     }
+    [[nodiscard]] MacPolicy mac_policy(const BondOptions& options) const override {
+        switch (options.fail_over_mac) {
+        case FailOverMac::active: return MacPolicy::active;
+        case FailOverMac::follow: return MacPolicy::follow;
+        case FailOverMac::none: break;
+        }
+        return MacPolicy::same;
+    }
     [[nodiscard]] bool announces() const override { return true; }
     [[nodiscard]] bool has_active() const override { return true; }
 };

@@ -89,6 +89,18 @@ def test_the_hash_policy_can_change(fresh):
     eventually(lambda: "layer3+4" in str(bond.info()["hash_policy"]), 3)
 
 
+def test_the_bonds_mac_can_become_a_members_own_and_another_again(fresh):
+    wires = fresh.sink(2)
+    own = wires.a.mac("m1")
+    bond = fresh.bond(wires, logical={"mac": "02:bd:00:00:00:01"})
+    devices = ["bond0", *wires.members]
+    for mac in (own, "02:bd:00:00:00:02"):
+        changed(bond, lambda b: b["logical"].update(mac=mac))
+        eventually(lambda: {wires.a.mac(name) for name in devices} == {mac}, 3, f"everybody wears {mac}")
+        assert bond.info()["mac"] == bond.member("m1")["mac"] == mac
+        assert bond.member("m1")["perm_mac"] == own
+
+
 @pytest.mark.parametrize("text", ["bonds: [\n", "bonds:\n  - name: bond0\n    mode: active-backup\n    miimon: ten\n"],
                          ids=["not-yaml", "bad-value"])
 def test_a_bad_file_changes_nothing_and_says_why(net, fresh, text):

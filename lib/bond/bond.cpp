@@ -22,6 +22,7 @@ MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
            std::uint32_t mtu)
     : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {
+    macs_.set_bond(mac_);
     join_controller(Time{});
 }
 
@@ -50,6 +51,8 @@ bool Bond::is_up(const Member& m) const {
 
 Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
     if (members_.full()) return Error{"a bond has at most " + std::to_string(kMaxMembers) + " members"};
+    const auto wears = macs_.to_join(info.perm_mac);
+    if (!wears) return Error{wears.error()};
     std::uint32_t taken = 0;
     for (const Member& m : members_) taken |= 1U << m.id.value;
     Member m;
@@ -61,10 +64,13 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     // like rings have none to lend.
     if (mac_.is_zero() && info.perm_mac.is_valid_unicast()) {
         mac_ = info.perm_mac;
+        macs_.set_bond(mac_);
         mode_.controller->set_mac(mac_, now);
     }
+    macs_.join(m.id, info.perm_mac, wears.value());
     members_.push_back(m);
     mode_.controller->member_joined({m.id, info.perm_mac, info.options}, now);
+    tell_mac(members_.back(), now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = true;
     raise(EventKind::member_added, &m, info.device, now);
@@ -78,7 +84,12 @@ void Bond::remove_member(MemberId id, Time now) {
         if (!members_[i].dismissed) mode_.controller->member_left(id, now);
         hear_controller(); // while its name is known
         raise(EventKind::member_removed, &members_[i], "", now);
+        if (members_.size() > 1 && !mac_.is_zero() && members_[i].info.perm_mac == mac_)
+            raise(EventKind::warning, &members_[i],
+                  "its own address stays the bond's: give it another before it is used on the same network",
+                  now);
         members_.erase_at(i);
+        macs_.forget(id);
         break;
     }
     reselect_ = true;
@@ -92,6 +103,7 @@ void Bond::dismiss_member(MemberId id, Time now) {
     m->dismissed = true;
     m->was_up = false; // it goes by command: no failure to count
     mode_.controller->member_left(id, now);
+    macs_.leave(id);
     reselect_ = true;
     changed_ = true;
     settle(now);
@@ -163,6 +175,8 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     if (monitored() && !was_monitored)
         for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
     mode_.controller->set_options(options, now);
+    macs_.set_policy(mode_.controller->mac_policy(options));
+    follow_macs(now);
     reselect_ = true;
     changed_ = true;
     settle(now);
@@ -194,9 +208,12 @@ void Bond::join_controller(Time now) {
     Controller& c = *mode_.controller;
     c.set_options(options_, now);
     c.set_mac(mac_, now);
+    macs_.set_policy(c.mac_policy(options_));
     for (Member& m : members_) {
         m.told.reset();
-        if (!m.dismissed) c.member_joined({m.id, m.info.perm_mac, m.info.options}, now);
+        if (m.dismissed) continue;
+        c.member_joined({m.id, m.info.perm_mac, m.info.options}, now);
+        c.set_member_mac(m.id, m.told_mac, now);
     }
 }
 
@@ -213,12 +230,54 @@ void Bond::hear_controller() {
 }
 
 void Bond::set_mac(const Mac& mac, Time now) {
-    if (mac == mac_) return;
-    mac_ = mac;
-    raise(EventKind::mac_changed, nullptr, mac.to_string(), now);
-    mode_.controller->set_mac(mac, now);
-    changed_ = true;
+    macs_.set_bond(mac);
+    follow_macs(now);
     settle(now);
+}
+
+// The bond's MAC is what the members' make it.
+void Bond::follow_macs(Time now) {
+    if (macs_.bond() == mac_) return;
+    mac_ = macs_.bond();
+    raise(EventKind::mac_changed, nullptr, mac_.to_string(), now);
+    mode_.controller->set_mac(mac_, now);
+    changed_ = true;
+}
+
+void Bond::tell_mac(Member& m, Time now) {
+    const Mac worn = macs_.worn_by(m.id);
+    if (m.dismissed || m.told_mac == worn) return;
+    m.told_mac = worn;
+    changed_ = true;
+    mode_.controller->set_member_mac(m.id, worn, now);
+}
+
+bool Bond::take_macs_changed() {
+    const std::uint64_t version = macs_.version();
+    return macs_.pending() && std::exchange(macs_told_, version) != version;
+}
+
+void Bond::macs_applied(std::uint64_t version, Time now) {
+    macs_.applied(version);
+    if (macs_.pending()) return;
+    for (Member& m : members_) tell_mac(m, now);
+    settle(now);
+}
+
+void Bond::set_filter(const RxFilter& filter, Time now) {
+    if (filter == filter_) return;
+    if (filter.up != filter_.up)
+        raise(filter.up ? EventKind::logical_up : EventKind::logical_down, nullptr, "set by an administrator",
+              now);
+    filter_ = filter;
+    changed_ = true;
+}
+
+void Bond::set_sorts_itself(MemberId id, bool yes) {
+    Member* m = member(id);
+    if (m == nullptr || m->info.data.sorts_itself == yes) return;
+    m->info.data.sorts_itself = yes;
+    changed_ = true;
 }
 
 void Bond::set_mtu(std::uint32_t mtu, Time) {
@@ -231,7 +290,8 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min({next_announcement_, mode_.controller->next_deadline(), move_.deadline()});
+    Time next = std::min(
+        {macs_.pending() ? kNever : next_announcement_, mode_.controller->next_deadline(), move_.deadline()});
     for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
     return next;
 }
@@ -252,7 +312,7 @@ void Bond::settle(Time now) {
         move_.finish();
         end_move(now);
     }
-    if (now >= next_announcement_) announce(now);
+    if (now >= next_announcement_ && !macs_.pending()) announce(now);
 }
 
 void Bond::report_verdicts(Time now) {
@@ -330,9 +390,11 @@ void Bond::become_active(MemberId id, Time now) {
     const Member* was = member(active_);
     active_ = id;
     const Member* is = member(id);
+    macs_.set_active(id);
     if (mode_.controller->has_active())
         raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
               now);
+    follow_macs(now);
     if (is == nullptr) {
         next_announcement_ = kNever;
         return;
@@ -351,11 +413,13 @@ void Bond::announce(Time now) {
         next_announcement_ = kNever;
         return;
     }
-    for (const IpPrefix& a : addresses_) {
+    for (const LocalAddress& a : addresses_) {
         Transmit t;
         t.member = active_;
-        t.length = static_cast<std::uint16_t>(a.is_v6 ? build_unsolicited_na(t.frame, mac_, a.v6)
-                                                      : build_gratuitous_arp(t.frame, mac_, a.v4));
+        const Mac& mac = a.mac.is_zero() ? mac_ : a.mac;
+        const IpPrefix& p = a.prefix;
+        t.length = static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(t.frame, mac, p.v6, a.tags)
+                                                      : build_gratuitous_arp(t.frame, mac, p.v4, a.tags));
         frames_.push_back(t);
     }
     const Duration gap = ms(options_.peer_notif_delay != 0 ? options_.peer_notif_delay
@@ -381,6 +445,12 @@ bool Bond::poll_event(Event& out) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
+    if (!filter_.up) { // as Linux: a bond that is down says nothing
+        frames_.clear();
+        while (mode_.controller->poll_transmit(out)) {
+        }
+        return false;
+    }
     if (frames_.empty()) return mode_.controller->poll_transmit(out);
     out = frames_[0];
     frames_.erase_at(0);
@@ -389,21 +459,24 @@ bool Bond::poll_transmit(Transmit& out) {
 
 void Bond::fill(Snapshot& out) const {
     out.tx_burst = mode_.tx_burst;
-    out.punt = mode_.punt;
+    out.punt = filter_.up ? mode_.punt : nullptr;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
+    std::uint32_t sorting = 0;
     out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
     for (const Member& m : members_) {
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
+        if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
         if (!has(decision_.may_send, m.id)) continue;
         out.tx_mask |= 1U << m.id.value;
         out.tx[out.tx_count++] = m.id.value;
     }
+    fill_filter(out.filter, filter_, mac_, sorting);
     move_.fill(out);
 }
 
@@ -431,7 +504,7 @@ void Bond::fill(BondStatus& out) const {
         s.speed_mbps = m.link.speed_mbps;
         s.duplex = m.link.duplex;
         s.link_failures = m.link_failures;
-        s.mac = mac_;
+        s.mac = macs_.worn_by(m.id);
         s.perm_mac = m.info.perm_mac;
         s.options = m.info.options;
         out.members.push_back(s);

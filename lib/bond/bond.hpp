@@ -17,6 +17,7 @@
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
 #include "bond/flow_move.hpp"
+#include "bond/local_address.hpp"
 #include "bond/snapshot.hpp"
 #include "bond/status.hpp"
 #include "monitor/link.hpp"
@@ -46,8 +47,6 @@ struct ModeParts {
     PuntFn punt = nullptr;
 };
 
-inline constexpr std::size_t kMaxAddresses = 32; // of the logical interface, that are announced
-
 class Bond {
 public:
     Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
@@ -69,8 +68,15 @@ public:
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
-    void set_addresses(const FixedVec<IpPrefix, kMaxAddresses>& addresses) { addresses_ = addresses; }
+    void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
+    // What of the received frames the logical interface wants. While it is down nothing goes up, control
+    // hears nothing and what it would say is not sent.
+    void set_filter(const RxFilter& filter, Time now);
+    void set_sorts_itself(MemberId id, bool yes); // SnapshotMember::sorts_itself
     void set_mac(const Mac& mac, Time now);
+    // The devices show what plan `version` said, as far as they can. The bond has been waiting for it with
+    // its announcements.
+    void macs_applied(std::uint64_t version, Time now);
     void set_mtu(std::uint32_t mtu, Time now);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
 
@@ -81,6 +87,11 @@ public:
     bool poll_event(Event& out);
     // True when what workers or readers should see has changed since the last call.
     bool take_changed() { return std::exchange(changed_, false); }
+    // Whether the devices have to be told of MACs: true once for each plan, then macs_applied() is awaited.
+    bool take_macs_changed();
+    [[nodiscard]] MacPlan mac_plan() const { return macs_.plan(); }
+    // What a member with this permanent MAC has to wear before add_member(); an error: it cannot join.
+    [[nodiscard]] Result<Mac> mac_to_join(const Mac& permanent) const { return macs_.to_join(permanent); }
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
@@ -103,6 +114,7 @@ private:
         bool was_up = false; // the verdict when it was last told
         std::uint32_t link_failures = 0;
         std::optional<LinkState> told; // the controller: the verdict as carrier, and what goes with it
+        Mac told_mac{};                // the controller: what it wears
     };
     Member* member(MemberId id);
     [[nodiscard]] const Member* member(MemberId id) const;
@@ -119,15 +131,20 @@ private:
     void end_move(Time now);
     void become_active(MemberId id, Time now);
     void announce(Time now);
+    void follow_macs(Time now);
+    void tell_mac(Member& m, Time now);
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
 
     FixedString<15> name_;
     ModeParts mode_;
     BondOptions options_;
-    Mac mac_{}; // zero until a member lends one
+    MemberMacs macs_;
+    Mac mac_{};                   // as macs_ has it, once that was told; zero until a member lends one
+    std::uint64_t macs_told_ = 0; // the plan that take_macs_changed() told of last
     std::uint32_t mtu_;
+    RxFilter filter_;                       // open until told otherwise
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
-    FixedVec<IpPrefix, kMaxAddresses> addresses_;
+    LocalAddresses addresses_;
 
     MemberId active_ = kNoMember;
     MemberId wanted_active_ = kNoMember; // named by the operator, once

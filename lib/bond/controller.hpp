@@ -14,6 +14,7 @@
 #include "base/time.hpp"
 #include "bond/events.hpp"
 #include "bond/flow_move.hpp"
+#include "bond/member_macs.hpp"
 #include "bond/options.hpp"
 #include "bond/select_active.hpp"
 
@@ -64,11 +65,16 @@ public:
     // The mode has an active member that an operator may name (Linux: primary, active_slave).
     [[nodiscard]] virtual bool has_active() const { return false; }
 
+    // Which MAC a member wears in this mode with these options.
+    [[nodiscard]] virtual MacPolicy mac_policy(const BondOptions&) const { return MacPolicy::same; }
+
     // ---- inputs. Options and MAC come before the first member, a member before its link.
     virtual void set_options(const BondOptions&, Time) {}
     virtual void set_mac(const Mac&, Time) {}
     virtual void member_joined(const JoiningMember&, Time) {}
     virtual void member_left(MemberId, Time) {}
+    // The MAC that the member wears: when it joins, and whenever another has been put on.
+    virtual void set_member_mac(MemberId, const Mac&, Time) {}
     virtual void set_member_options(MemberId, const MemberOptions&, Time) {}
     // `up`: the verdict of its watchers, after their delays. Speed 0: unknown.
     virtual void handle_link(MemberId, bool /*up*/, std::uint32_t /*speed_mbps*/, Duplex, Time) {}

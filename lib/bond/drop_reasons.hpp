@@ -15,6 +15,9 @@ namespace dpdkbond {
     X(member_full, "the member's transmit queue stayed full")                                                \
     X(logical_full, "the logical interface's queue stayed full")                                             \
     X(inactive_member, "received on a member that is not active")                                            \
+    X(foreign_mac, "received for an address that is not the logical interface's")                            \
+    X(foreign_group, "received for a group that the logical interface has not joined")                       \
+    X(logical_down, "received while the logical interface was set down")                                     \
     X(oversize, "longer than the MTU allows: an unsegmented frame of a local peer")                          \
     X(no_buffer, "no packet buffer left for a frame of control's own")                                       \
     X(control_full, "the queue to or from the control lcore was full")                                       \

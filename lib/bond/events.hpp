@@ -12,8 +12,10 @@
 namespace dpdkbond {
 
 #define DPDKBOND_EVENTS(X)                                                                                   \
-    X(bond_up)   /* the logical interface has carrier */                                                     \
-    X(bond_down) /* … lost it */                                                                           \
+    X(bond_up)    /* the logical interface has carrier */                                                    \
+    X(bond_down)  /* … lost it */                                                                          \
+    X(logical_up) /* … was set up */                                                                       \
+    X(logical_down)                                                                                          \
     X(member_added)                                                                                          \
     X(member_removed)                                                                                        \
     X(carrier_up) /* the link came: what the watcher saw */                                                  \

@@ -178,7 +178,7 @@ std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, Option
 std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given);
 
 // Whether `set bond NAME OPTION VALUE` may change it while the bond runs, and why not.
-Result<void> may_change_running(Mode mode, const OptionDef& def);
+Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members = true);
 
 // Levenshtein-nearest of `names` for "did you mean"; empty when nothing is near.
 std::string nearest_name(std::string_view unknown, std::span<const std::string_view> names);

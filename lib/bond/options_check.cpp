@@ -61,7 +61,7 @@ std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given) {
     return problems;
 }
 
-Result<void> may_change_running(Mode mode, const OptionDef& def) {
+Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members) {
     const std::string name(def.name);
     if (!def.available) return Error{name + " is not available yet"};
     if ((def.modes & mask_of(mode)) == 0) return Error{name + ": " + not_in_mode(mode, def)};
@@ -69,6 +69,7 @@ Result<void> may_change_running(Mode mode, const OptionDef& def) {
     case When::any_time:
     case When::any_time_here: return {};
     case When::no_members:
+        if (!has_members) return {};
         return Error{name + " can change only while the bond has no members; set it in the file"};
     case When::bond_down: return Error{name + " can change only while the bond is down; set it in the file"};
     }

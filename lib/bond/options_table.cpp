@@ -38,7 +38,7 @@ constexpr std::array<Choice, 7> kArpValidate = {{{"none", 0},
                                                  {"filter_backup", 6}}};
 constexpr std::array<Choice, 2> kArpAllTargets = {{{"any", 0}, {"all", 1}}};
 constexpr std::array<Choice, 3> kPrimaryReselect = {{{"always", 0}, {"better", 1}, {"failure", 2}}};
-constexpr std::array<Choice, 3> kFailOverMac = {{{"none", 0}, {"active", 1, false}, {"follow", 2, false}}};
+constexpr std::array<Choice, 3> kFailOverMac = {{{"none", 0}, {"active", 1}, {"follow", 2}}};
 constexpr std::array<Choice, 6> kHash = {
     {{"layer2", 0}, {"layer2+3", 2}, {"layer3+4", 1}, {"encap2+3", 3}, {"encap3+4", 4}, {"vlan+srcmac", 5}}};
 constexpr std::array<Choice, 2> kLacpRate = {{{"slow", 0}, {"fast", 1}}};

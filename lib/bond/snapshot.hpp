@@ -9,6 +9,7 @@
 #include "base/strong_id.hpp"
 #include "bond/buckets.hpp"
 #include "bond/fast_mod.hpp"
+#include "bond/rx_filter.hpp"
 
 struct rte_mbuf;
 
@@ -30,7 +31,8 @@ struct SnapshotMember {
     std::uint8_t rx_queues = 1;
     std::uint8_t tx_queues = 1;
     bool kernel_socket =
-        false; // frames come from a socket of the kernel's: checksums and lengths need a look
+        false;                 // frames come from a socket of the kernel's: checksums and lengths need a look
+    bool sorts_itself = false; // its hardware receives only what the logical interface asks for
 };
 
 struct alignas(64) Snapshot {
@@ -49,6 +51,8 @@ struct alignas(64) Snapshot {
     std::uint32_t rx_accept = 0; // bit MemberId: what it receives goes up
     std::uint8_t rx_count = 0;
     std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
+
+    FilterTable filter; // what goes up
 
     std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
     std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId

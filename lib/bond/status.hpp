@@ -67,6 +67,8 @@ struct BondCounters {
     std::uint64_t punted = 0;                   // received frames given to control
     std::uint64_t held = 0;                     // frames that waited while their flow moved
     std::uint64_t held_overflow = 0;            // … and found no room to
+    std::uint64_t copied = 0;                   // … of which it got a copy, the frame went its way
+    std::uint64_t copies_lost = 0;              // … should have got one
     std::uint64_t injected = 0;                 // frames of control's own put on the wire
     std::array<std::uint64_t, kDropReasons>
         drops{}; // of the bond as a whole: those of its members are among them

@@ -12,6 +12,7 @@
 
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
+#include "datapath/doubt.hpp"
 #include "dpdk/ring.hpp"
 
 namespace dpdkbond {
@@ -77,6 +78,7 @@ public:
         nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
     Ring<rte_mbuf*>* punted = nullptr; // received frames for control; mbuf->port is the MemberId
     bool bell = false;                 // there is something new in it; owner: the worker
+    Doubt* doubt = nullptr;            // rung for what sort_out() refuses; nullptr: nobody to ask
     PolicyState policy;
     HeldFrames held;
     LaneCounters counters;

@@ -4,6 +4,7 @@
 #include <rte_pause.h>
 
 #include "datapath/checksum.hpp"
+#include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
 #include "proto/slow.hpp"
 
@@ -115,6 +116,7 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
                 drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);
                 continue;
             }
+            n = sort_out(lane, s, id, frames, n);
             if (m.kernel_socket) n = mend(counters, s, frames, n);
             if (n != 0) hand_up(lane, frames, n);
         }

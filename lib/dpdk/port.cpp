@@ -79,7 +79,8 @@ Result<Port> Port::open(const std::string& device) {
         return Error{fmt::format("{}: it does not tell what it can do: {}", device, reason(rc))};
     port.driver_ = info.driver_name;
     rte_ether_addr mac;
-    if (rte_eth_macaddr_get(*id, &mac) == 0) port.permanent_mac_ = Mac::from_bytes(mac.addr_bytes);
+    if (rte_eth_macaddr_get(*id, &mac) == 0)
+        port.permanent_mac_ = port.mac_ = Mac::from_bytes(mac.addr_bytes);
     return port;
 }
 
@@ -90,7 +91,6 @@ Port& Port::operator=(Port&& other) noexcept {
     close();
     open_ = std::exchange(other.open_, false);
     started_ = std::exchange(other.started_, false);
-    mac_changed_ = std::exchange(other.mac_changed_, false);
     rx_interrupts_ = other.rx_interrupts_;
     link_interrupts_ = other.link_interrupts_;
     id_ = other.id_;
@@ -101,6 +101,7 @@ Port& Port::operator=(Port&& other) noexcept {
     device_ = std::move(other.device_);
     driver_ = std::move(other.driver_);
     permanent_mac_ = other.permanent_mac_;
+    mac_ = other.mac_;
     return *this;
 }
 
@@ -204,18 +205,18 @@ void Port::halt() noexcept {
 
 void Port::stop() {
     if (!open_ || !started_) return;
-    if (mac_changed_) (void)set_mac(permanent_mac_);
-    mac_changed_ = false;
+    (void)set_mac(permanent_mac_);
     halt();
 }
 
 Result<void> Port::set_mac(const Mac& mac) {
+    if (mac == mac_) return {};
     rte_ether_addr address;
     std::memcpy(address.addr_bytes, mac.data(), sizeof address.addr_bytes);
     if (const int rc = rte_eth_dev_default_mac_addr_set(id_, &address); rc != 0)
         return Error{
             fmt::format("{}: it cannot take the address {}: {}", device_, mac.to_string(), reason(rc))};
-    mac_changed_ = mac != permanent_mac_;
+    mac_ = mac;
     return {};
 }
 

@@ -48,7 +48,7 @@ public:
 
     Result<void> start(const PortSetup& setup); // configures, sets queues up, starts
     void stop();                                // gives the permanent MAC back, if it was changed, and stops
-    Result<void> set_mac(const Mac& mac);
+    Result<void> set_mac(const Mac& mac);       // one that it has already is no question to the PMD
     Result<void> set_mtu(std::uint32_t mtu);
     void set_promiscuous(bool on); // best effort; PMDs without it see everything anyway
     void set_allmulticast(bool on);
@@ -58,6 +58,7 @@ public:
     [[nodiscard]] std::string_view driver() const { return driver_; } // "net_af_packet", "net_virtio" …
     [[nodiscard]] const std::string& device() const { return device_; }
     [[nodiscard]] const Mac& permanent_mac() const { return permanent_mac_; }
+    [[nodiscard]] const Mac& mac() const { return mac_; }                   // the one it has now
     [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }    // with the one for slow protocols
     [[nodiscard]] bool has_slow_queue() const { return slow_queues_ != 0; } // the last of them
     [[nodiscard]] std::uint16_t tx_queues() const { return tx_queues_; }
@@ -78,7 +79,6 @@ private:
 
     bool open_ = false;
     bool started_ = false;
-    bool mac_changed_ = false;
     bool rx_interrupts_ = false;
     bool link_interrupts_ = false;
     std::uint16_t id_ = 0;
@@ -87,7 +87,7 @@ private:
     std::uint16_t slow_queues_ = 0; // 0 or 1
     SlowFlow slow_flow_;
     std::string device_, driver_;
-    Mac permanent_mac_{};
+    Mac permanent_mac_{}, mac_{};
 };
 
 } // namespace dpdkbond

@@ -33,12 +33,12 @@ std::optional<ArpPacket> parse_arp_frame(Bytes frame) {
 }
 
 std::size_t build_arp(MutableBytes out, Mac destination, Mac source, const ArpPacket& packet,
-                      std::optional<VlanTag> tag) {
-    const std::size_t length = kEthMinFrame + (tag ? kVlanTagSize : 0);
+                      const VlanTags& tags) {
+    const std::size_t length = kEthMinFrame + tags.size() * kVlanTagSize;
     if (out.size() < length) return 0;
     std::memset(out.data(), 0, length);
     std::uint8_t* p =
-        out.data() + build_eth(out, destination, source, ethertype::arp, tag ? &*tag : nullptr, tag ? 1 : 0);
+        out.data() + build_eth(out, destination, source, ethertype::arp, tags.begin(), tags.size());
     store_be16(p, kHardwareEthernet);
     store_be16(p + 2, ethertype::ipv4);
     p[4] = 6;
@@ -51,9 +51,9 @@ std::size_t build_arp(MutableBytes out, Mac destination, Mac source, const ArpPa
     return length;
 }
 
-std::size_t build_gratuitous_arp(MutableBytes out, Mac source, Ipv4 address, std::optional<VlanTag> tag) {
+std::size_t build_gratuitous_arp(MutableBytes out, Mac source, Ipv4 address, const VlanTags& tags) {
     const Mac broadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
-    return build_arp(out, broadcast, source, {ArpOp::request, source, address, Mac{}, address}, tag);
+    return build_arp(out, broadcast, source, {ArpOp::request, source, address, Mac{}, address}, tags);
 }
 
 } // namespace dpdkbond

@@ -34,12 +34,12 @@ std::optional<ArpPacket> parse_arp(Bytes payload);
 // The same for a whole frame, tagged or not. nullopt also when it is no ARP frame.
 std::optional<ArpPacket> parse_arp_frame(Bytes frame);
 
-// Writes a whole frame, padded to 60 bytes (64 with a tag). Returns its length, 0 when `out` is too small.
+// Writes a whole frame, padded to 60 bytes (and 4 for each tag). Returns its length, 0 when `out` is too
+// small.
 std::size_t build_arp(MutableBytes out, Mac destination, Mac source, const ArpPacket& packet,
-                      std::optional<VlanTag> tag = std::nullopt);
+                      const VlanTags& tags = {});
 
 // The announcement that Linux sends: a broadcast request, sender = target = `address`, target MAC zero.
-std::size_t build_gratuitous_arp(MutableBytes out, Mac source, Ipv4 address,
-                                 std::optional<VlanTag> tag = std::nullopt);
+std::size_t build_gratuitous_arp(MutableBytes out, Mac source, Ipv4 address, const VlanTags& tags = {});
 
 } // namespace dpdkbond

@@ -7,6 +7,7 @@
 #include <optional>
 
 #include "base/bytes.hpp"
+#include "base/fixed_vec.hpp"
 #include "base/mac.hpp"
 
 namespace dpdkbond {
@@ -37,6 +38,7 @@ struct VlanTag {
     [[nodiscard]] constexpr std::uint16_t id() const { return tci & 0x0fffU; }
     constexpr bool operator==(const VlanTag&) const = default;
 };
+using VlanTags = FixedVec<VlanTag, kMaxVlanTags>; // outermost first
 
 // What lies in front of a frame's payload. `type` is the first ethertype that is not a VLAN tag (or the third
 // tag's).

@@ -28,13 +28,13 @@ std::uint16_t icmpv6_checksum(const std::uint8_t* addresses, Bytes message) {
 }
 
 std::size_t build_nd(MutableBytes out, Mac destination, Mac source, const NdPacket& packet,
-                     std::optional<VlanTag> tag) {
+                     const VlanTags& tags) {
     const std::size_t message_size = kNdSize + (packet.link_address ? kLinkOptionSize : 0);
-    const std::size_t header = kEthHeaderSize + (tag ? kVlanTagSize : 0);
+    const std::size_t header = kEthHeaderSize + tags.size() * kVlanTagSize;
     const std::size_t length = header + kIpv6HeaderSize + message_size;
     if (out.size() < length) return 0;
     std::memset(out.data(), 0, length);
-    build_eth(out, destination, source, ethertype::ipv6, tag ? &*tag : nullptr, tag ? 1 : 0);
+    build_eth(out, destination, source, ethertype::ipv6, tags.begin(), tags.size());
 
     std::uint8_t* ip = out.data() + header;
     ip[0] = 0x60;
@@ -113,7 +113,7 @@ Mac multicast_mac(Ipv6 group) {
     return Mac{{0x33, 0x33, group.bytes[12], group.bytes[13], group.bytes[14], group.bytes[15]}};
 }
 
-std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, std::optional<VlanTag> tag) {
+std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, const VlanTags& tags) {
     NdPacket packet;
     packet.type = NdType::advertisement;
     packet.source = address;
@@ -121,17 +121,16 @@ std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, std
     packet.target = address;
     packet.override_flag = true;
     packet.link_address = source;
-    return build_nd(out, multicast_mac(packet.destination), source, packet, tag);
+    return build_nd(out, multicast_mac(packet.destination), source, packet, tags);
 }
 
-std::size_t build_ns(MutableBytes out, Mac source, Ipv6 source_address, Ipv6 target,
-                     std::optional<VlanTag> tag) {
+std::size_t build_ns(MutableBytes out, Mac source, Ipv6 source_address, Ipv6 target, const VlanTags& tags) {
     NdPacket packet;
     packet.source = source_address;
     packet.destination = solicited_node_group(target);
     packet.target = target;
     if (source_address != Ipv6{}) packet.link_address = source;
-    return build_nd(out, multicast_mac(packet.destination), source, packet, tag);
+    return build_nd(out, multicast_mac(packet.destination), source, packet, tags);
 }
 
 } // namespace dpdkbond

@@ -32,15 +32,14 @@ std::optional<NdPacket> parse_nd(Bytes ipv6_packet);
 // The same for a whole frame, tagged or not.
 std::optional<NdPacket> parse_nd_frame(Bytes frame);
 
-// Both write a whole frame and return its length (86, 90 with a tag), 0 when `out` is too small.
+// Both write a whole frame and return its length (86, and 4 for each tag), 0 when `out` is too small.
 // "Our `address` is at `source`", to all nodes (ff02::1), override set, with the target link-layer option.
-std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address,
-                                 std::optional<VlanTag> tag = std::nullopt);
+std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, const VlanTags& tags = {});
 // "Who has `target`", to its solicited-node group, with the source link-layer option.
 // When `source_address` is unspecified the option is left out (RFC 4861 4.3) and the frame is 8 bytes
 // shorter.
 std::size_t build_ns(MutableBytes out, Mac source, Ipv6 source_address, Ipv6 target,
-                     std::optional<VlanTag> tag = std::nullopt);
+                     const VlanTags& tags = {});
 
 // ff02::1:ffXX:XXXX and its MAC 33:33:ff:XX:XX:XX.
 Ipv6 solicited_node_group(Ipv6 target);

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
+#include "datapath/punt_neighbors.hpp"
 #include "datapath/rx_engine.hpp"
 #include "rig.hpp"
 
@@ -123,4 +124,51 @@ TEST_CASE("broadcast_neighbor: ARP and neighbour discovery leave by every member
         CHECK(std::count(both[0].begin(), both[0].end(), number) +
                   std::count(both[1].begin(), both[1].end(), number) ==
               1);
+}
+
+TEST_CASE("control listens to ARP and neighbour discovery by copies, and the frames go up all the same") {
+    const NothingLost check;
+    Rig rig(Mode::active_backup, 2);
+    Ring<rte_mbuf*> ring("copied-test", 4, RingKind::spsc);
+    rig.lane.punted = &ring;
+    rig.snapshot.punt = punt_neighbors;
+    const auto typed = [](std::uint32_t number, std::uint16_t type) {
+        rte_mbuf* m = frame(number);
+        store_be16(rte_pktmbuf_mtod(m, std::uint8_t*) + 12, type);
+        return m;
+    };
+    const auto icmpv6 = [&](std::uint32_t number, std::uint8_t type) {
+        rte_mbuf* m = typed(number, 0x86dd);
+        auto* bytes = rte_pktmbuf_mtod(m, std::uint8_t*);
+        bytes[14 + 6] = 58;
+        bytes[14 + 40] = type;
+        return m;
+    };
+    rte_mbuf* tagged = typed(3, 0x88a8);
+    store_be16(rte_pktmbuf_mtod(tagged, std::uint8_t*) + 16, 0x8100);
+    store_be16(rte_pktmbuf_mtod(tagged, std::uint8_t*) + 20, 0x0806);
+    Frames burst{frame(1),       typed(2, 0x0806), tagged,          icmpv6(4, 135),
+                 icmpv6(5, 136), icmpv6(6, 128),   typed(7, 0x8100)};
+    REQUIRE(rte_eth_tx_burst(rig.port(0), 0, burst.data(), 7) == 7);
+    CHECK(receive(rig.lane, rig.snapshot) == 7);
+    CHECK(taken_up() == Numbers{1, 2, 3, 4, 5, 6, 7});
+    CHECK(rig.lane.bell);
+    Numbers heard;
+    for (rte_mbuf* m = nullptr; ring.pop(m); rte_pktmbuf_free(m)) {
+        heard.push_back(number_of(m));
+        CHECK(m->port == 0);
+    }
+    CHECK(heard == Numbers{2, 3, 4, 5});
+    CHECK(rig.lane.counters.copied.get() == 4);
+    CHECK(rig.lane.counters.punted.get() == 0);
+
+    Frames flood;
+    for (std::uint32_t i = 0; i < 7; ++i)
+        flood.push_back(typed(i, 0x0806)); // on a member that hands nothing up
+    REQUIRE(rte_eth_tx_burst(rig.port(1), 0, flood.data(), 7) == 7);
+    receive(rig.lane, rig.snapshot);
+    CHECK(rig.lane.counters.copied.get() == 8);
+    CHECK(rig.lane.counters.copies_lost.get() == 3);
+    CHECK(rig.dropped(1, DropReason::inactive_member) == 7);
+    for (rte_mbuf* m = nullptr; ring.pop(m);) rte_pktmbuf_free(m);
 }

@@ -24,6 +24,7 @@ public:
             info.perm_mac = Mac{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(i)}};
             REQUIRE(bond.add_member(info, {.carrier = carrier}, now).ok());
         }
+        bond.macs_applied(bond.mac_plan().version, now);
         events();
     }
 
@@ -223,11 +224,11 @@ TEST_CASE("a failover is announced num_grat_arp times for every address, peer_no
     o.num_grat_arp = 3;
     o.peer_notif_delay = 500;
     Sim sim(Mode::active_backup, 2, o);
-    FixedVec<IpPrefix, kMaxAddresses> addresses;
+    LocalAddresses addresses;
     IpPrefix v4, v6;
     v6.is_v6 = true;
-    addresses.push_back(v4);
-    addresses.push_back(v6);
+    addresses.push_back({v4, {}, {}});
+    addresses.push_back({v6, {}, {}});
     sim.bond.set_addresses(addresses);
     sim.pass(5s);
     sim.frames(); // those of the first choice
@@ -248,8 +249,8 @@ TEST_CASE("announcements go by the member that is active when they are due, and 
     BondOptions o;
     o.num_grat_arp = 5;
     Sim sim(Mode::active_backup, 3, o);
-    FixedVec<IpPrefix, kMaxAddresses> addresses;
-    addresses.push_back(IpPrefix{});
+    LocalAddresses addresses;
+    addresses.push_back({});
     sim.bond.set_addresses(addresses);
     sim.pass(5s);
     sim.frames();
@@ -271,8 +272,8 @@ TEST_CASE("num_grat_arp 0 announces nothing, and other modes never do") {
     for (const auto& [mode, options] :
          {std::pair{Mode::active_backup, o}, std::pair{Mode::balance_xor, BondOptions{}}}) {
         Sim sim(mode, 2, options);
-        FixedVec<IpPrefix, kMaxAddresses> addresses;
-        addresses.push_back(IpPrefix{});
+        LocalAddresses addresses;
+        addresses.push_back({});
         sim.bond.set_addresses(addresses);
         sim.link(0, false);
         sim.pass(10s);

@@ -107,8 +107,8 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
     const Json stats = ask("/bond/stats,bond0");
-    CHECK(keys(stats) == std::vector<std::string>{"drops", "injected", "punted", "rx_bytes", "rx_packets",
-                                                  "tx_bytes", "tx_packets"});
+    CHECK(keys(stats) == std::vector<std::string>{"copied", "copies_lost", "drops", "injected", "punted",
+                                                  "rx_bytes", "rx_packets", "tx_bytes", "tx_packets"});
     CHECK(stats["drops"].size() == kDropReasons);
     CHECK(stats["drops"][std::string(kDropReasonNames[0])] == 9);
 }

@@ -226,9 +226,6 @@ TEST_CASE("options that are not available are refused unless they say their defa
     CHECK(set_error("resend_igmp", "1").empty());
     CHECK(set_error("resend_igmp", "2") == "not available yet; leave it out (or 1, the default)");
     CHECK(set_error("lp_interval", "0") == "0 is out of range; allowed: 1-2147483647");
-    CHECK(set_error("fail_over_mac", "none").empty());
-    CHECK(set_error("fail_over_mac", "1") == "active is not available yet; allowed: none (0), active (1; not "
-                                             "available yet), follow (2; not available yet)");
     MemberOptions member;
     CHECK_FALSE(set_member_option(member, "queue_id", "3").ok());
     CHECK(set_member_option(member, "queue_id", "0").ok());
@@ -401,6 +398,7 @@ TEST_CASE("what Linux changes only on an empty or stopped bond is not changed wh
                Catch::Contains("active-backup (1)"));
     CHECK_THAT(may_change_running(Mode::active_backup, *find_option("fail_over_mac")).error(),
                Catch::Contains("no members"));
+    CHECK(may_change_running(Mode::active_backup, *find_option("fail_over_mac"), false).ok());
     CHECK_THAT(may_change_running(Mode::ieee8023ad, *find_option("arp_interval")).error(),
                Catch::Contains("arp_interval"));
     OptionDef dynamic = *find_option("tlb_dynamic_lb");

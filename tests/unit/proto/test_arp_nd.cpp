@@ -6,6 +6,7 @@
 
 #include "proto/arp.hpp"
 #include "proto/igmp.hpp"
+#include "proto/learning.hpp"
 #include "proto/nd.hpp"
 
 using namespace dpdkbond;
@@ -16,6 +17,12 @@ const Mac kOurMac{{0x02, 0xbd, 0, 0, 0, 1}};
 
 std::vector<std::uint8_t> built(const std::array<std::uint8_t, 128>& buffer, std::size_t length) {
     return {buffer.begin(), buffer.begin() + static_cast<std::ptrdiff_t>(length)};
+}
+
+VlanTags tagged(VlanTag tag) {
+    VlanTags tags;
+    tags.push_back(tag);
+    return tags;
 }
 
 } // namespace
@@ -38,7 +45,7 @@ TEST_CASE("a gratuitous ARP is the broadcast request that Linux sends") {
 TEST_CASE("a tagged gratuitous ARP carries the tag and reads back") {
     std::array<std::uint8_t, 128> out{};
     const std::size_t length =
-        build_gratuitous_arp(out, kOurMac, *Ipv4::parse("10.1.2.3"), VlanTag{ethertype::vlan, 100});
+        build_gratuitous_arp(out, kOurMac, *Ipv4::parse("10.1.2.3"), tagged({ethertype::vlan, 100}));
     CHECK(length == 64);
     CHECK(load_be16(out.data() + 12) == 0x8100);
     CHECK(load_be16(out.data() + 14) == 100);
@@ -106,7 +113,7 @@ TEST_CASE("a solicitation goes to the target's group, tagged or not, with the so
           "address") {
     std::array<std::uint8_t, 128> out{};
     const Ipv6 target = *Ipv6::parse("2001:db8::1:2345:6789"), own = *Ipv6::parse("2001:db8::9");
-    const std::size_t length = build_ns(out, kOurMac, own, target, VlanTag{ethertype::qinq, 7});
+    const std::size_t length = build_ns(out, kOurMac, own, target, tagged({ethertype::qinq, 7}));
     CHECK(length == 90);
     CHECK(Mac::from_bytes(out.data()).to_string() == "33:33:ff:45:67:89");
     const auto packet = parse_nd_frame({out.data(), length});
@@ -179,4 +186,18 @@ TEST_CASE("a header is read up to two tags deep and refused where it is cut") {
     CHECK(view->type == ethertype::vlan);
     CHECK(view->payload_offset == 22);
     for (std::size_t size = 0; size < 22; ++size) CHECK_FALSE(parse_eth({frame.data(), size}).has_value());
+}
+
+TEST_CASE("a learning frame goes from a MAC to itself and carries nothing but its tags") {
+    std::array<std::uint8_t, 128> out{};
+    out.fill(0xee);
+    std::vector<std::uint8_t> expected{0x02, 0xbd, 0, 0, 0, 1, 0x02, 0xbd, 0, 0, 0, 1, 0x90, 0};
+    expected.resize(60);
+    CHECK(built(out, build_learning(out, kOurMac)) == expected);
+    CHECK(out[60] == 0xee);
+    const std::size_t length = build_learning(out, kOurMac, tagged({ethertype::vlan, 42}));
+    const std::uint8_t tag[] = {0x81, 0, 0, 42};
+    expected.insert(expected.begin() + 12, std::begin(tag), std::end(tag));
+    CHECK(built(out, length) == expected);
+    CHECK(build_learning({out.data(), 59}, kOurMac) == 0);
 }

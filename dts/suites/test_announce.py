@@ -1,0 +1,86 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""What the network is told when another member takes over: which MAC is where, and the frames that say so."""
+import pytest
+
+from framework.frames import is_garp
+from framework.topology import BOND_ADDRESS, HOST_ADDRESS
+from framework.wait import eventually
+
+
+def macs(topology, bond):
+    """What the members' netdevs wear; telemetry says the same."""
+    worn = [topology.a.mac(name) for name in topology.members]
+    assert [bond.member(name)["mac"] for name in topology.members] == worn
+    return worn
+
+
+def wears(topology, bond, wanted):
+    eventually(lambda: [topology.a.mac(name) for name in topology.members] == wanted, 2, f"the members wear {wanted}")
+    assert macs(topology, bond) == wanted
+
+
+def say(bond, line):
+    """A line to the console."""
+    bond.process.stdin.write(line.encode() + b"\n")
+    bond.process.stdin.flush()
+
+
+def neighbour(topology):
+    """Where the host behind the switch thinks the bond's address is."""
+    entries = topology.h.ip_json("neigh", "show", "to", BOND_ADDRESS)
+    return entries[0].get("lladdr") if entries else None
+
+
+@pytest.mark.parametrize("policy", ["active", "follow"])
+def test_fail_over_mac_and_everybody_follows(fresh, policy):
+    topology = fresh.topology(2)
+    own = [topology.a.mac(name) for name in topology.members]
+    bond = fresh.bond(topology, fail_over_mac=policy)
+    assert bond.active() == "m0"
+    wears(topology, bond, own)
+    ping = fresh.ping(topology.a, HOST_ADDRESS).settled()
+    for up in (1, 0, 1):
+        mac = own[up] if policy == "active" else own[0]
+        before = len(ping.lost())
+        topology.cut(1 - up)
+        bond.wait_active(f"m{up}")
+        wears(topology, bond, own if policy == "active" or up == 0 else own[::-1])
+        eventually(lambda: topology.a.mac("bond0") == mac == bond.info()["mac"], 2, "the bond's MAC")
+        eventually(lambda: neighbour(topology) == mac, 2, "the host has heard of it")
+        eventually(lambda: topology.bridge.fdb()[mac] == topology.far[up], 2, "the switch has learnt it")
+        ping.settled(4)
+        assert len(ping.lost()) - before <= 1
+        topology.restore(1 - up)
+        bond.wait_up(2)
+    ping.stop()
+    assert ping.duplicates == 0
+    assert bond.stop() == 0
+    assert [topology.a.mac(name) for name in topology.members] == own
+
+
+def test_a_member_that_leaves_takes_its_own_mac_and_the_others_keep_theirs(fresh):
+    topology = fresh.topology(3)
+    own = [topology.a.mac(name) for name in topology.members]
+    bond = fresh.bond(topology, fail_over_mac="follow", logical={"mac": "02:bd:00:00:00:01"}, console=True)
+    wears(topology, bond, ["02:bd:00:00:00:01", own[1], own[2]])
+    say(bond, "set bond bond0 active m1")
+    wears(topology, bond, [own[1], "02:bd:00:00:00:01", own[2]])
+    say(bond, "remove member bond0 m0")
+    eventually(lambda: [topology.a.mac(name) for name in topology.members] == [own[0], "02:bd:00:00:00:01", own[2]], 2)
+    say(bond, "remove member bond0 m1")
+    eventually(lambda: [topology.a.mac(name) for name in topology.members] == [own[0], own[1], "02:bd:00:00:00:01"], 2)
+    assert bond.active() == "m2"
+
+
+def test_two_members_of_one_mac(fresh):
+    wires = fresh.sink(3)
+    twin = wires.a.mac("m0")
+    wires.a.run("ip", "link", "set", "m1", "address", twin)
+    bond = fresh.bond(wires, addresses=[], fail_over_mac="follow")
+    worn = macs(wires, bond)
+    assert worn[0] == twin and len(set(worn)) == 3
+    wires.cut(0)
+    bond.wait_active("m1")
+    wears(wires, bond, [worn[1], twin, worn[2]])
+    assert bond.stop() == 0
+    assert [wires.a.mac(name) for name in ("m0", "m1")] == [twin, twin]

@@ -1,0 +1,159 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bond/member_macs.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace dpdkbond {
+
+namespace {
+
+// A locally administered address near `like` for which `taken` says no.
+template <class F> Mac near(const Mac& like, F taken) {
+    Mac mac = like;
+    mac.bytes[0] = static_cast<std::uint8_t>((mac.bytes[0] | 2U) & ~1U);
+    while (mac.is_zero() || taken(mac)) ++mac.bytes[5];
+    return mac;
+}
+
+} // namespace
+
+MemberMacs::Wearer* MemberMacs::find(MemberId id) {
+    const auto it = std::ranges::find(wearers_, id, &Wearer::id);
+    return it != wearers_.end() ? it : nullptr;
+}
+
+Mac MemberMacs::worn_by(MemberId id) const {
+    const Wearer* w = const_cast<MemberMacs*>(this)->find(id);
+    return w != nullptr ? w->worn : Mac{};
+}
+
+const MemberMacs::Wearer* MemberMacs::who_wears(const Mac& mac) const {
+    for (const Wearer& w : wearers_)
+        if (!w.leaving && w.worn == mac) return &w;
+    return nullptr;
+}
+
+Mac MemberMacs::unused(const Mac& like) const {
+    return near(like, [&](const Mac& mac) {
+        return mac == bond_ || std::ranges::any_of(wearers_, [&](const Wearer& w) {
+                   return w.worn == mac || w.permanent == mac;
+               });
+    });
+}
+
+void MemberMacs::put_on(Wearer& w, const Mac& mac) {
+    if (w.worn == mac) return;
+    w.worn = mac;
+    ++version_;
+}
+
+void MemberMacs::set_policy(MacPolicy policy) {
+    if (policy == policy_) return;
+    policy_ = policy;
+    const auto before = wearers_;
+    wearers_.clear();
+    for (const Wearer& w : before) {
+        const auto mac = to_join(w.permanent);
+        wearers_.push_back({w.id, w.permanent, w.worn, w.leaving});
+        put_on(wearers_.back(), w.leaving ? w.worn : mac ? mac.value() : unused(w.permanent));
+    }
+    put_on_active();
+}
+
+void MemberMacs::set_bond(const Mac& mac) {
+    if (mac == bond_) return;
+    bond_ = mac;
+    ++version_;
+    if (policy_ == MacPolicy::same)
+        for (Wearer& w : wearers_) put_on(w, mac);
+    if (policy_ != MacPolicy::same) put_on_active();
+}
+
+Result<Mac> MemberMacs::to_join(const Mac& permanent) const {
+    if (policy_ == MacPolicy::same) return bond_.is_zero() ? permanent : bond_;
+    // The bond's own is free for whoever has it by birth as long as nobody wears it.
+    if (policy_ == MacPolicy::active || permanent.is_zero() || who_wears(permanent) == nullptr)
+        return permanent;
+    if (policy_ == MacPolicy::follow) return unused(permanent);
+    for (const Wearer& w : wearers_)
+        if (!w.leaving && w.permanent.is_valid_unicast() && who_wears(w.permanent) == nullptr)
+            return w.permanent;
+    return Error{"its address " + permanent.to_string() +
+                 " is worn by another member, and no other is free; give it one of its own"};
+}
+
+void MemberMacs::join(MemberId id, const Mac& permanent, const Mac& wears) {
+    wearers_.push_back({id, permanent, wears, false});
+}
+
+void MemberMacs::leave(MemberId id) {
+    Wearer* w = find(id);
+    if (w == nullptr || w->leaving) return;
+    w->leaving = true;
+    if (id == active_) active_ = kNoMember;
+    if (!distinct()) return; // it may keep what it shares with others until it is gone
+    if (const Wearer* other = who_wears(w->permanent); other != nullptr && !w->permanent.is_zero())
+        put_on(*find(other->id), w->worn);
+    put_on(*w, w->permanent);
+}
+
+void MemberMacs::forget(MemberId id) {
+    if (id == active_) active_ = kNoMember;
+    for (std::size_t i = 0; i < wearers_.size(); ++i) {
+        if (wearers_[i].id != id) continue;
+        wearers_.erase_at(i);
+        return;
+    }
+}
+
+void MemberMacs::set_active(MemberId id) {
+    active_ = id;
+    put_on_active();
+}
+
+void MemberMacs::put_on_active() {
+    Wearer* w = find(active_);
+    if (w == nullptr) return;
+    if (policy_ == MacPolicy::active && w->permanent.is_valid_unicast()) set_bond(w->permanent);
+    if (!distinct() || bond_.is_zero() || w->worn == bond_) return;
+    if (const Wearer* holder = who_wears(bond_)) put_on(*find(holder->id), w->worn);
+    put_on(*w, bond_);
+}
+
+MacPlan MemberMacs::plan() const {
+    MacPlan p;
+    p.version = version_;
+    p.bond = bond_;
+    for (const Wearer& w : wearers_) p.members.push_back({w.id, w.worn});
+    return p;
+}
+
+MacSteps order_mac_steps(std::span<const MacStep> members, const Mac& first) {
+    FixedVec<MacStep, kMaxMembers> left;
+    for (const MacStep& m : members)
+        if (m.wears != m.wants && !m.wants.is_zero()) left.push_back(m);
+    MacSteps steps;
+    while (!left.empty()) {
+        const auto held = [&](const MacStep& m) {
+            return std::ranges::any_of(left,
+                                       [&](const MacStep& o) { return o.id != m.id && o.wears == m.wants; });
+        };
+        const auto ready = std::ranges::find_if_not(left, held);
+        if (ready != left.end()) {
+            steps.push_back({ready->id, ready->wants});
+            left.erase_at(static_cast<std::size_t>(ready - left.begin()));
+            continue;
+        }
+        auto open = std::ranges::find(left, first, &MacStep::wears);
+        if (open == left.end()) open = left.begin();
+        open->wears = near(open->wears, [&](const Mac& mac) {
+            return std::ranges::any_of(members,
+                                       [&](const MacStep& m) { return m.wears == mac || m.wants == mac; });
+        });
+        steps.push_back({open->id, open->wears});
+    }
+    return steps;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,14 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Lets control listen to the neighbours: ARP, neighbour solicitations and advertisements, behind up to two
+// tags. Control gets a copy; the frame itself goes its way.
+#pragma once
+
+#include "datapath/lane.hpp"
+
+namespace dpdkbond {
+
+// A PuntFn that takes nothing out. A copy that finds no buffer or no room is counted as copies_lost. An IPv4
+// frame without a tag costs one comparison. Worker threads only.
+std::uint16_t punt_neighbors(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept;
+
+} // namespace dpdkbond

@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// MACs that move with the active member: the bond decides at once, the devices follow when they can, and
+// nothing is announced before they have.
+#include <catch2/catch.hpp>
+
+#include "bond/bond.hpp"
+#include "drivers/registry.hpp"
+#include "proto/arp.hpp"
+
+using namespace dpdkbond;
+using namespace std::chrono_literals;
+
+namespace {
+
+Mac own(unsigned member) { return Mac{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(member)}}; }
+MemberId id(unsigned member) { return MemberId{static_cast<std::uint8_t>(member)}; }
+
+struct Rig {
+    explicit Rig(FailOverMac fail_over_mac, unsigned members = 2)
+        : options(with(fail_over_mac)), controller(find_mode(Mode::active_backup)->control_half()),
+          bond("sim", {Mode::active_backup, controller.get(), nullptr}, options, std::nullopt, 1500) {
+        for (unsigned i = 0; i < members; ++i) {
+            MemberInfo info;
+            info.name = "m" + std::to_string(i);
+            info.perm_mac = own(i);
+            REQUIRE(bond.add_member(info, {.carrier = true}, now).ok());
+        }
+        LocalAddresses addresses;
+        addresses.push_back({});
+        bond.set_addresses(addresses);
+        apply();
+        announced();
+    }
+    static BondOptions with(FailOverMac f) {
+        BondOptions o;
+        o.fail_over_mac = f;
+        return o;
+    }
+    void cut(unsigned member) { bond.handle_link(id(member), {}, now); }
+    bool apply() { // the devices do as they are told
+        const bool told = bond.take_macs_changed();
+        bond.macs_applied(bond.mac_plan().version, now);
+        return told;
+    }
+    std::vector<Mac> announced() { // by whom the bond's addresses are said to be had
+        std::vector<Mac> macs;
+        for (Bond::Transmit t; bond.poll_transmit(t);) {
+            CHECK(t.member == bond.active());
+            macs.push_back(parse_arp_frame({t.frame.data(), t.length}).value().sender_mac);
+        }
+        return macs;
+    }
+    std::vector<Mac> worn() {
+        BondStatus s;
+        bond.fill(s);
+        std::vector<Mac> macs;
+        for (const MemberStatus& m : s.members) macs.push_back(m.mac);
+        return macs;
+    }
+
+    Time now{};
+    BondOptions options;
+    std::unique_ptr<Controller> controller;
+    Bond bond;
+};
+
+using Macs = std::vector<Mac>;
+
+} // namespace
+
+TEST_CASE("fail_over_mac none: no device is asked for anything, and the announcement leaves at once") {
+    Rig rig(FailOverMac::none);
+    rig.cut(0);
+    CHECK_FALSE(rig.bond.take_macs_changed());
+    CHECK(rig.announced() == Macs{own(0)});
+    CHECK(rig.worn() == Macs{own(0), own(0)});
+}
+
+TEST_CASE("fail_over_mac active: the bond's MAC is the new active member's, and announced once it is set") {
+    Rig rig(FailOverMac::active);
+    CHECK(rig.bond.mac() == own(0));
+    rig.cut(0);
+    CHECK(rig.bond.active() == id(1)); // frames go by it at once
+    CHECK(rig.bond.mac() == own(1));
+    CHECK(rig.bond.mac_plan().bond == own(1));
+    rig.now += 1s;
+    rig.bond.handle_timeout(rig.now);
+    CHECK(rig.announced().empty());
+    CHECK(rig.apply());
+    CHECK(rig.announced() == Macs{own(1)});
+    CHECK(rig.worn() == Macs{own(0), own(1)});
+    bool told = false;
+    for (Event e; rig.bond.poll_event(e);)
+        told |= e.kind == EventKind::mac_changed && e.detail == own(1).to_string();
+    CHECK(told);
+}
+
+TEST_CASE("fail_over_mac follow: the bond's MAC stays and moves to the new active member") {
+    Rig rig(FailOverMac::follow);
+    CHECK(rig.worn() == Macs{own(0), own(1)});
+    rig.cut(0);
+    CHECK(rig.bond.mac() == own(0));
+    CHECK(rig.announced().empty());
+    CHECK(rig.apply());
+    CHECK(rig.announced() == Macs{own(0)});
+    CHECK(rig.worn() == Macs{own(1), own(0)});
+}
+
+TEST_CASE("a plan that was overtaken while it was carried out releases nothing") {
+    Rig rig(FailOverMac::follow, 3);
+    rig.cut(0);
+    const std::uint64_t old = rig.bond.mac_plan().version;
+    rig.cut(1);
+    CHECK(rig.bond.take_macs_changed());
+    rig.bond.macs_applied(old, rig.now);
+    CHECK(rig.announced().empty());
+    rig.bond.macs_applied(rig.bond.mac_plan().version, rig.now);
+    CHECK(rig.announced() == Macs{own(0)});
+    CHECK(rig.worn() == Macs{own(1), own(2), own(0)});
+}
+
+TEST_CASE("a member that leaves with the bond's MAC for its own: it is said") {
+    Rig rig(FailOverMac::none);
+    rig.bond.dismiss_member(id(0), rig.now);
+    rig.bond.remove_member(id(0), rig.now);
+    bool warned = false;
+    for (Event e; rig.bond.poll_event(e);) warned |= e.kind == EventKind::warning && e.member == "m0";
+    CHECK(warned);
+    CHECK(rig.bond.mac() == own(0));
+}
