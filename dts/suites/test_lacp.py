@@ -140,7 +140,9 @@ def test_a_silent_link_is_out_within_4_seconds_and_comes_back(fresh):
     result = stream.stop()
     assert near.member(f"m{quiet}")["carrier"]
     assert 2.9 <= took <= 4, took
-    assert result.gap_ms() / 1000 <= 3.5
+    gap = max(zip(result.rx, result.rx[1:]), key=lambda pair: pair[1][1] - pair[0][1])
+    ended = gap[1][1] - (time.time_ns() - time.monotonic_ns())  # on the clock of the last LACPDU
+    assert (ended - last) / 1e9 <= 3.5
     relays[quiet].silent = False
     eventually(lambda: agreed(near) and agreed(far), 12, "the link is back")
     assert usable(near) == 2

@@ -1,8 +1,14 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """802.3ad with DPDK's own net_bonding (mode 4) in testpmd as the partner."""
+import time
+
 import pytest
 
+from framework.app import bond_config, unique_prefix
+from framework.netns import veth
 from framework.peers.net_bonding import NetBonding
+from framework.peers.relay import Relay
+from framework.topology import BOND_ADDRESS
 from framework.traffic import iperf
 from framework.wait import eventually
 
@@ -55,3 +61,33 @@ def test_a_cut_is_survived_and_the_link_comes_back(net, fresh):
     eventually(lambda: bond.info()["usable_members"] == 1, 1, "the cut link is out")
     wires.restore(0)
     eventually(lambda: agreed(bond), 40, "the link is back")
+
+
+def test_it_answers_markers_when_flows_move_back_to_a_link(net):
+    wires, bond, _ = net
+    eventually(lambda: agreed(bond), 40)
+    moved = [event["detail"] for event in bond.ask("/bond/events,bond0") if event["event"] == "flows_moved"]
+    assert moved and "not all" not in moved[-1], moved
+    assert sum(port["marker_tx"] for port in ports(bond).values()) >= 1
+
+
+def test_a_silent_link_is_out_within_4_seconds_though_the_partner_believes_it_for_90(fresh):
+    if reason := NetBonding.why_not():
+        pytest.skip(reason)
+    a, mid, b = (fresh.namespace(role) for role in "amb")
+    relays = []
+    for i in range(2):
+        veth(a, f"m{i}", mid, f"x{i}")
+        veth(b, f"p{i}", mid, f"y{i}")
+        relays.append(fresh.enter(Relay(mid, f"x{i}", f"y{i}")))
+    bond = fresh.bond_from(a, bond_config([f"net_af_packet{i},iface=m{i}" for i in range(2)], prefix=unique_prefix(),
+                                          addresses=[f"{BOND_ADDRESS}/24"], mode="802.3ad", lacp_rate="fast"))
+    NetBonding(fresh, b, ["p0", "p1"])
+    eventually(lambda: agreed(bond), 12, "both ends agree")
+    relays[0].silent = True
+    last = relays[0].last_slow_ns["y0"]
+    eventually(lambda: bond.info()["usable_members"] == 1, 6, "the silent link is out")
+    assert 2.9 <= (time.monotonic_ns() - last) / 1e9 <= 4
+    assert bond.member("m0")["carrier"]
+    relays[0].silent = False
+    eventually(lambda: agreed(bond), 12, "the link is back")

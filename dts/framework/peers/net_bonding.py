@@ -58,9 +58,3 @@ class NetBonding:
     def why_not():
         """Why it cannot be used here, or None when it can."""
         return None if shutil.which("dpdk-testpmd") else "dpdk-testpmd is not installed (Debian package dpdk-dev)"
-
-    def active(self):
-        """What it says of its active links, as text."""
-        before = len(self.pmd.log)
-        self.pmd.command(f"show bonding config {self._bond}")
-        return lambda: self.pmd.log[before:]
