@@ -15,12 +15,13 @@ struct VerbDef {
     std::string_view form;
 };
 
-constexpr std::array<VerbDef, 5> kVerbs{{
+constexpr std::array<VerbDef, 6> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
     {"console", Args::Verb::console, 0, 0, "console"},
     {"import", Args::Verb::import, 1, 1, "import DEV"},
     {"modes", Args::Verb::modes, 0, 0, "modes"},
+    {"nics", Args::Verb::nics, 0, 0, "nics [--json]"},
 }};
 
 const VerbDef* find_verb(std::string_view word) {
@@ -79,7 +80,7 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
     if (verb == nullptr) {
         if (args.config.empty()) return bad("nothing to do: give -c FILE or a command");
         if (!args.operands.empty()) return bad(args.operands[0] + ": not expected here");
-        if (args.json) return bad("--json goes with status");
+        if (args.json) return bad("--json goes with status and nics");
         if (check && args.console) return bad("-i does not go with --check");
         args.verb = check ? Args::Verb::check : Args::Verb::run;
         return args;
@@ -87,7 +88,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
     args.verb = verb->verb;
     if (!args.config.empty() || args.console || check)
         return bad("-c, -i and --check do not go with " + std::string(verb->word));
-    if (args.json && args.verb != Args::Verb::status) return bad("--json goes with status");
+    if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics)
+        return bad("--json goes with status and nics");
     if (args.operands.size() < verb->least || args.operands.size() > verb->most)
         return bad("use: dpdk-bond " + std::string(verb->form));
     return args;
@@ -104,6 +106,7 @@ std::string usage() {
   dpdk-bond console               the console of the running instance
   dpdk-bond import DEV            YAML for an existing Linux bond
   dpdk-bond modes                 the modes and every option
+  dpdk-bond nics [--json]         the NICs of this machine, to choose members from
   dpdk-bond --version | --help
 
   --file-prefix NAME              which instance (default dpdk-bond)

@@ -11,11 +11,11 @@
 namespace dpdkbond {
 
 struct Args {
-    enum class Verb { run, check, status, explain, console, import, modes, version, help };
+    enum class Verb { run, check, status, explain, console, import, modes, nics, version, help };
     Verb verb = Verb::help;
     std::string config;                     // run, check
     bool console = false;                   // run: -i
-    bool json = false;                      // status
+    bool json = false;                      // status, nics
     std::optional<std::string> file_prefix; // all
     std::vector<std::string> operands;      // status [BOND] · explain BOND FLOW · import DEV
 };

@@ -15,6 +15,7 @@
 #include "app/logical_port.hpp"
 #include "app/mac_keeper.hpp"
 #include "app/member_port.hpp"
+#include "host/numa.hpp"
 #include "ops/instance.hpp"
 
 namespace dpdkbond {
@@ -27,8 +28,8 @@ public:
     const std::uint32_t number; // index into Control's and the workers' tables
     BondConfig config;          // as it runs now
     std::unique_ptr<LogicalPort> logical;
-    std::unique_ptr<BondCore> core; // control's, once it was told of it
-    std::vector<std::unique_ptr<Lane>> lanes;
+    std::unique_ptr<BondCore> core;                   // control's, once it was told of it
+    std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
 
     std::optional<MacKeeper>

@@ -36,6 +36,15 @@ std::vector<std::string> Program::bond_names() {
     return names;
 }
 
+namespace {
+
+MemberView member_view(const BondUnit& unit, const MemberPort& member, const MemberStatus& status) {
+    const MemberPort::ReceiveMode mode = member.receive_mode();
+    return {status, unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups, mode.sorts};
+}
+
+} // namespace
+
 std::optional<BondView> Program::bond(std::string_view name) {
     const std::lock_guard lock(mutex_);
     const BondUnit* unit = find(name);
@@ -46,11 +55,12 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.status.logical_backend = unit->logical->backend();
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;
+    view.logical = host_->logical(unit->number);
     if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
-            view.members.push_back({s, unit->counters(*m)});
+            view.members.push_back(member_view(*unit, *m, s));
     return view;
 }
 

@@ -210,6 +210,14 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
         core.macs_due = !told;
         notice.macs = false;
     }
+    if (const std::uint32_t speed = core.bond.speed_mbps(); speed != core.speed_told) {
+        notice.speed = true;
+        if (outbox_.push(notice)) {
+            core.speed_told = speed;
+            told = true;
+        }
+        notice.speed = false;
+    }
     while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
     if (told) {
         const std::uint64_t one = 1;

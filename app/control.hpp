@@ -34,17 +34,19 @@ struct BondCore {
     Ring<rte_mbuf*> inject;                               // control → worker 0
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
     SeqBox<BondStatus> status;
-    Counter lost_no_buffer;  // frames of control's own that found no packet buffer …
-    Counter lost_ring_full;  // … or no room in the inject ring; owner: control
-    std::uint32_t ears = 0;  // bit MemberId: its LACPDUs come by a socket; owner: control
-    bool unpublished = true; // there is something newer than the published snapshot
-    bool macs_due = false;   // … than the plan of MACs that the ordinary threads were told of
+    Counter lost_no_buffer;         // frames of control's own that found no packet buffer …
+    Counter lost_ring_full;         // … or no room in the inject ring; owner: control
+    std::uint32_t ears = 0;         // bit MemberId: its LACPDUs come by a socket; owner: control
+    bool unpublished = true;        // there is something newer than the published snapshot
+    std::uint32_t speed_told = ~0U; // that the ordinary threads were told of; 0: unknown
+    bool macs_due = false;          // … than the plan of MACs that the ordinary threads were told of
 };
 
 // What control tells the ordinary threads.
 struct Notice {
     std::uint32_t bond = 0; // its number
     bool macs = false;      // members or the logical interface are to wear others: the bond's mac_plan()
+    bool speed = false;     // the bond's speed has changed: its status says
     Event event;            // otherwise
 };
 

@@ -44,7 +44,7 @@ void block_signals() {
 }
 
 HostWatch::HostWatch(Control& control, Hooks hooks)
-    : control_(control), hooks_(std::move(hooks)),
+    : control_(control), hooks_(std::move(hooks)), logical_(control),
       timer_(timerfd_create(CLOCK_MONOTONIC, TFD_NONBLOCK | TFD_CLOEXEC)),
       end_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     const sigset_t set = heard_signals();
@@ -52,9 +52,11 @@ HostWatch::HostWatch(Control& control, Hooks hooks)
     if (timer_ < 0 || end_ < 0 || signals_ < 0)
         throw std::runtime_error("no descriptors left for timer and signals");
     auto netlink = NetlinkWatcher::open(
-        {[this](const LinkEvent& e) { on_link(e); }, [this](const AddressEvent& e) { on_address(e); }});
+        {[this](const LinkEvent& e) { on_link(e); }, [this](const AddressEvent& e) { logical_.handle(e); },
+         [this] { logical_.reread(); }, [this](int nsid) { logical_.forget_namespace(nsid); }});
     if (!netlink) throw std::runtime_error(netlink.error());
     netlink_.emplace(std::move(netlink).value());
+    logical_.set_tells_groups(netlink_->tells_groups());
 }
 
 HostWatch::~HostWatch() {
@@ -81,30 +83,22 @@ void HostWatch::watch_member(std::uint32_t bond, MemberPort& member) {
         members_.push_back({bond, &member});
         look_at(members_.back());
     }
+    logical_.add_member(bond, member);
     arm_timer();
 }
 
 void HostWatch::forget_member(MemberPort& member) {
+    logical_.remove_member(member);
     const std::lock_guard lock(mutex_);
     std::erase_if(members_, [&](const Watched& w) { return w.member == &member; });
 }
 
-void HostWatch::watch_logical(std::uint32_t bond, const std::string& netdev) {
-    const auto link = get_link(netdev);
-    if (!link) return;
-    {
-        const std::lock_guard lock(mutex_);
-        logical_[bond] = netdev;
-        logical_index_[link.value().ifindex] = bond;
-    }
-    refresh_addresses(bond, link.value().ifindex);
+void HostWatch::watch_logical(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu,
+                              std::uint32_t max_mtu) {
+    logical_.watch(bond, netdev, mtu, max_mtu);
 }
 
-void HostWatch::forget_logical(std::uint32_t bond) {
-    const std::lock_guard lock(mutex_);
-    logical_.erase(bond);
-    std::erase_if(logical_index_, [&](const auto& entry) { return entry.second == bond; });
-}
+void HostWatch::forget_logical(std::uint32_t bond) { logical_.forget(bond); }
 
 void HostWatch::set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms) {
     {
@@ -152,6 +146,7 @@ void HostWatch::on_tick() {
     const bool slow = at - last_slow_poll_ >= std::chrono::milliseconds(kSlowPollMs);
     if (full) last_full_poll_ = at;
     if (slow) last_slow_poll_ = at;
+    if (slow) doubt_.arm(); // so often at most
     for (const Watched& w : members_) {
         if (full || (w.member->netdev_lags && w.member->carrier_changed())) look_at(w);
         if (slow) hooks_.on_poll(w.bond, *w.member);
@@ -159,31 +154,11 @@ void HostWatch::on_tick() {
 }
 
 void HostWatch::on_link(const LinkEvent& link) {
+    logical_.handle(link);
+    if (link.nsid != kOwnNamespace) return;
     const std::lock_guard lock(mutex_);
     for (const Watched& w : members_)
         if (w.member->netdev == link.name) look_at(w);
-}
-
-void HostWatch::on_address(const AddressEvent& address) {
-    std::uint32_t bond = 0;
-    {
-        const std::lock_guard lock(mutex_);
-        const auto it = logical_index_.find(address.ifindex);
-        if (it == logical_index_.end()) return;
-        bond = it->second;
-    }
-    refresh_addresses(bond, address.ifindex);
-}
-
-void HostWatch::refresh_addresses(std::uint32_t bond, int ifindex) {
-    const auto list = list_addresses(ifindex);
-    if (!list) return;
-    LocalAddresses addresses;
-    for (const AddressEvent& a : list.value())
-        if (!a.tentative) addresses.push_back({a.prefix, {}, {}});
-    control_.call([&] {
-        if (BondCore* core = control_.bond(bond)) core->bond.set_addresses(addresses);
-    });
 }
 
 void HostWatch::hear_control() {
@@ -197,12 +172,9 @@ void HostWatch::run() {
     pthread_setname_np(pthread_self(), "bond-host");
     arm_timer();
     for (;;) {
-        pollfd fds[] = {{netlink_->fd(), POLLIN, 0},
-                        {timer_, POLLIN, 0},
-                        {signals_, POLLIN, 0},
-                        {control_.outbox_event(), POLLIN, 0},
-                        {end_, POLLIN, 0}};
-        if (poll(fds, 5, -1) < 0) continue;
+        pollfd fds[] = {{netlink_->fd(), POLLIN, 0},          {timer_, POLLIN, 0}, {signals_, POLLIN, 0},
+                        {control_.outbox_event(), POLLIN, 0}, {end_, POLLIN, 0},   {doubt_.fd(), POLLIN, 0}};
+        if (poll(fds, 6, -1) < 0) continue;
         if (fds[0].revents != 0)
             if (auto done = netlink_->dispatch(); !done) log_line("rtnetlink: " + done.error());
         if (fds[1].revents != 0) on_tick();
@@ -213,6 +185,11 @@ void HostWatch::run() {
         }
         if (fds[3].revents != 0) hear_control();
         if (fds[4].revents != 0) break;
+        if (fds[5].revents != 0) {
+            doubt_.hear();
+            logical_.reread();
+        }
+        logical_.settle();
     }
     hear_control();
 }

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The thread that looks at the machine for control: link states (told by rtnetlink, and polled at miimon
-// besides), addresses of the logical interfaces, signals; and that says aloud what control noticed: log,
+// besides), what the logical interfaces want, signals; and that says aloud what control noticed: log,
 // history, carrier of the logical interface. It may block; control never waits for it.
 #pragma once
 
@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "app/control.hpp"
+#include "app/logical_watch.hpp"
 #include "app/member_port.hpp"
 #include "host/netlink.hpp"
 
@@ -35,8 +36,12 @@ public:
     // ---- ordinary threads
     void watch_member(std::uint32_t bond, MemberPort& member); // after it has joined
     void forget_member(MemberPort& member);                    // before it is closed
-    void watch_logical(std::uint32_t bond, const std::string& netdev);
+    // See LogicalWatch::watch().
+    void watch_logical(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu,
+                       std::uint32_t max_mtu);
     void forget_logical(std::uint32_t bond);
+    [[nodiscard]] LogicalView logical(std::uint32_t bond) const { return logical_.view(bond); }
+    Doubt& doubt() { return doubt_; }                                    // for lanes
     void set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms); // 0: this bond asks for none
 
 private:
@@ -49,21 +54,19 @@ private:
     void arm_timer();
     void on_tick();
     void on_link(const LinkEvent& link);
-    void on_address(const AddressEvent& address);
-    void refresh_addresses(std::uint32_t bond, int ifindex);
     void look_at(const Watched& w);
     void hear_control();
 
     Control& control_;
     Hooks hooks_;
+    LogicalWatch logical_;
+    Doubt doubt_;
     std::optional<NetlinkWatcher> netlink_;
     int timer_ = -1, signals_ = -1, end_ = -1;
     std::thread thread_;
     std::mutex mutex_; // guards what follows
     std::vector<Watched> members_;
-    std::map<std::uint32_t, std::string> logical_;
     std::map<std::uint32_t, std::uint32_t> miimon_;
-    std::map<int, std::uint32_t> logical_index_; // ifindex → bond
     Time last_full_poll_{};
     Time last_slow_poll_{};
 };

@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 
 #include "app/tap_signals.hpp"
+#include "host/link_speed.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
 
@@ -89,6 +90,11 @@ Result<void> LogicalPort::set_mac(const Mac& mac) {
     auto done = in_kernel() ? dpdkbond::set_mac(netdev_, mac) : port_->set_mac(mac);
     if (done) mac_ = mac;
     return done;
+}
+
+Result<void> LogicalPort::set_speed(std::uint32_t mbps) {
+    if (in_kernel()) return set_link_speed(netdev_, mbps);
+    return {}; // other devices do not ask
 }
 
 Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {

@@ -29,6 +29,7 @@ public:
     Result<void> set_mac(const Mac& mac);
     [[nodiscard]] const Mac& mac() const { return mac_; } // as it was last set; zero: never
     Result<void> set_mtu(std::uint32_t mtu);
+    Result<void> set_speed(std::uint32_t mbps); // what ethtool shows; 0: unknown
 
 private:
     LogicalPort() = default;

@@ -14,6 +14,7 @@
 #include "config/describe.hpp"
 #include "config/import.hpp"
 #include "config/load.hpp"
+#include "host/nics.hpp"
 #include "ops/client.hpp"
 
 namespace {
@@ -55,6 +56,13 @@ int import(const std::string& dev) {
     return kOk;
 }
 
+int nics(bool json) {
+    const PciBus bus("/sys", PciHooks::real(), kLentNotes);
+    const auto found = list_nics(bus);
+    say(stdout, json ? nics_json(found) : nics_text(found));
+    return kOk;
+}
+
 int dispatch(const Args& args) {
     const std::string prefix = args.file_prefix.value_or("dpdk-bond");
     switch (args.verb) {
@@ -67,6 +75,7 @@ int dispatch(const Args& args) {
     case Args::Verb::console: return console_command(prefix);
     case Args::Verb::import: return import(args.operands[0]);
     case Args::Verb::modes: say(stdout, modes_text()); return kOk;
+    case Args::Verb::nics: return nics(args.json);
     case Args::Verb::version: say(stdout, "dpdk-bond " DPDKBOND_VERSION); return kOk;
     case Args::Verb::help: say(stdout, usage()); return kOk;
     }

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "app/control.hpp"
+#include "app/socket_filter.hpp"
 #include "app/tap_signals.hpp"
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
@@ -64,7 +65,6 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
     read_tap_without_signals(p);
-    p.set_allmulticast(true);
     if (member->guard_ && p.driver() == "net_af_packet") {
         member->sockets = find_packet_socket_fds(member->guard_->ifindex());
         if (auto opened = LacpSocket::open(below))
@@ -74,6 +74,19 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     }
     if (member->guard_ && p.driver() == "net_af_xdp")
         std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
+
+    std::unique_ptr<FilterDevice> device;
+    if (member->guard_) {
+        auto memberships = Memberships::open(member->guard_->ifindex());
+        if (!memberships) return Error{memberships.error()};
+        device = std::make_unique<SocketFilter>(std::move(memberships).value());
+    } else {
+        device = ethdev_filter(p.id());
+    }
+    member->filter_ = std::make_unique<PortFilter>(std::move(device));
+    ReceiveWishes until_known; // all groups, so that no protocol of control's waits for the first look
+    until_known.promiscuous = false;
+    (void)member->filter_->apply(until_known, false);
 
     switch (config.carrier.kind) {
     case CarrierKind::netdev: member->netdev = config.carrier.netdev; break;
@@ -137,10 +150,34 @@ void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, Memb
 
 std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
     if (mac.is_zero()) return std::nullopt;
+    const std::lock_guard lock(device_mutex_);
     const auto set = port->set_mac(mac);
     if (set || std::exchange(mac_refused_, true)) return std::nullopt;
     port->set_promiscuous(true);
     return fmt::format("{}; it receives everything instead", set.error());
+}
+
+std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
+    const std::lock_guard lock(device_mutex_);
+    std::vector<std::string> warnings = filter_->apply(wishes.receive, mac_refused_);
+    if (wishes.mtu == 0 || wishes.mtu == refused_mtu_) return warnings;
+    refused_mtu_ = 0;
+    if (auto done = port->set_mtu(wishes.mtu); !done) {
+        refused_mtu_ = wishes.mtu;
+        warnings.push_back(done.error());
+    }
+    return warnings;
+}
+
+MemberPort::ReceiveMode MemberPort::receive_mode() const {
+    const std::lock_guard lock(device_mutex_);
+    ReceiveMode mode;
+    mode.promiscuous = filter_->promiscuous() || rte_eth_promiscuous_get(port->id()) == 1;
+    mode.all_groups = filter_->all_groups();
+    mode.sorts = filter_->sorts() && !mac_refused_;
+    std::uint16_t mtu = 0;
+    if (rte_eth_dev_get_mtu(port->id(), &mtu) == 0) mode.mtu = mtu;
+    return mode;
 }
 
 MemberInfo MemberPort::info() const {

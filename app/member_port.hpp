@@ -5,6 +5,7 @@
 
 #include <array>
 #include <memory>
+#include <mutex>
 #include <optional>
 #include <string>
 #include <vector>
@@ -13,6 +14,7 @@
 #include "bond/status.hpp"
 #include "config/model.hpp"
 #include "dpdk/port.hpp"
+#include "dpdk/port_filter.hpp"
 #include "host/carrier.hpp"
 #include "host/lacp_socket.hpp"
 #include "host/netdev_guard.hpp"
@@ -29,6 +31,12 @@ struct MemberSetup {
     std::uint32_t mtu = 1500;
     bool sleepy = true; // idle: adaptive: receive interrupts are worth having
     std::string state_dir;
+};
+
+// What the logical interface wants of every member.
+struct MemberWishes {
+    ReceiveWishes receive;
+    std::uint32_t mtu = 0; // 0: not known
 };
 
 class MemberPort {
@@ -50,6 +58,15 @@ public:
     // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
     // or nothing.
     std::optional<std::string> wear_mac(const Mac& mac); // told once only
+    // Receives what the logical interface wants and takes its MTU, as far as it can. Returns what the
+    // operator should know, each once.
+    std::vector<std::string> follow(const MemberWishes& wishes);
+    struct ReceiveMode {
+        bool promiscuous = false, all_groups = false;
+        bool sorts = false; // its hardware; software need not
+        std::uint32_t mtu = 0;
+    };
+    [[nodiscard]] ReceiveMode receive_mode() const; // any ordinary thread
     [[nodiscard]] MemberInfo info() const;
 
     MemberConfig config;
@@ -76,7 +93,10 @@ public:
     MemberCounters baseline;
 
 private:
+    mutable std::mutex device_mutex_; // one at a time tells the device what to wear and to receive
     bool mac_refused_ = false;
+    std::unique_ptr<PortFilter> filter_;
+    std::uint32_t refused_mtu_ = 0;
     std::unique_ptr<CarrierPoll> carrier_;
     struct LinkTarget {
         Control* control;

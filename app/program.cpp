@@ -13,35 +13,44 @@
 #include <stdexcept>
 
 #include "app/log.hpp"
+#include "app/placement.hpp"
 #include "config/load.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
-#include "host/hugepages.hpp"
 #include "host/numa.hpp"
+#include "host/vhost.hpp"
 #include "ops/console.hpp"
 #include "ops/telemetry.hpp"
+#include "proto/eth.hpp"
 
 namespace dpdkbond {
 
 namespace {
 
-bool use_hugepages(const RuntimeConfig& r) {
-    if (r.hugepages == Hugepages::no) return false;
-    const HugepageState state = HugepageState::read();
-    if (state.enough_for(r.memory_mb)) return true;
+std::optional<HugepageLease> lease_hugepages(const Config& config) {
+    const RuntimeConfig& r = config.runtime;
+    if (const std::uint64_t mb = give_back_left_hugepages(); mb != 0)
+        log_line(
+            fmt::format("{} MB of hugepages are given back; an instance that died had reserved them", mb));
+    if (r.hugepages == Hugepages::no) return std::nullopt;
+    HugepageWish wish;
+    wish.memory_mb = r.memory_mb;
+    wish.reserve = r.hugepages == Hugepages::yes;
+    if (const auto nodes = member_nodes(config); nodes.size() == 1) wish.node = nodes.front();
+    auto lease = HugepageLease::take(wish);
+    if (lease) return std::move(lease).value();
     if (r.hugepages == Hugepages::yes)
-        throw std::runtime_error(
-            fmt::format("runtime.hugepages: {} MB are asked for and {} MB are free and mounted; "
-                        "reserve more (vm.nr_hugepages) or lower runtime.memory_mb",
-                        r.memory_mb, state.usable_mb()));
-    log_line(fmt::format("no {} MB of hugepages are free: ordinary pages serve instead, slower with hardware",
-                         r.memory_mb));
-    return false;
+        throw std::runtime_error(fmt::format("runtime.hugepages: {}", lease.error()));
+    log_line(fmt::format("{}: ordinary pages serve instead, slower with hardware", lease.error()));
+    return std::nullopt;
 }
 
 // An lcore on a processor that this process may not use is refused by the EAL in many lines; here it is one.
 void check_lcores(const RuntimeConfig& r) {
-    const std::vector<unsigned> usable = usable_cpus();
+    std::vector<unsigned> usable = usable_cpus();
+    for (const unsigned cpu : isolated_cpus())
+        if (std::ranges::find(usable, cpu) == usable.end()) usable.push_back(cpu);
+    std::ranges::sort(usable);
     const auto check = [&](const char* key, unsigned cpu) {
         if (std::ranges::find(usable, cpu) == usable.end())
             throw std::runtime_error(fmt::format("runtime.{}: there is no processor {} here; there are: {}",
@@ -51,13 +60,13 @@ void check_lcores(const RuntimeConfig& r) {
     for (const unsigned cpu : r.worker_lcores) check("worker_lcores", cpu);
 }
 
-EalOptions eal_options(const Config& config) {
+EalOptions eal_options(const Config& config, bool hugepages) {
     EalOptions o;
     o.file_prefix = config.runtime.file_prefix;
     o.control_cpu = config.runtime.control_lcore;
     o.worker_cpus = config.runtime.worker_lcores;
     o.memory_mb = config.runtime.memory_mb;
-    o.hugepages = use_hugepages(config.runtime);
+    o.hugepages = hugepages;
     o.extra_args = config.runtime.eal_args;
     for (const BondConfig& b : config.bonds)
         for (const MemberConfig& m : b.members)
@@ -66,22 +75,40 @@ EalOptions eal_options(const Config& config) {
     return o;
 }
 
-// Half of the memory at most, and no more than the rings of many ports hold; room for a whole frame in one
-// buffer.
-rte_mempool* make_pool(const Config& config) {
+// One pool for each memory node that has members, the first one control's too. Half of the memory at most,
+// and no more than the rings of many ports hold; room for a whole frame in one buffer.
+std::map<int, rte_mempool*> make_pools(const Config& config) {
     std::uint32_t mtu = 1500;
     for (const BondConfig& b : config.bonds) mtu = std::max(mtu, b.logical.mtu);
     const std::uint32_t room =
         std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
     const std::uint64_t fits = std::uint64_t{config.runtime.memory_mb} * 1024 * 1024 / 2 / (room + 256);
-    const auto count = static_cast<unsigned>(std::clamp<std::uint64_t>(fits, 1024, 65535));
-    rte_mempool* pool = rte_pktmbuf_pool_create(
-        "frames", count, 256, 0, static_cast<std::uint16_t>(std::min(room, 65535U)), SOCKET_ID_ANY);
-    if (pool == nullptr)
-        throw std::runtime_error(
-            fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers; give it more",
-                        config.runtime.memory_mb, count));
-    return pool;
+    std::vector<int> nodes = member_nodes(config);
+    if (nodes.empty()) nodes.push_back(SOCKET_ID_ANY);
+    const auto count = static_cast<unsigned>(std::clamp<std::uint64_t>(fits / nodes.size(), 1024, 65535));
+    std::map<int, rte_mempool*> pools;
+    for (const int node : nodes) {
+        const std::string name = pools.empty() ? "frames" : fmt::format("frames{}", node);
+        const auto make = [&](int where) {
+            return rte_pktmbuf_pool_create(name.c_str(), count, 256, 0,
+                                           static_cast<std::uint16_t>(std::min(room, 65535U)), where);
+        };
+        rte_mempool* pool = make(node);
+        if (pool == nullptr && node != SOCKET_ID_ANY) {
+            pool = make(SOCKET_ID_ANY);
+            if (pool != nullptr)
+                log_line(
+                    fmt::format("memory node {} has no room for its members' packet buffers: they lie on "
+                                "another, and every frame crosses between the nodes",
+                                node));
+        }
+        if (pool == nullptr)
+            throw std::runtime_error(
+                fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers; give it more",
+                            config.runtime.memory_mb, count));
+        pools[node] = pool;
+    }
+    return pools;
 }
 
 } // namespace
@@ -91,7 +118,13 @@ Program::Program(std::string config_file, Config config)
     try {
         state_dir_ = "/run/dpdk-bond/" + config_.runtime.file_prefix;
         check_lcores(config_.runtime);
+        prefer_memory_of(numa_node_of_cpu_id(static_cast<int>(config_.runtime.control_lcore)));
+        for (const unsigned cpu : usable_cpus())
+            if (std::ranges::find(config_.runtime.worker_lcores, cpu) == config_.runtime.worker_lcores.end())
+                spare_cpus_.push_back(cpu);
         // PCI devices first: the EAL looks for VFIO once, when it starts.
+        pci_.find_leftovers();
+        pci_.plan(config_);
         for (const BondConfig& b : config_.bonds) {
             std::vector<std::string> warnings;
             for (const MemberConfig& m : b.members)
@@ -99,11 +132,15 @@ Program::Program(std::string config_file, Config config)
                     throw std::runtime_error(fmt::format("{}: {}", b.name, taken.error()));
             for (const std::string& w : warnings) log_line(fmt::format("{}: {}", b.name, w));
         }
-        eal_ = std::make_unique<Eal>(eal_options(config_));
+        for (const std::string& line : pci_.give_back_leftovers()) log_line(line);
+        for (const std::string& line : node_crossings(config_)) log_line(line);
+        if (auto lease = lease_hugepages(config_)) hugepages_.emplace(std::move(*lease));
+        eal_ = std::make_unique<Eal>(eal_options(config_, hugepages_.has_value()));
         // The EAL has seen to it that no other instance has this prefix: what lies there is of one that died.
         if (auto left = restore_leftovers(state_dir_); left)
             for (const std::string& line : left.value()) log_line(line);
-        pool_ = make_pool(config_);
+        pools_ = make_pools(config_);
+        pool_ = pools_.begin()->second;
         const std::size_t workers = config_.runtime.worker_lcores.size();
         rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
         control_ = std::make_unique<Control>(*rcu_, config_.runtime.idle, pool_);
@@ -145,12 +182,19 @@ void Program::close_all() {
     workers_.clear();
     control_.reset();
     rcu_.reset();
-    rte_mempool_free(pool_);
+    for (const auto& [node, pool] : pools_) rte_mempool_free(pool);
+    pools_.clear();
     pool_ = nullptr;
     eal_.reset();
-    pci_.give_back_all();
+    hugepages_.reset();
+    for (const std::string& line : pci_.give_back_all()) log_line(line);
     ::rmdir(state_dir_.c_str()); // empty by now, unless a netdev could not be put back
     ::rmdir("/run/dpdk-bond");
+}
+
+std::uint32_t Program::max_mtu() const {
+    return rte_pktmbuf_data_room_size(pool_) - RTE_PKTMBUF_HEADROOM - kEthHeaderSize -
+           kMaxVlanTags * kVlanTagSize;
 }
 
 void Program::start_workers() {
@@ -163,9 +207,10 @@ void Program::start_workers() {
     control_->set_workers(std::move(all));
 }
 
-MemberSetup Program::member_setup(const BondConfig& config) const {
+MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& member) const {
     MemberSetup s;
-    s.pool = pool_;
+    const auto pool = pools_.find(node_of(member).value_or(SOCKET_ID_ANY));
+    s.pool = pool != pools_.end() ? pool->second : pool_;
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
     s.sleepy = config_.runtime.idle == Idle::adaptive;
@@ -176,7 +221,7 @@ MemberSetup Program::member_setup(const BondConfig& config) const {
 Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond, const MemberConfig& member,
                                                          std::vector<std::string>& warnings) {
     if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
-    auto port = MemberPort::open(member, member_setup(bond), warnings);
+    auto port = MemberPort::open(member, member_setup(bond, member), warnings);
     if (!port) pci_.give_back(member);
     return port;
 }
@@ -197,6 +242,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         LogicalPort::open(config.name, config.logical, mac, pool_, config_.runtime.idle == Idle::adaptive);
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
+    if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);
 
     const ModeDescriptor* mode = find_mode(config.mode);
     auto controller = mode->control_half();
@@ -213,7 +259,9 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         queue.shared = unit->logical->port().tx_queues() < workers;
         queue.receives = w < queues;
         queue.rx_queue = static_cast<std::uint16_t>(w);
-        unit->lanes.push_back(std::make_unique<Lane>(w, workers, unit->core->publisher.slot(), queue));
+        const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
+        unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
+        unit->lanes.back()->doubt = &host_->doubt();
         unit->lanes.back()->punted = unit->core->punted[w].get();
     }
     unit->lanes[0]->inject = &unit->core->inject;
@@ -234,7 +282,7 @@ void Program::enter_service(BondUnit& unit) {
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
     host_->set_poll_interval(unit.number, unit.config.options.miimon);
-    if (unit.logical->in_kernel()) host_->watch_logical(unit.number, unit.logical->netdev());
+    host_->watch_logical(unit.number, unit.logical->netdev(), unit.config.logical.mtu, max_mtu());
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {
@@ -369,6 +417,12 @@ void Program::on_notice(const Notice& notice) {
     if (unit == nullptr) return;
     if (notice.macs) {
         (void)unit->macs->apply();
+        return;
+    }
+    if (notice.speed) {
+        BondStatus status;
+        unit->core->status.load(status);
+        if (auto done = unit->logical->set_speed(status.speed_mbps); !done) log_line(done.error());
         return;
     }
     const Event& e = notice.event;

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
@@ -20,6 +21,7 @@
 #include "app/pci_shelf.hpp"
 #include "app/worker.hpp"
 #include "dpdk/eal.hpp"
+#include "host/hugepage_lease.hpp"
 #include "ops/instance.hpp"
 
 struct rte_mempool;
@@ -58,7 +60,8 @@ public:
 private:
     // ---- wiring (program.cpp)
     void start_workers();
-    [[nodiscard]] MemberSetup member_setup(const BondConfig& config) const;
+    [[nodiscard]] std::uint32_t max_mtu() const; // that packet buffers hold in one piece
+    [[nodiscard]] MemberSetup member_setup(const BondConfig& config, const MemberConfig& member) const;
     Result<std::unique_ptr<BondUnit>> make_bond(std::uint32_t number, const BondConfig& config,
                                                 std::vector<std::string>& warnings);
     void enter_service(BondUnit& unit); // control and workers know it from now on
@@ -96,9 +99,12 @@ private:
 
     const std::string config_file_;
     Config config_;
+    std::vector<unsigned> spare_cpus_; // those that no worker has: for the kernel's vhost threads
     PciShelf pci_;
+    std::optional<HugepageLease> hugepages_;
     std::unique_ptr<Eal> eal_;
-    rte_mempool* pool_ = nullptr;
+    std::map<int, rte_mempool*> pools_; // by memory node, or SOCKET_ID_ANY
+    rte_mempool* pool_ = nullptr;       // the first of them: control's and the logical interfaces'
     std::unique_ptr<Rcu> rcu_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<Control> control_;

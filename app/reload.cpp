@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/log.hpp"
 #include "app/program.hpp"
@@ -74,7 +75,15 @@ Result<void> Program::reload() {
         return Error{fmt::format("{}: {} problem(s), the first: {}; nothing is changed", config_file_,
                                  loaded.problems.size(), problem_line(config_file_, loaded.problems[0]))};
     }
-    return apply(std::move(loaded.config));
+    pci_.plan(loaded.config);
+    auto done = apply(std::move(loaded.config));
+    // Devices of bonds that left, or of members that did not come to be.
+    std::set<PciAddress> used;
+    for (const auto& unit : units_)
+        for (const auto& member : unit->members)
+            if (const auto address = pci_address_of(member->config)) used.insert(*address);
+    pci_.keep_only(used);
+    return done;
 }
 
 Result<void> Program::apply(Config next) {
@@ -163,10 +172,15 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     const auto keep = [&](Result<void> r) {
         if (!r && first.ok()) first = std::move(r);
     };
-    if (wanted.mtu != running.mtu) {
-        for (const auto& m : unit.members) keep(m->port->set_mtu(wanted.mtu));
-        keep(unit.logical->set_mtu(wanted.mtu));
-        control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
+    if (wanted.mtu != running.mtu && wanted.mtu > max_mtu()) {
+        keep(Error{fmt::format("{}: logical.mtu: packet buffers of this run hold {} at most; restart",
+                               unit.config.name, max_mtu())});
+    } else if (wanted.mtu != running.mtu) {
+        keep(unit.logical->set_mtu(wanted.mtu)); // bond and members follow a netdev's
+        if (!unit.logical->in_kernel()) {
+            host_->watch_logical(unit.number, {}, wanted.mtu, max_mtu());
+            control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
+        }
     }
     if (wanted.mac && wanted.mac != running.mac) {
         Mac mac;

@@ -17,7 +17,7 @@ struct EveryMember {
 const ModeDescriptor broadcast_mode{
     .number = Mode::broadcast,
     .data_half = [](const BondOptions&) -> TxBurstFn { return tx_burst<EveryMember>; },
-    .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<SpreadController>(); },
+    .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<SpreadController>(true); },
     .hashes = false,
 };
 

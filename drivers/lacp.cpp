@@ -180,9 +180,13 @@ public:
         return d;
     }
 
+    // A partner that keeps a neighbour table for each link has none yet for a new one.
+    [[nodiscard]] bool announces_members() const override { return tells_neighbors_; }
+
     void set_options(const BondOptions& options, Time now) override {
         hold_ = dpdkbond::holding_half(options);
         engine_.set_options(bond_, engine_options(options), now);
+        tells_neighbors_ = options.broadcast_neighbor;
         refresh();
     }
     void set_mac(const Mac& mac, Time now) override {
@@ -297,6 +301,7 @@ private:
     Mac mac_{};
     lacp::BondStatus status_{};
     State decided_{};
+    bool tells_neighbors_ = false;
     TxBurstFn hold_ = nullptr;
     MarkerAsks asks_;
     SeqBox<lacp::BondStatus> box_;

@@ -8,8 +8,10 @@ namespace dpdkbond {
 
 class SpreadController final : public Controller {
 public:
+    explicit SpreadController(bool all_send_all = false) : all_send_all_(all_send_all) {}
     Decision decide(const ControllerInput& in) override {
         Decision d;
+        d.all_send_all = all_send_all_;
         for (const Candidate& c : in.members) {
             if (!c.up) continue;
             d.may_send |= 1U << c.id.value;
@@ -22,6 +24,9 @@ public:
         for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;
         return d;
     }
+
+private:
+    bool all_send_all_;
 };
 
 } // namespace dpdkbond

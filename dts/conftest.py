@@ -10,7 +10,7 @@ import pytest
 
 sys.path.insert(0, os.path.dirname(os.path.abspath(__file__)))
 
-from framework import app, lab as labs, netns  # noqa: E402
+from framework import app, lab as labs, netns, vm, vm_image, vm_lab  # noqa: E402
 
 RESULTS = os.path.join(os.path.dirname(os.path.abspath(__file__)), "results")
 TEST_SECONDS = 120
@@ -28,8 +28,10 @@ def pytest_sessionstart(session):
     shutil.rmtree(RESULTS, ignore_errors=True)
 
 
+@pytest.hookimpl(trylast=True)  # after the last fixtures have been taken down
 def pytest_sessionfinish(session):
     app.close_all()
+    vm.stop_all()
     netns.delete_all()
 
 
@@ -58,13 +60,53 @@ def fresh():
         yield built
 
 
+@pytest.fixture(scope="session")
+def _guests():
+    """Where the pair of guests is kept; booted by the first test that wants it."""
+    if reason := vm_image.why_not():
+        pytest.skip(reason)
+    built = []
+    yield built
+    for pair in built:
+        pair.close()
+
+
+@pytest.fixture(scope="module")
+def guests(_guests):
+    """Two guests with wires between them, the same ones for all suites; new ones when they have died."""
+    if not _guests or not _guests[-1].running():
+        _guests.append(vm_lab.VmLab())
+        _guests[-1].start()
+    yield _guests[-1]
+    if _guests[-1].running():
+        _guests[-1].no_partner()
+
+
+@pytest.fixture(scope="session")
+def vm_table():
+    """Figures of modes on NIC models; a table of them is written to the build folder."""
+    rows = []
+
+    def add(mode, model, seconds, cut, back):
+        rows.append(f"| {mode} | {model} | pass | {seconds:.1f} | {cut} | {back} |")
+    yield add
+    if rows:
+        lines = ["| mode | NIC | result | seconds to the first pings | lost at the cut | lost at the return |",
+                 "|---|---|---|---|---|---|", *rows]
+        with open(os.path.join(vm_image.directory(), "modes.md"), "w", encoding="utf-8") as file:
+            file.write("\n".join(lines) + "\n")
+
+
 @pytest.fixture(autouse=True)
-def bounded():
-    """No test hangs: an alarm ends it."""
+def bounded(request):
+    """No test hangs: an alarm ends it. The mark `seconds` gives a test more time than the usual."""
+    mark = request.node.get_closest_marker("seconds")
+    seconds = mark.args[0] if mark else TEST_SECONDS
+
     def late(*_):
-        raise TimeoutError(f"test took more than {TEST_SECONDS} s")
+        raise TimeoutError(f"test took more than {seconds} s")
     before = signal.signal(signal.SIGALRM, late)
-    signal.alarm(TEST_SECONDS)
+    signal.alarm(seconds)
     yield
     signal.alarm(0)
     signal.signal(signal.SIGALRM, before)
@@ -77,5 +119,8 @@ def pytest_runtest_makereport(item, call):
     if report.failed and call.when in ("setup", "call"):
         directory = os.path.join(RESULTS, re.sub(r"[^\w.-]+", "_", item.nodeid.split("/")[-1]))
         labs.dump_all(directory)
+        for process in app.living():
+            if isinstance(process, vm_lab.GuestBond):
+                process.dump(directory)
         if os.path.isdir(directory):
             report.sections.append(("kept", directory))

@@ -1,9 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What the network is told when another member takes over: which MAC is where, and the frames that say so."""
+import time
+
 import pytest
 
-from framework.frames import is_garp
-from framework.topology import BOND_ADDRESS, HOST_ADDRESS
+from framework.frames import is_garp, is_unsolicited_na
+from framework.topology import BOND_ADDRESS, BOND_ADDRESS6, HOST_ADDRESS
 from framework.wait import eventually
 
 
@@ -54,7 +56,7 @@ def test_fail_over_mac_and_everybody_follows(fresh, policy):
         bond.wait_up(2)
     ping.stop()
     assert ping.duplicates == 0
-    assert bond.stop() == 0
+    assert bond.stop(timeout=15) == 0
     assert [topology.a.mac(name) for name in topology.members] == own
 
 
@@ -84,3 +86,49 @@ def test_two_members_of_one_mac(fresh):
     wears(wires, bond, [worn[1], twin, worn[2]])
     assert bond.stop() == 0
     assert [wires.a.mac(name) for name in ("m0", "m1")] == [twin, twin]
+
+
+def announcements(frames):
+    """Those of the bond's two addresses, by address."""
+    return {BOND_ADDRESS: [frame for frame in frames if is_garp(frame, BOND_ADDRESS)],
+            BOND_ADDRESS6: [frame for frame in frames if is_unsolicited_na(frame, BOND_ADDRESS6)]}
+
+
+def test_a_failover_is_announced_exactly_so_often_and_at_exact_distances(fresh):
+    wires = fresh.sink(2, ipv6=True)
+    bond = fresh.bond(wires, addresses=[f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64"], num_grat_arp=10, peer_notif_delay=100,
+                      console=True)
+    eventually(lambda: "tentative" not in wires.a.run("ip", "addr", "show", "bond0").stdout, 5, "DAD is over")
+    with wires.captures() as ends:
+        eventually(lambda: not any(map(len, announcements(quiet(ends)).values())), 5, "those of the first choice are over")
+        for down, rounds in ((0, 10), (1, 3)):
+            wires.cut(down)
+            bond.wait_active(f"m{1 - down}")
+            heard = [[], []]
+            eventually(lambda: gather(ends, heard) and len(announcements(heard[1 - down])[BOND_ADDRESS]) >= rounds, 3)
+            gather(ends, heard, 0.25)
+            assert not any(map(len, announcements(heard[down]).values()))
+            for address, frames in announcements(heard[1 - down]).items():
+                assert len(frames) == rounds, address
+                gaps = [(b.t_ns - a.t_ns) / 1e6 for a, b in zip(frames, frames[1:])]
+                late = sorted(abs(gap - 100) for gap in gaps)  # a busy machine may serve nobody for a while
+                assert late[len(late) // 2] < 20 and abs(sum(gaps) / len(gaps) - 100) < 20, gaps
+            wires.restore(down)
+            bond.wait_up(2)
+            say(bond, "set bond bond0 num_grat_arp 3")
+            eventually(lambda: int(bond.info()["options"]["num_grat_arp"]) == 3, 2)
+
+
+def gather(ends, heard, seconds=0.0):
+    """Add what came in on each end to `heard`, for so long; true."""
+    time.sleep(seconds)
+    for end, frames in zip(ends, heard):
+        frames.extend(end.take())
+    return True
+
+
+def quiet(ends):
+    """What comes in within a quarter of a second."""
+    heard = [[] for _ in ends]
+    gather(ends, heard, 0.25)
+    return [frame for frames in heard for frame in frames]

@@ -94,7 +94,7 @@ def test_backend_device_serves_another_dpdk_application(fresh, tmp_path):
     other.wait_telemetry()
     served.wait_ready()
     other.wait_ready()
-    assert served.info()["logical"] == {"backend": "device", "name": "net_memif0"}
+    assert served.info()["logical"] == {"backend": "device", "name": "net_memif0"}  # what it wants is its own business
     fresh.ping(ns, HOST_ADDRESS).settled(10)
     active = topology.members.index(served.active())
     topology.cut(active)

@@ -9,7 +9,8 @@ from framework.wait import eventually
 INFO = {"name", "mode", "mode_id", "link_up", "active_member", "primary", "mac", "mtu", "members", "usable_members",
         "hash_policy", "failovers", "logical", "options"}
 MEMBER = {"name", "device", "port_id", "carrier", "mii_status", "state", "usable", "speed_mbps", "duplex", "link_failures",
-          "mac", "perm_mac", "rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops"}
+          "mac", "perm_mac", "mtu", "promiscuous", "allmulticast", "filter", "rx_packets", "rx_bytes", "tx_packets",
+          "tx_bytes", "drops"}
 STATS = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops", "punted", "injected", "copied", "copies_lost"}
 
 

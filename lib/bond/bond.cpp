@@ -5,9 +5,6 @@
 
 #include <algorithm>
 
-#include "proto/arp.hpp"
-#include "proto/nd.hpp"
-
 namespace dpdkbond {
 
 namespace {
@@ -135,7 +132,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 }
 
 void Bond::handle_timeout(Time now) {
-    bool due = now >= next_announcement_ || now >= move_.deadline();
+    bool due = now >= announcer_.deadline() || now >= move_.deadline();
     for (Member& m : members_) due |= m.monitor.handle_timeout(now);
     if (now >= mode_.controller->next_deadline()) {
         mode_.controller->handle_timeout(now);
@@ -198,6 +195,7 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
         if (!m.dismissed) mode_.controller->member_left(m.id, now);
     hear_controller();
     for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
+    announcer_.stop();
     mode_ = mode;
     join_controller(now);
     set_options(options, mode.tx_burst, now);
@@ -218,7 +216,8 @@ void Bond::join_controller(Time now) {
 }
 
 void Bond::tell_link(Member& m, Time now) {
-    const LinkState verdict{is_up(m), m.link.speed_mbps, m.link.duplex};
+    // A mode's protocol stops while the bond is down and starts afresh afterwards, as in Linux.
+    const LinkState verdict{is_up(m) && filter_.up, m.link.speed_mbps, m.link.duplex};
     if (m.dismissed || m.told == verdict) return;
     m.told = verdict;
     mode_.controller->handle_link(m.id, verdict.carrier, verdict.speed_mbps, verdict.duplex, now);
@@ -247,6 +246,12 @@ void Bond::follow_macs(Time now) {
 void Bond::tell_mac(Member& m, Time now) {
     const Mac worn = macs_.worn_by(m.id);
     if (m.dismissed || m.told_mac == worn) return;
+    // A switch learns by these where a MAC went, whoever speaks next.
+    if (macs_.distinct() && is_up(m) && !m.told_mac.is_zero())
+        for (std::size_t n = 0;; ++n) {
+            const OwnFrame frame = learning_frame(m.id, worn, addresses_, n);
+            if (frame.length == 0 || !frames_.push_back(frame)) break;
+        }
     m.told_mac = worn;
     changed_ = true;
     mode_.controller->set_member_mac(m.id, worn, now);
@@ -271,6 +276,7 @@ void Bond::set_filter(const RxFilter& filter, Time now) {
               now);
     filter_ = filter;
     changed_ = true;
+    settle(now);
 }
 
 void Bond::set_sorts_itself(MemberId id, bool yes) {
@@ -290,8 +296,8 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min(
-        {macs_.pending() ? kNever : next_announcement_, mode_.controller->next_deadline(), move_.deadline()});
+    Time next = std::min({macs_.pending() ? kNever : announcer_.deadline(), mode_.controller->next_deadline(),
+                          move_.deadline()});
     for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
     return next;
 }
@@ -312,7 +318,8 @@ void Bond::settle(Time now) {
         move_.finish();
         end_move(now);
     }
-    if (now >= next_announcement_ && !macs_.pending()) announce(now);
+    const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
+    if (!macs_.pending()) announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
 }
 
 void Bond::report_verdicts(Time now) {
@@ -346,11 +353,13 @@ void Bond::decide(Time now) {
     const Member* p = member(primary);
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
+    const bool more_send = (next.may_send & ~decision_.may_send) != 0;
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
                 next.usable != decision_.usable || next.may_receive != decision_.may_receive;
     decision_ = next;
     plan_move(now);
     if (next.active != active_) become_active(next.active, now);
+    if (more_send && mode_.controller->announces_members()) announcer_.start(options_.num_grat_arp, now);
 
     const bool up = next.carrier.value_or(next.may_send != 0);
     if (up == link_up_) return;
@@ -395,36 +404,15 @@ void Bond::become_active(MemberId id, Time now) {
         raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
               now);
     follow_macs(now);
-    if (is == nullptr) {
-        next_announcement_ = kNever;
-        return;
-    }
+    if (mode_.controller->announces()) announcer_.start(is != nullptr ? options_.num_grat_arp : 0, now);
+    if (is == nullptr) return;
     if (had_active_ && mode_.controller->has_active()) ++failovers_;
     had_active_ = true;
-    announcements_left_ = mode_.controller->announces() ? options_.num_grat_arp : 0;
-    next_announcement_ = announcements_left_ > 0 ? now : kNever;
 }
 
-// Tells the neighbours, and by the way the switch, where the bond's addresses now are: one frame an address,
-// by the active member (Linux: num_grat_arp = num_unsol_na, peer_notif_delay; RFC 5227, RFC 4861 7.2.6).
-void Bond::announce(Time now) {
-    const Member* m = member(active_);
-    if (m == nullptr || announcements_left_ == 0) {
-        next_announcement_ = kNever;
-        return;
-    }
-    for (const LocalAddress& a : addresses_) {
-        Transmit t;
-        t.member = active_;
-        const Mac& mac = a.mac.is_zero() ? mac_ : a.mac;
-        const IpPrefix& p = a.prefix;
-        t.length = static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(t.frame, mac, p.v6, a.tags)
-                                                      : build_gratuitous_arp(t.frame, mac, p.v4, a.tags));
-        frames_.push_back(t);
-    }
-    const Duration gap = ms(options_.peer_notif_delay != 0 ? options_.peer_notif_delay
-                                                           : std::max(options_.miimon, std::uint32_t{1}));
-    next_announcement_ = --announcements_left_ > 0 ? now + gap : kNever;
+std::uint32_t Bond::announcers() const {
+    if (mode_.controller->announces_members()) return decision_.may_send;
+    return active_ != kNoMember ? 1U << active_.value : 0;
 }
 
 void Bond::raise(EventKind kind, const Member* m, std::string_view detail, Time now) {
@@ -445,13 +433,16 @@ bool Bond::poll_event(Event& out) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
+    const auto from_others = [&] {
+        return announcer_.poll(out, addresses_, mac_) || mode_.controller->poll_transmit(out);
+    };
     if (!filter_.up) { // as Linux: a bond that is down says nothing
         frames_.clear();
-        while (mode_.controller->poll_transmit(out)) {
+        while (from_others()) {
         }
         return false;
     }
-    if (frames_.empty()) return mode_.controller->poll_transmit(out);
+    if (frames_.empty()) return from_others();
     out = frames_[0];
     frames_.erase_at(0);
     return true;
@@ -480,7 +471,20 @@ void Bond::fill(Snapshot& out) const {
     move_.fill(out);
 }
 
+std::uint32_t Bond::speed_mbps() const {
+    std::uint32_t sum = 0;
+    for (const Member& m : members_) {
+        const std::uint32_t speed = m.link.speed_mbps;
+        if (!has(decision_.may_send, m.id) || speed == 0) continue;
+        sum = decision_.all_send_all && sum != 0 ? std::min(sum, speed)
+              : decision_.all_send_all           ? speed
+                                                 : sum + speed;
+    }
+    return sum;
+}
+
 void Bond::fill(BondStatus& out) const {
+    out.speed_mbps = speed_mbps();
     out.name = name_;
     out.mode = mode_.mode;
     out.link_up = link_up_;

@@ -14,6 +14,7 @@
 #include "base/ip.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
+#include "bond/announcer.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
 #include "bond/flow_move.hpp"
@@ -95,7 +96,10 @@ public:
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
-    [[nodiscard]] bool awaits_workers() const { return move_.awaits_workers(); }
+    [[nodiscard]] bool awaits_workers() const { return move_.awaits_workers(); } // for handle_published()
+    // Linux: that of the members that may send, together; of the slowest where each sends every frame. 0: not
+    // known of any.
+    [[nodiscard]] std::uint32_t speed_mbps() const;
     [[nodiscard]] bool link_up() const { return link_up_; }
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
@@ -130,7 +134,7 @@ private:
     void plan_move(Time now);
     void end_move(Time now);
     void become_active(MemberId id, Time now);
-    void announce(Time now);
+    [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
     void tell_mac(Member& m, Time now);
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
@@ -155,14 +159,13 @@ private:
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
 
-    std::uint32_t announcements_left_ = 0;
-    Time next_announcement_ = kNever;
+    Announcer announcer_; // waits until the devices wear what they should
 
     bool reselect_ = true; // something that the choice depends on has changed
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint32_t events_lost_ = 0;
-    FixedVec<Transmit, 2 * kMaxAddresses> frames_;
+    FixedVec<Transmit, 2 * kMaxAddresses> frames_; // before those of the announcer and of the mode
 };
 
 } // namespace dpdkbond

@@ -33,6 +33,7 @@ struct Decision {
     std::uint32_t usable = 0;      // bit MemberId: could send, were it chosen
     std::uint32_t may_send = 0;    // bit MemberId: of these
     std::uint32_t may_receive = 0; // bit MemberId
+    bool all_send_all = false;     // each of them sends every frame
     std::optional<bool> carrier{}; // of the bond; nullopt: it has one while a member may send
 };
 
@@ -62,6 +63,8 @@ public:
     // The active member is the one that the bond's addresses are reached by: a change of it is announced to
     // the neighbours (gratuitous ARP, unsolicited NA).
     [[nodiscard]] virtual bool announces() const { return false; }
+    // A member that begins to send is announced, by every member that sends.
+    [[nodiscard]] virtual bool announces_members() const { return false; }
     // The mode has an active member that an operator may name (Linux: primary, active_slave).
     [[nodiscard]] virtual bool has_active() const { return false; }
 

@@ -4,6 +4,8 @@
 // lcore; written by the host thread's view of rtnetlink.
 #pragma once
 
+#include <algorithm>
+
 #include "base/fixed_vec.hpp"
 #include "base/ip.hpp"
 #include "base/mac.hpp"
@@ -15,6 +17,10 @@ struct LocalAddress {
     IpPrefix prefix{};
     Mac mac{};       // zero: the bond's own (a macvlan has one of its own)
     VlanTags tags{}; // what its frames carry on the members' wires
+    bool operator==(const LocalAddress& o) const {
+        return prefix == o.prefix && mac == o.mac &&
+               std::equal(tags.begin(), tags.end(), o.tags.begin(), o.tags.end());
+    }
 };
 
 inline constexpr std::size_t kMaxAddresses = 64; // of a bond, that are announced

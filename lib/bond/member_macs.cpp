@@ -134,24 +134,31 @@ MacSteps order_mac_steps(std::span<const MacStep> members, const Mac& first) {
     for (const MacStep& m : members)
         if (m.wears != m.wants && !m.wants.is_zero()) left.push_back(m);
     MacSteps steps;
+    std::uint32_t parked = 0; // bit MemberId: wears what nobody wants
+    const auto is_parked = [&](const MacStep& m) { return (parked >> m.id.value & 1U) != 0; };
     while (!left.empty()) {
         const auto held = [&](const MacStep& m) {
             return std::ranges::any_of(left,
                                        [&](const MacStep& o) { return o.id != m.id && o.wears == m.wants; });
         };
-        const auto ready = std::ranges::find_if_not(left, held);
-        if (ready != left.end()) {
-            steps.push_back({ready->id, ready->wants});
-            left.erase_at(static_cast<std::size_t>(ready - left.begin()));
-            continue;
+        auto next = std::ranges::find_if_not(left, held);
+        if (next == left.end()) { // a ring; or several share what one wants: then there is no order
+            next = std::ranges::find_if(left,
+                                        [&](const MacStep& m) { return m.wears == first && !is_parked(m); });
+            if (next == left.end()) next = std::ranges::find_if_not(left, is_parked);
+            if (next != left.end()) {
+                parked |= 1U << next->id.value;
+                next->wears = near(next->wears, [&](const Mac& mac) {
+                    return std::ranges::any_of(
+                        members, [&](const MacStep& m) { return m.wears == mac || m.wants == mac; });
+                });
+                steps.push_back({next->id, next->wears});
+                continue;
+            }
+            next = left.begin();
         }
-        auto open = std::ranges::find(left, first, &MacStep::wears);
-        if (open == left.end()) open = left.begin();
-        open->wears = near(open->wears, [&](const Mac& mac) {
-            return std::ranges::any_of(members,
-                                       [&](const MacStep& m) { return m.wears == mac || m.wants == mac; });
-        });
-        steps.push_back({open->id, open->wears});
+        steps.push_back({next->id, next->wants});
+        left.erase_at(static_cast<std::size_t>(next - left.begin()));
     }
     return steps;
 }

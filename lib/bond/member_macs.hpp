@@ -48,6 +48,8 @@ public:
     void set_active(MemberId id); // kNoMember: none is; everybody keeps what he wears
 
     [[nodiscard]] const Mac& bond() const { return bond_; }
+    // Members are told from one another by their MACs, and exchange them.
+    [[nodiscard]] bool distinct() const { return policy_ == MacPolicy::follow || policy_ == MacPolicy::swap; }
     [[nodiscard]] Mac worn_by(MemberId id) const; // zero: none, or no such member
     [[nodiscard]] MacPlan plan() const;
     [[nodiscard]] std::uint64_t version() const { return version_; } // of the plan
@@ -62,7 +64,6 @@ private:
         Mac permanent{}, worn{};
         bool leaving = false;
     };
-    [[nodiscard]] bool distinct() const { return policy_ == MacPolicy::follow || policy_ == MacPolicy::swap; }
     Wearer* find(MemberId id);
     [[nodiscard]] const Wearer* who_wears(const Mac& mac) const; // of those that stay
     [[nodiscard]] Mac unused(const Mac& like) const;

@@ -177,14 +177,16 @@ constexpr std::array kOptions = {
          .when = When::no_members,
          .help =
              "whose MAC is used: one for all members, the active member's, or one that moves with activity"}),
-    number<&Bond::num_grat_arp>({.name = "num_grat_arp",
-                                 .aliases = kGratNames,
-                                 .max = 255,
-                                 .default_text = "1",
-                                 .unit = "packets",
-                                 .modes = kEvery,
-                                 .effective = kActiveBackup,
-                                 .help = "how many gratuitous ARPs and unsolicited NAs follow a failover"}),
+    number<&Bond::num_grat_arp>(
+        {.name = "num_grat_arp",
+         .aliases = kGratNames,
+         .max = 255,
+         .default_text = "1",
+         .unit = "packets",
+         .modes = kEvery,
+         .effective = kActiveBackup | kLacp,
+         .help = "how many gratuitous ARPs and unsolicited NAs follow a failover; in 802.3ad "
+                 "with broadcast_neighbor, a member that begins to send"}),
     number<&Bond::peer_notif_delay>(
         {.name = "peer_notif_delay",
          .aliases = kNotifDelayNames,
@@ -192,7 +194,7 @@ constexpr std::array kOptions = {
          .default_text = "0",
          .unit = "ms",
          .modes = kEvery,
-         .effective = kActiveBackup,
+         .effective = kActiveBackup | kLacp,
          .help = "the time between those; a multiple of miimon, rounded down; 0: miimon"}),
     number<&Bond::resend_igmp>({.name = "resend_igmp",
                                 .max = 255,

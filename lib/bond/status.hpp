@@ -49,7 +49,8 @@ struct BondStatus {
     MemberId primary = kNoMember;
     Mac mac{};
     std::uint32_t mtu = 0;
-    std::uint64_t failovers = 0; // changes of the active member since start, the first choice not counted
+    std::uint32_t speed_mbps = 0; // of the logical interface: what its members can send together; 0: unknown
+    std::uint64_t failovers = 0;  // changes of the active member since start, the first choice not counted
     FixedVec<MemberStatus, kMaxMembers> members; // in the order in which they joined
     FixedString<15> logical_backend;             // "tap", "virtio-user", "device"
     FixedString<63> logical_name;                // netdev name, or the device of backend `device`

@@ -75,6 +75,7 @@ Eal::~Eal() {
     rte_eal_cleanup();
     std::error_code ignored;
     std::filesystem::remove_all(dir, ignored);
+    std::filesystem::remove(std::filesystem::path(dir).parent_path(), ignored); // unless others are there
 }
 
 std::string Eal::runtime_dir() { return rte_eal_get_runtime_dir(); }

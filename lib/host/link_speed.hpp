@@ -6,6 +6,8 @@
 #include <optional>
 #include <string>
 
+#include "base/result.hpp"
+
 namespace dpdkbond {
 
 struct LinkSpeed {
@@ -14,5 +16,7 @@ struct LinkSpeed {
 };
 
 LinkSpeed link_speed(const std::string& netdev); // an unknown netdev has no speed
+// What a tap says of itself, full duplex; 0: unknown, and so is its duplex.
+Result<void> set_link_speed(const std::string& netdev, std::uint32_t mbps);
 
 } // namespace dpdkbond

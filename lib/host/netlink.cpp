@@ -155,6 +155,24 @@ Result<std::vector<AddressEvent>> list_addresses(int ifindex) {
     return addresses;
 }
 
+Result<ReceiveList> receive_list(int ifindex) {
+    auto socket = RtSocket::open();
+    if (!socket) return Error{socket.error()};
+    ifinfomsg info{}; // what the kernel takes to mean "of this device only"
+    info.ifi_family = AF_BRIDGE;
+    info.ifi_index = ifindex;
+    RtMessage message(RTM_GETNEIGH, NLM_F_DUMP, info);
+    auto listed = socket.value().dump<ListedMac>(message, parse_listed_mac);
+    if (!listed) return Error{"cannot list what a netdev receives: " + listed.error()};
+    ReceiveList list;
+    for (const ListedMac& entry : listed.value())
+        if (entry.ifindex == ifindex)
+            (entry.mac.is_multicast() ? list.groups : list.unicast).push_back(entry.mac);
+    std::ranges::sort(list.unicast);
+    std::ranges::sort(list.groups);
+    return list;
+}
+
 Result<bool> has_route_via(int ifindex) {
     auto socket = RtSocket::open();
     if (!socket) return Error{socket.error()};

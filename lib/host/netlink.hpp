@@ -18,9 +18,13 @@
 #include "base/result.hpp"
 #include "host/fd.hpp"
 
+struct nlmsghdr;
+
 namespace dpdkbond {
 
 class RtSocket;
+
+inline constexpr int kOwnNamespace = -1, kUnknownNamespace = -2; // other namespaces have numbers from 0
 
 struct LinkEvent {
     int ifindex = 0;
@@ -36,12 +40,19 @@ struct LinkEvent {
     bool deleted = false;  // gone, or moved to another namespace; the other fields are the last known ones
     int iflink = 0;        // IFLA_LINK: lower device or peer, numbered in ITS namespace; 0: none
     std::string kind;      // "veth", "tun", "bridge", …; empty for hardware
+    // How many ask for it, whoever they are: an administrator, a bridge, packet sockets. A driver that cannot
+    // filter addresses counts as one while it has a list of them. 0 where the kernel is too old to tell.
+    std::uint32_t promiscuity = 0, allmulti_count = 0;
+    std::uint16_t vlan_id = 0, vlan_protocol = 0; // kind "vlan"
+    int nsid = kOwnNamespace;       // namespace that it lives in, by the number that ours gives it
+    int lower_nsid = kOwnNamespace; // … that `iflink` is a number of
 
     bool operator==(const LinkEvent&) const = default;
 };
 
 struct AddressEvent {
     int ifindex = 0;
+    int nsid = kOwnNamespace; // whose number ifindex is
     IpPrefix prefix{};
     bool added = true;
     bool tentative = false; // IPv6: duplicate address detection has not finished, or has failed
@@ -53,13 +64,17 @@ struct AddressEvent {
     }
 };
 
-// Link and address changes as they happen. Owned and used by one thread, which polls fd() and calls
-// dispatch(); the callbacks run inside dispatch() and resync() and must not call back into the watcher.
+// Link and address changes as they happen, also in the namespaces that ours has a number for: that is where
+// devices that were stacked on ours and then moved (macvlans of containers) go on. Owned and used by one
+// thread, which polls fd() and calls dispatch(); the callbacks run inside dispatch() and resync() and must
+// not call back into the watcher.
 class NetlinkWatcher {
 public:
     struct Callbacks {
         std::function<void(const LinkEvent&)> on_link;
         std::function<void(const AddressEvent&)> on_address;
+        std::function<void()> on_receive_list = {}; // some device's groups or further MACs have changed
+        std::function<void(int nsid)> on_lost = {}; // that namespace is not heard of any more
     };
     // Subscribes at once; what happens from now on is heard, what is already there comes with resync().
     // receive_buffer: bytes of socket buffer.
@@ -72,12 +87,17 @@ public:
     // Handles everything that is waiting; never blocks for news. After an overrun of the socket buffer the
     // tables are read again, and what vanished unheard is reported as deleted.
     Result<void> dispatch();
-    // Reports every link and address there is, and deletions of those known before that are no more.
+    // Reports every link and address there is in this namespace, and deletions of those known before that are
+    // no more.
     Result<void> resync();
     [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
+    // The kernel tells of every group that is joined or left by IGMP or MLD (Linux 6.14).
+    [[nodiscard]] bool tells_groups() const { return tells_groups_; }
 
 private:
     NetlinkWatcher(Fd socket, std::unique_ptr<RtSocket> query, Callbacks callbacks);
+    void take(nlmsghdr* header, int nsid);
+    int our_number_in(int nsid);
     void take_link(const LinkEvent& link);
     void take_address(const AddressEvent& address);
 
@@ -87,6 +107,8 @@ private:
     std::map<int, LinkEvent> links_;
     std::set<std::pair<int, IpPrefix>> addresses_;
     std::vector<std::uint8_t> buffer_;
+    std::map<int, int> our_numbers_; // namespace → the number that it has for ours
+    bool tells_groups_ = false;
     std::uint64_t overruns_ = 0;
 };
 
@@ -109,6 +131,12 @@ Result<void> rename_link(const std::string& name,
 Result<void> add_address(const std::string& name, const IpPrefix& prefix);
 Result<void> remove_address(const std::string& name, const IpPrefix& prefix);
 Result<std::vector<AddressEvent>> list_addresses(int ifindex);
+// What a device receives besides frames to its own MAC: MACs of devices stacked on it, and groups.
+struct ReceiveList {
+    std::vector<Mac> unicast, groups;
+    bool operator==(const ReceiveList&) const = default;
+};
+Result<ReceiveList> receive_list(int ifindex);
 // A unicast route of any table leaves by this device; fe80::/10 and multicast, which come by themselves, do
 // not count.
 Result<bool> has_route_via(int ifindex);

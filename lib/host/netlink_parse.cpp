@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/netlink_parse.hpp"
 
+#include <arpa/inet.h>
 #include <cstring>
 #include <linux/if_addr.h>
+#include <linux/if_ether.h>
 #include <linux/if_link.h>
+#include <linux/neighbour.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -14,6 +18,19 @@
 #endif
 
 namespace dpdkbond {
+
+namespace {
+
+void parse_vlan(nlattr* data, LinkEvent& link) {
+    nlattr* vlan[IFLA_VLAN_MAX + 1];
+    if (nla_parse_nested(vlan, IFLA_VLAN_MAX, data, nullptr) != 0) return;
+    if (vlan[IFLA_VLAN_ID] != nullptr) link.vlan_id = nla_get_u16(vlan[IFLA_VLAN_ID]);
+    link.vlan_protocol = ETH_P_8021Q;
+    if (vlan[IFLA_VLAN_PROTOCOL] != nullptr)
+        link.vlan_protocol = ntohs(nla_get_u16(vlan[IFLA_VLAN_PROTOCOL]));
+}
+
+} // namespace
 
 std::optional<LinkEvent> parse_link(nlmsghdr* header) {
     if (header->nlmsg_type != RTM_NEWLINK && header->nlmsg_type != RTM_DELLINK) return std::nullopt;
@@ -42,8 +59,31 @@ std::optional<LinkEvent> parse_link(nlmsghdr* header) {
         if (nla_parse_nested(inner, IFLA_INFO_MAX, tb[IFLA_LINKINFO], nullptr) == 0 &&
             inner[IFLA_INFO_KIND] != nullptr)
             link.kind = nla_get_string(inner[IFLA_INFO_KIND]);
+        if (link.kind == "vlan" && inner[IFLA_INFO_DATA] != nullptr) parse_vlan(inner[IFLA_INFO_DATA], link);
     }
+    if (tb[IFLA_PROMISCUITY] != nullptr) link.promiscuity = nla_get_u32(tb[IFLA_PROMISCUITY]);
+    if (tb[IFLA_ALLMULTI] != nullptr) link.allmulti_count = nla_get_u32(tb[IFLA_ALLMULTI]);
+    if (tb[IFLA_LINK_NETNSID] != nullptr)
+        link.lower_nsid = static_cast<std::int32_t>(nla_get_u32(tb[IFLA_LINK_NETNSID]));
     return link;
+}
+
+std::optional<ListedMac> parse_listed_mac(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWNEIGH && header->nlmsg_type != RTM_DELNEIGH) return std::nullopt;
+    nlattr* tb[NDA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(ndmsg), tb, NDA_MAX, nullptr) < 0) return std::nullopt;
+    const auto* info = static_cast<const ndmsg*>(nlmsg_data(header));
+    if (info->ndm_family != AF_BRIDGE || (info->ndm_flags & NTF_SELF) == 0) return std::nullopt;
+    if (tb[NDA_LLADDR] == nullptr || nla_len(tb[NDA_LLADDR]) != 6) return std::nullopt;
+    return ListedMac{info->ndm_ifindex, Mac::from_bytes(nla_data(tb[NDA_LLADDR]))};
+}
+
+std::optional<int> parse_nsid(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWNSID && header->nlmsg_type != RTM_DELNSID) return std::nullopt;
+    nlattr* tb[NETNSA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(rtgenmsg), tb, NETNSA_MAX, nullptr) < 0) return std::nullopt;
+    if (tb[NETNSA_NSID] == nullptr) return std::nullopt;
+    return static_cast<std::int32_t>(nla_get_u32(tb[NETNSA_NSID]));
 }
 
 std::optional<AddressEvent> parse_address(nlmsghdr* header) {

@@ -1,7 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <cerrno>
+#include <cstring>
+#include <fcntl.h>
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
+#include <linux/net_namespace.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <sys/socket.h>
@@ -17,6 +20,14 @@ namespace {
 
 constexpr std::size_t kDatagram = 64 * 1024; // more than the kernel puts into one
 
+// Younger than the headers: Linux 6.14.
+constexpr int kIpv4Groups = 37, kIpv6Groups = 38; // RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR
+constexpr int kNewMulticast = 56, kDelMulticast = 57;
+
+bool join(const Fd& fd, int group) {
+    return ::setsockopt(fd.get(), SOL_NETLINK, NETLINK_ADD_MEMBERSHIP, &group, sizeof group) == 0;
+}
+
 Result<Fd> subscribe(int receive_buffer) {
     Fd fd(::socket(AF_NETLINK, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, NETLINK_ROUTE));
     if (!fd) return Error{"cannot open a netlink socket: " + errno_text(errno)};
@@ -28,7 +39,21 @@ Result<Fd> subscribe(int receive_buffer) {
     local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) != 0)
         return Error{"cannot subscribe to link and address changes: " + errno_text(errno)};
+    for (const int group : {RTNLGRP_NEIGH, RTNLGRP_NSID}) (void)join(fd, group);
+    const int on = 1; // Linux 4.2; without it stacked devices in other namespaces go unheard
+    (void)::setsockopt(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on);
     return fd;
+}
+
+// The namespace that a datagram came from.
+int origin(msghdr& message) {
+    for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c))
+        if (c->cmsg_level == SOL_NETLINK && c->cmsg_type == NETLINK_LISTEN_ALL_NSID) {
+            int nsid = kOwnNamespace;
+            std::memcpy(&nsid, CMSG_DATA(c), sizeof nsid);
+            return nsid;
+        }
+    return kOwnNamespace;
 }
 
 } // namespace
@@ -45,12 +70,17 @@ Result<NetlinkWatcher> NetlinkWatcher::open(Callbacks callbacks, int receive_buf
     if (!query) return Error{query.error()};
     auto socket = subscribe(receive_buffer);
     if (!socket) return Error{socket.error()};
-    return NetlinkWatcher(std::move(socket).value(), std::make_unique<RtSocket>(std::move(query).value()),
-                          std::move(callbacks));
+    const bool tells_groups = join(socket.value(), kIpv4Groups) && join(socket.value(), kIpv6Groups);
+    NetlinkWatcher watcher(std::move(socket).value(), std::make_unique<RtSocket>(std::move(query).value()),
+                           std::move(callbacks));
+    watcher.tells_groups_ = tells_groups;
+    return watcher;
 }
 
 void NetlinkWatcher::take_link(const LinkEvent& link) {
-    if (link.deleted) {
+    if (link.nsid != kOwnNamespace) {
+        // theirs are not kept: resync() is about this namespace
+    } else if (link.deleted) {
         links_.erase(link.ifindex);
     } else {
         links_[link.ifindex] = link;
@@ -60,7 +90,9 @@ void NetlinkWatcher::take_link(const LinkEvent& link) {
 
 void NetlinkWatcher::take_address(const AddressEvent& address) {
     const std::pair key{address.ifindex, address.prefix};
-    if (address.added) {
+    if (address.nsid != kOwnNamespace) {
+        // as above
+    } else if (address.added) {
         addresses_.insert(key);
     } else {
         addresses_.erase(key);
@@ -68,10 +100,58 @@ void NetlinkWatcher::take_address(const AddressEvent& address) {
     if (callbacks_.on_address) callbacks_.on_address(address);
 }
 
+// The number that another namespace has for ours; kUnknownNamespace: none, or it does not tell.
+int NetlinkWatcher::our_number_in(int nsid) {
+    const auto known = our_numbers_.find(nsid);
+    if (known != our_numbers_.end()) return known->second;
+    int number = kUnknownNamespace;
+    if (const Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC)); here) {
+        RtMessage message(RTM_GETNSID, 0, rtgenmsg{});
+        message.put_u32(NETNSA_FD, static_cast<std::uint32_t>(here.get()))
+            .put_u32(NETNSA_TARGET_NSID, static_cast<std::uint32_t>(nsid));
+        if (auto answer = query_->get<int>(message, parse_nsid); answer && answer.value())
+            number = *answer.value() >= 0 ? *answer.value() : kUnknownNamespace;
+    }
+    // A number is given once and kept; that there is none yet may change.
+    if (number != kUnknownNamespace) our_numbers_[nsid] = number;
+    return number;
+}
+
+void NetlinkWatcher::take(nlmsghdr* header, int nsid) {
+    if (auto link = parse_link(header)) {
+        link->nsid = nsid;
+        if (nsid != kOwnNamespace) {
+            if (link->lower_nsid == kOwnNamespace)
+                link->lower_nsid = nsid; // lives where its lower device does
+            else
+                link->lower_nsid =
+                    link->lower_nsid == our_number_in(nsid) ? kOwnNamespace : kUnknownNamespace;
+        }
+        take_link(*link);
+    } else if (auto address = parse_address(header)) {
+        address->nsid = nsid;
+        take_address(*address);
+    } else if (header->nlmsg_type == kNewMulticast || header->nlmsg_type == kDelMulticast ||
+               parse_listed_mac(header)) {
+        if (callbacks_.on_receive_list) callbacks_.on_receive_list();
+    } else if (const auto gone = parse_nsid(header);
+               gone && header->nlmsg_type == RTM_DELNSID && nsid == kOwnNamespace) {
+        our_numbers_.erase(*gone);
+        if (callbacks_.on_lost) callbacks_.on_lost(*gone);
+    }
+}
+
 Result<void> NetlinkWatcher::dispatch() {
     bool lost = false;
     for (;;) {
-        const ssize_t n = ::recv(socket_.get(), buffer_.data(), buffer_.size(), MSG_TRUNC);
+        iovec data{buffer_.data(), buffer_.size()};
+        alignas(cmsghdr) char extra[128];
+        msghdr message{};
+        message.msg_iov = &data;
+        message.msg_iovlen = 1;
+        message.msg_control = extra;
+        message.msg_controllen = sizeof extra;
+        const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_TRUNC);
         if (n < 0) {
             if (errno == EINTR) continue;
             if (errno == EAGAIN) break;
@@ -83,12 +163,11 @@ Result<void> NetlinkWatcher::dispatch() {
             lost = true;
             continue;
         }
+        const int nsid = origin(message);
         int left = static_cast<int>(n);
         for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(header, left);
-             header = nlmsg_next(header, &left)) {
-            if (const auto link = parse_link(header)) take_link(*link);
-            if (const auto address = parse_address(header)) take_address(*address);
-        }
+             header = nlmsg_next(header, &left))
+            take(header, nsid);
     }
     if (!lost) return {};
     // The kernel drops everything until the queue has been emptied once; it is empty now, so a dump misses

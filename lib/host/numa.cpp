@@ -3,6 +3,8 @@
 
 #include <numa.h>
 #include <sched.h>
+#include <sstream>
+#include <sys/mman.h>
 #include <thread>
 
 #include "host/files.hpp"
@@ -49,5 +51,40 @@ std::vector<unsigned> usable_cpus() {
     }
     return cpus;
 }
+
+std::vector<unsigned> isolated_cpus(const std::filesystem::path& sysfs) {
+    std::vector<unsigned> cpus;
+    std::istringstream ranges(read_text(sysfs / "devices/system/cpu/isolated").value_or(""));
+    for (std::string range; std::getline(ranges, range, ',');) { // "2-5,7"
+        std::istringstream text(range);
+        unsigned first = 0;
+        unsigned last = 0;
+        char dash = 0;
+        if (!(text >> first)) continue;
+        if (!(text >> dash >> last)) last = first;
+        for (unsigned cpu = first; cpu <= last && cpu < CPU_SETSIZE; ++cpu) cpus.push_back(cpu);
+    }
+    return cpus;
+}
+
+namespace {
+
+bool several_nodes() { return ::numa_available() >= 0 && ::numa_num_configured_nodes() > 1; }
+
+} // namespace
+
+void prefer_memory_of(std::optional<int> node) {
+    if (node && several_nodes()) ::numa_set_preferred(*node);
+}
+
+// By mmap() and not libnuma's allocator, so that it works without NUMA too.
+void* allocate_on_node(std::size_t bytes, std::optional<int> node) {
+    void* memory = ::mmap(nullptr, bytes, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    if (memory == MAP_FAILED) throw std::bad_alloc();
+    if (node && several_nodes()) ::numa_tonode_memory(memory, bytes, *node);
+    return memory;
+}
+
+void free_on_node(void* memory, std::size_t bytes) noexcept { ::munmap(memory, bytes); }
 
 } // namespace dpdkbond

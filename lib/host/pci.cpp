@@ -88,7 +88,8 @@ std::optional<PciAddress> PciAddress::parse(std::string_view text) {
     return address;
 }
 
-PciBus::PciBus(fs::path sysfs, PciHooks hooks) : sysfs_(std::move(sysfs)), hooks_(std::move(hooks)) {}
+PciBus::PciBus(fs::path sysfs, PciHooks hooks, fs::path notes)
+    : sysfs_(std::move(sysfs)), hooks_(std::move(hooks)), notes_(std::move(notes)) {}
 
 fs::path PciBus::device_path(const PciAddress& address) const {
     return sysfs_ / "bus/pci/devices" / address.to_string();
@@ -134,11 +135,12 @@ std::vector<PciDevice> PciBus::network_devices() const {
     return devices;
 }
 
-std::vector<std::string> PciBus::group_blockers(const PciAddress& address) const {
+std::vector<std::string> PciBus::group_blockers(const PciAddress& address,
+                                                const std::set<PciAddress>& except) const {
     std::vector<std::string> blockers;
     for (const std::string& name : names_in(device_path(address) / "iommu_group/devices")) {
         const auto other = PciAddress::parse(name);
-        if (!other || *other == address) continue;
+        if (!other || *other == address || except.contains(*other)) continue;
         auto found = device(*other);
         if (found && stands_in_the_way(found.value().driver, found.value().class_code))
             blockers.push_back(name + " (" + found.value().driver + ")");

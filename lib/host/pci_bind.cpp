@@ -2,9 +2,12 @@
 #include "host/pci.hpp"
 
 #include <cerrno>
+#include <chrono>
 #include <spawn.h>
+#include <sstream>
 #include <sys/wait.h>
 #include <system_error>
+#include <thread>
 #include <unistd.h>
 
 #include "host/files.hpp"
@@ -43,7 +46,9 @@ PciHooks PciHooks::real() {
                 if (!link) return Error{link.error()};
                 return link.value().admin_up;
             },
-            .bring_up = [](const std::string& netdev) { return set_admin_up(netdev, true); }};
+            .bring_up = [](const std::string& netdev) { return set_admin_up(netdev, true); },
+            .rename = [](const std::string& netdev,
+                         const std::string& name) { return rename_link(netdev, name); }};
 }
 
 bool PciBus::netdev_is_up(const PciDevice& device) const {
@@ -65,7 +70,7 @@ Result<void> PciBus::check_driver(const std::string& driver) const {
                  " is missing: this kernel has no such module; install it or name another driver"};
 }
 
-Result<void> PciBus::check_vfio(const PciDevice& device) const {
+Result<void> PciBus::check_vfio(const PciDevice& device, const std::set<PciAddress>& together) const {
     if (!device.iommu_group) {
         if (read_text(sysfs_ / "module/vfio/parameters/enable_unsafe_noiommu_mode") == "Y") return {};
         return Error{"there is no IOMMU for " + device.address.to_string() +
@@ -73,7 +78,7 @@ Result<void> PciBus::check_vfio(const PciDevice& device) const {
                      "enable_unsafe_noiommu_mode"};
     }
     std::string others;
-    for (const std::string& blocker : group_blockers(device.address))
+    for (const std::string& blocker : group_blockers(device.address, together))
         others += (others.empty() ? "" : ", ") + blocker;
     if (others.empty()) return {};
     return Error{"IOMMU group " + std::to_string(*device.iommu_group) + " of " + device.address.to_string() +
@@ -86,7 +91,9 @@ Result<void> PciBus::move(const PciAddress& address, const std::string& override
     const fs::path path = device_path(address);
     // Before the device is free: then no probe by another driver can come in between.
     if (auto done = hooks_.write(path / "driver_override", override_name + "\n"); !done) return done;
-    if (!driver_of(address).empty())
+    const std::string before = driver_of(address);
+    if (!driver.empty() && before == driver) return {};
+    if (!before.empty())
         if (auto done = hooks_.write(path / "driver/unbind", name); !done) return done;
     if (driver.empty()) return {};
     auto probed = hooks_.write(sysfs_ / "bus/pci/drivers_probe", name);
@@ -97,20 +104,32 @@ Result<void> PciBus::move(const PciAddress& address, const std::string& override
                  (now.empty() ? "" : "; " + now + " has it")};
 }
 
-Result<PciBinding> PciBus::bind(const PciAddress& address, const std::string& driver) const {
+Result<PciBinding> PciBus::bind(const PciAddress& address, const std::string& driver,
+                                const std::set<PciAddress>& together) const {
     auto found = device(address);
     if (!found) return Error{found.error()};
     PciBinding binding;
     binding.address_ = address;
+    binding.driver_ = driver;
     binding.former_driver_ = found.value().driver;
     if (binding.former_driver_ == driver) return binding;
     if (auto known = check_driver(driver); !known) return Error{known.error()};
     if (driver == "vfio-pci")
-        if (auto possible = check_vfio(found.value()); !possible) return Error{possible.error()};
+        if (auto possible = check_vfio(found.value(), together); !possible) return Error{possible.error()};
 
     const std::string before = read_text(device_path(address) / "driver_override").value_or("");
     binding.former_override_ = before == "(null)" ? "" : before;
+    if (!found.value().netdevs.empty()) binding.netdev_ = found.value().netdevs.front();
     binding.netdev_was_up_ = netdev_is_up(found.value());
+    if (!notes_.empty()) {
+        auto note = CrashNote::hold(note_of(address));
+        if (!note)
+            return Error{note.error() == "held"
+                             ? address.to_string() + " is in the hands of a running dpdk-bond"
+                             : note.error()};
+        binding.note_ = std::move(note).value();
+        if (auto noted = binding.note_.write(binding.to_text()); !noted) return Error{noted.error()};
+    }
     binding.bus_ = this;
     auto moved = move(address, driver, driver);
     if (moved) return binding;
@@ -118,19 +137,70 @@ Result<PciBinding> PciBus::bind(const PciAddress& address, const std::string& dr
     return Error{moved.error() + (back ? "" : "; and back: " + back.error())};
 }
 
+fs::path PciBus::note_of(const PciAddress& address) const { return notes_ / ("pci-" + address.to_string()); }
+
+bool PciBus::is_lent(const PciAddress& address) const {
+    return !notes_.empty() && CrashNote::is_held(note_of(address));
+}
+
+std::vector<PciBinding> PciBus::leftovers() const {
+    std::vector<PciBinding> left;
+    if (notes_.empty()) return left;
+    for (CrashNote& note : CrashNote::left_in(notes_, "pci-")) {
+        auto binding = PciBinding::parse(note.text());
+        if (!binding) { // its writer died before it had done anything
+            note.remove();
+            continue;
+        }
+        binding->bus_ = this;
+        binding->note_ = std::move(note);
+        left.push_back(std::move(*binding));
+    }
+    return left;
+}
+
+std::string PciBinding::to_text() const {
+    return "address " + address_.to_string() + "\ndriver " + driver_ + "\nformer_driver " + former_driver_ +
+           "\nformer_override " + former_override_ + "\nnetdev " + netdev_ + "\nnetdev_was_up " +
+           (netdev_was_up_ ? "1" : "0") + "\n";
+}
+
+std::optional<PciBinding> PciBinding::parse(const std::string& text) {
+    PciBinding binding;
+    std::optional<PciAddress> address;
+    std::istringstream lines(text);
+    for (std::string line; std::getline(lines, line);) {
+        const std::string key = line.substr(0, line.find(' '));
+        const std::string value = key.size() < line.size() ? line.substr(key.size() + 1) : "";
+        if (key == "address") address = PciAddress::parse(value);
+        if (key == "driver") binding.driver_ = value;
+        if (key == "former_driver") binding.former_driver_ = value;
+        if (key == "former_override") binding.former_override_ = value;
+        if (key == "netdev") binding.netdev_ = value;
+        if (key == "netdev_was_up") binding.netdev_was_up_ = value == "1";
+    }
+    if (!address || binding.driver_.empty()) return std::nullopt;
+    binding.address_ = *address;
+    return binding;
+}
+
 PciBinding::PciBinding(PciBinding&& other) noexcept
-    : bus_(std::exchange(other.bus_, nullptr)), address_(other.address_),
+    : bus_(std::exchange(other.bus_, nullptr)), address_(other.address_), driver_(std::move(other.driver_)),
       former_driver_(std::move(other.former_driver_)), former_override_(std::move(other.former_override_)),
-      netdev_was_up_(other.netdev_was_up_) {}
+      netdev_(std::move(other.netdev_)), netdev_was_up_(other.netdev_was_up_), note_(std::move(other.note_)) {
+}
 
 PciBinding& PciBinding::operator=(PciBinding&& other) noexcept {
     if (this != &other) {
         (void)restore();
         bus_ = std::exchange(other.bus_, nullptr);
         address_ = other.address_;
+        driver_ = std::move(other.driver_);
         former_driver_ = std::move(other.former_driver_);
         former_override_ = std::move(other.former_override_);
+        netdev_ = std::move(other.netdev_);
         netdev_was_up_ = other.netdev_was_up_;
+        note_ = std::move(other.note_);
     }
     return *this;
 }
@@ -140,6 +210,11 @@ PciBinding::~PciBinding() { (void)restore(); }
 Result<void> PciBinding::restore() {
     if (bus_ == nullptr) return {};
     const PciBus& bus = *std::exchange(bus_, nullptr);
+    const std::string holder = bus.driver_of(address_);
+    if (!holder.empty() && holder != driver_ && holder != former_driver_) { // somebody else's by now
+        note_.remove();
+        return {};
+    }
     // The former driver is asked for by name once, in case several would take the device.
     const bool steer = former_override_.empty() && !former_driver_.empty();
     auto moved = bus.move(address_, steer ? former_driver_ : former_override_, former_driver_);
@@ -147,10 +222,27 @@ Result<void> PciBinding::restore() {
         auto cleared = bus.hooks_.write(bus.device_path(address_) / "driver_override", "\n");
         if (moved && !cleared) moved = cleared;
     }
-    if (!moved || !netdev_was_up_) return moved;
-    auto device = bus.device(address_);
-    if (!device || device.value().netdevs.empty()) return {};
-    return bus.hooks_.bring_up(device.value().netdevs.front());
+    if (!moved) return moved; // the note stays: the next start tries again
+    note_.remove();
+    return restore_netdev(bus);
+}
+
+Result<void> PciBinding::restore_netdev(const PciBus& bus) const {
+    if (netdev_.empty()) return {};
+    std::string name;
+    for (int patience = 200; patience > 0 && name.empty();
+         --patience) { // some drivers make it a little later
+        auto device = bus.device(address_);
+        if (!device) return {};
+        if (!device.value().netdevs.empty())
+            name = device.value().netdevs.front();
+        else
+            std::this_thread::sleep_for(std::chrono::milliseconds(10));
+    }
+    if (name.empty()) return Error{former_driver_ + " made no netdev for " + address_.to_string()};
+    if (name != netdev_ && bus.hooks_.rename(name, netdev_)) name = netdev_;
+    if (!netdev_was_up_) return {};
+    return bus.hooks_.bring_up(name);
 }
 
 } // namespace dpdkbond

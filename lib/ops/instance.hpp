@@ -7,6 +7,7 @@
 #include <cstdint>
 #include <map>
 #include <optional>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -21,15 +22,30 @@
 
 namespace dpdkbond {
 
+// What the kernel wants of a logical interface that is a netdev.
+struct LogicalView {
+    bool known = false; // else it is another device, or not looked at yet
+    bool up = false;
+    Mac mac{};
+    bool promiscuous = false, all_groups = false;
+    std::size_t unicast = 0, groups = 0; // addresses besides its own, groups
+    std::size_t addresses = 0;           // IP, of what is stacked on it too
+    std::set<std::uint16_t> vlans;
+};
+
 struct MemberView {
     MemberStatus status;
     MemberCounters counters;
+    std::uint32_t mtu = 0;
+    bool promiscuous = false, all_groups = false;
+    bool sorts_itself = false; // its hardware keeps foreign frames away, so that software need not
 };
 
 struct BondView {
     BondStatus status;
     BondOptions options;
     BondCounters counters;
+    LogicalView logical;
     std::optional<lacp::BondStatus> lacp; // 802.3ad
     std::vector<MemberView> members;      // as status.members
 };

@@ -82,6 +82,23 @@ int answer_list(Instance& instance, std::string_view, rte_tel_data* d) {
     return 0;
 }
 
+// Of a netdev; what is behind another device is not known.
+void put_logical(tel::Dict& out, const BondView& view) {
+    const LogicalView& l = view.logical;
+    if (!l.known) return;
+    out.flag("up", l.up);
+    out.text("mac", l.mac.to_string());
+    out.number("mtu", view.status.mtu);
+    out.number("speed_mbps", view.status.speed_mbps);
+    out.flag("promiscuous", l.promiscuous);
+    out.flag("allmulticast", l.all_groups);
+    out.number("unicast", l.unicast);
+    out.number("groups", l.groups);
+    out.number("addresses", l.addresses);
+    tel::Strings vlans = out.strings("vlans");
+    for (const std::uint16_t id : l.vlans) vlans.add(std::to_string(id));
+}
+
 int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
     const auto view = instance.bond(params);
     if (!view) return -ENOENT;
@@ -105,6 +122,7 @@ int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
     tel::Dict logical = out.dict("logical");
     logical.text("backend", s.logical_backend);
     logical.text("name", s.logical_name);
+    put_logical(logical, *view);
     tel::Dict options = out.dict("options");
     put_options(options, *view);
     return 0;
@@ -136,6 +154,10 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
     out.number("link_failures", s.link_failures);
     out.text("mac", s.mac.to_string());
     out.text("perm_mac", s.perm_mac.to_string());
+    out.number("mtu", found->mtu);
+    out.flag("promiscuous", found->promiscuous);
+    out.flag("allmulticast", found->all_groups);
+    out.text("filter", found->sorts_itself ? "hardware" : "software");
     put_traffic(out, found->counters);
     put_drops(out, found->counters.drops);
     return 0;

@@ -3,6 +3,8 @@
 
 #include <algorithm>
 
+#include "proto/inet_checksum.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -14,18 +16,6 @@ constexpr std::uint8_t kNextHeaderIcmpv6 = 58;
 constexpr std::uint8_t kHopLimit = 255;
 constexpr std::uint8_t kOptionSourceLink = 1, kOptionTargetLink = 2;
 constexpr std::uint8_t kFlagRouter = 0x80, kFlagSolicited = 0x40, kFlagOverride = 0x20;
-
-// RFC 4443 2.3: over the pseudo header (addresses, length, next header) and the message. Zero for a message
-// whose checksum field is right.
-std::uint16_t icmpv6_checksum(const std::uint8_t* addresses, Bytes message) {
-    std::uint32_t sum = kNextHeaderIcmpv6 + static_cast<std::uint32_t>(message.size());
-    for (std::size_t i = 0; i < 32; i += 2) sum += load_be16(addresses + i);
-    std::size_t i = 0;
-    for (; i + 1 < message.size(); i += 2) sum += load_be16(message.data() + i);
-    if (i < message.size()) sum += static_cast<std::uint32_t>(message[i]) << 8U;
-    while (sum >> 16U) sum = (sum & 0xffffU) + (sum >> 16U);
-    return static_cast<std::uint16_t>(~sum);
-}
 
 std::size_t build_nd(MutableBytes out, Mac destination, Mac source, const NdPacket& packet,
                      const VlanTags& tags) {

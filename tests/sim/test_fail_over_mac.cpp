@@ -6,6 +6,7 @@
 #include "bond/bond.hpp"
 #include "drivers/registry.hpp"
 #include "proto/arp.hpp"
+#include "proto/eth.hpp"
 
 using namespace dpdkbond;
 using namespace std::chrono_literals;
@@ -44,12 +45,19 @@ struct Rig {
     }
     std::vector<Mac> announced() { // by whom the bond's addresses are said to be had
         std::vector<Mac> macs;
+        taught.clear();
         for (Bond::Transmit t; bond.poll_transmit(t);) {
+            if (const auto eth = parse_eth({t.frame.data(), t.length}); eth->type == ethertype::loopback) {
+                taught.emplace_back(t.member, eth->source);
+                continue;
+            }
             CHECK(t.member == bond.active());
             macs.push_back(parse_arp_frame({t.frame.data(), t.length}).value().sender_mac);
         }
         return macs;
     }
+    std::vector<std::pair<MemberId, Mac>>
+        taught; // what switches learn by the frames that announced() went over
     std::vector<Mac> worn() {
         BondStatus s;
         bond.fill(s);
@@ -65,6 +73,7 @@ struct Rig {
 };
 
 using Macs = std::vector<Mac>;
+using Taught = std::vector<std::pair<MemberId, Mac>>;
 
 } // namespace
 
@@ -103,7 +112,16 @@ TEST_CASE("fail_over_mac follow: the bond's MAC stays and moves to the new activ
     CHECK(rig.announced().empty());
     CHECK(rig.apply());
     CHECK(rig.announced() == Macs{own(0)});
+    CHECK(rig.taught == Taught{{id(1), own(0)}}); // the other one has no carrier to say anything on
     CHECK(rig.worn() == Macs{own(1), own(0)});
+}
+
+TEST_CASE("fail_over_mac follow: switches learn where both MACs went when both members are up") {
+    Rig rig(FailOverMac::follow);
+    REQUIRE(rig.bond.set_active("m1", rig.now).ok());
+    CHECK(rig.apply());
+    CHECK(rig.announced() == Macs{own(0)});
+    CHECK(rig.taught == Taught{{id(0), own(1)}, {id(1), own(0)}});
 }
 
 TEST_CASE("a plan that was overtaken while it was carried out releases nothing") {

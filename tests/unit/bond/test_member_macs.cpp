@@ -172,6 +172,12 @@ TEST_CASE("what a member wants is taken from the other first, and an exchange go
     CHECK(three[1].id == id(0)); // … and the new active member has it next
     CHECK(three[1].mac == mac(1));
     CHECK(three[2].mac == mac(2));
+
+    // Devices that refused what they were given earlier may wear anything.
+    const MacStep mess[] = {{id(0), mac(1), mac(2)}, {id(1), mac(2), mac(1)}, {id(2), mac(1), mac(2)}};
+    Mac worn[] = {mac(1), mac(2), mac(1)};
+    for (const MemberMac& step : order_mac_steps(mess, mac(1))) worn[step.id.value] = step.mac;
+    for (const MacStep& m : mess) CHECK(worn[m.id.value] == m.wants);
 }
 
 TEST_CASE("ten thousand random lives: the active wears the bond's, no two the same, not even in between") {

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // 802.3ad below a Bond.
 #include "lacp_pair.hpp"
+#include "proto/arp.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
@@ -185,4 +186,30 @@ TEST_CASE("members whose speed nobody knows aggregate with one another, half dup
 TEST_CASE("the status of another mode's controller is none") {
     lacp::BondStatus s;
     CHECK_FALSE(lacp_status(*find_mode(Mode::balance_rr)->control_half(), s));
+}
+
+TEST_CASE("broadcast_neighbor: a member that begins to send is announced by every one that sends") {
+    BondOptions options = fast();
+    options.broadcast_neighbor = true;
+    options.num_grat_arp = 2;
+    Pair pair(options);
+    pair.a.bond.macs_applied(pair.a.bond.mac_plan().version, pair.now);
+    LocalAddresses addresses;
+    addresses.push_back({});
+    pair.a.bond.set_addresses(addresses);
+    const auto announced_by = [&] {
+        std::uint32_t by = 0;
+        for (const OwnFrame& f : pair.to_b)
+            if (parse_arp_frame({f.frame.data(), f.length})) by += 1U << 8U * f.member.value;
+        pair.to_b.clear();
+        return by; // a byte for each member: how often
+    };
+    pair.run(5s);
+    announced_by();
+    pair.a.bond.handle_link(MemberId{1}, kDown, pair.now);
+    pair.run(5s);
+    CHECK(announced_by() == 0);
+    pair.a.bond.handle_link(MemberId{1}, kUp, pair.now);
+    pair.run(5s);
+    CHECK(announced_by() == 0x0202);
 }

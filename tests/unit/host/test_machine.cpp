@@ -4,6 +4,7 @@
 #include <sched.h>
 
 #include "host/files.hpp"
+#include "host/hugepage_lease.hpp"
 #include "host/hugepages.hpp"
 #include "host/netdev_state.hpp"
 #include "host/numa.hpp"
@@ -60,6 +61,106 @@ TEST_CASE("promised hugepages are not free, and a machine without any has none")
     CHECK(hugepages(tree).pages_2m.free == 0);
 }
 
+namespace {
+
+// A pool of 2 MiB pages: what is written to nr_hugepages is given, up to `most`, when the hook looks.
+struct FakePool {
+    explicit FakePool(int pages) {
+        tree.file("proc/meminfo", "Hugepagesize: 2048 kB");
+        tree.file("proc/self/mounts", "proc /proc proc rw 0 0");
+        tree.file(kWhere + "nr_hugepages", std::to_string(pages));
+        set_free(pages);
+    }
+    void set_free(std::int64_t pages) const { pool(tree, "2048kB", static_cast<int>(pages), 0); }
+    [[nodiscard]] std::int64_t total() const { return *read_number(tree.path / (kWhere + "nr_hugepages")); }
+    HugepageHooks hooks() {
+        return {.proc = tree.path / "proc",
+                .sysfs = tree.path / "sys",
+                .mount = [this]() -> Result<void> {
+                    set_free(total());
+                    tree.file("proc/self/mounts", "dpdk-bond /m hugetlbfs rw,pagesize=2M 0 0");
+                    ++mounted;
+                    return {};
+                },
+                .unmount = [this] { --mounted; }};
+    }
+    [[nodiscard]] HugepageWish wish(std::uint64_t mb, bool reserve) const {
+        return {.memory_mb = mb, .reserve = reserve, .node = {}, .notes = tree.path / "notes"};
+    }
+    const std::string kWhere = "sys/kernel/mm/hugepages/hugepages-2048kB/";
+    TempDir tree;
+    int mounted = 0;
+};
+
+} // namespace
+
+TEST_CASE("hugepages that are there are mounted, and nothing more is done") {
+    FakePool machine(128);
+    {
+        const auto lease = HugepageLease::take(machine.wish(256, true), machine.hooks());
+        REQUIRE(lease.ok());
+        CHECK(lease.value().reserved_mb() == 0);
+        CHECK(machine.mounted == 1);
+    }
+    CHECK(machine.mounted == 0);
+    CHECK(machine.total() == 128);
+}
+
+TEST_CASE("hugepages that are missing are reserved only when asked for, and given back") {
+    FakePool machine(100);
+    CHECK(HugepageLease::take(machine.wish(256, false), machine.hooks()).error() ==
+          "256 MB of hugepages are asked for and 200 MB are free");
+    CHECK(machine.total() == 100);
+    machine.mounted = 0; // a refusal looks after the mount too
+    {
+        auto lease = HugepageLease::take(machine.wish(256, true), machine.hooks());
+        REQUIRE(lease.ok());
+        CHECK(lease.value().reserved_mb() == 56);
+        CHECK(machine.total() == 128);
+        const HugepageLease moved = std::move(lease).value();
+        CHECK(give_back_left_hugepages(machine.tree.path / "notes") == 0); // their owner lives
+        CHECK(machine.total() == 128);
+    }
+    CHECK(machine.total() == 100);
+    CHECK_FALSE(std::filesystem::exists(machine.tree.path / "notes"));
+}
+
+TEST_CASE("hugepages of an owner that died are given back by the next") {
+    FakePool machine(150);
+    machine.tree.file("notes/hugepages-1",
+                      "pool " + (machine.tree.path / machine.kWhere).string() + "nr_hugepages\npages 50");
+    CHECK(give_back_left_hugepages(machine.tree.path / "notes") == 100);
+    CHECK(machine.total() == 100);
+}
+
+TEST_CASE("threads of vhost-net are found by the name that the kernel gives them") {
+    const TempDir proc;
+    proc.file("self/task/100/comm", "dpdk-bond");
+    proc.file("self/task/101/comm", "bond-host");
+    proc.file("200/comm", "vhost-100");
+    proc.file("201/comm", "vhost-999"); // another process's
+    proc.file("202/comm", "vhost-x");
+    CHECK(vhost_threads(proc.path) == std::vector<int>{200});
+    proc.file("self/task/102/comm", "vhost-100"); // Linux 6.4 and newer
+    CHECK(vhost_threads(proc.path) == std::vector<int>{102});
+    CHECK(place_vhost_threads({}) == 0);
+}
+
+TEST_CASE("an object in memory of a node is made and destroyed as any other") {
+    int destroyed = 0;
+    struct Big {
+        explicit Big(int& d) : count(d) {}
+        ~Big() { ++count; }
+        Big(const Big&) = delete;
+        Big& operator=(const Big&) = delete;
+        int& count;
+        char room[100000] = {};
+    };
+    make_on_node<Big>(0, destroyed);
+    make_on_node<Big>(std::nullopt, destroyed);
+    CHECK(destroyed == 2);
+}
+
 TEST_CASE("vhost-net works when both of its device nodes open") {
     const TempDir dev;
     CHECK_FALSE(vhost_net_works(dev.path));
@@ -97,6 +198,15 @@ TEST_CASE("usable CPUs are those that the thread may run on") {
     REQUIRE(::sched_setaffinity(0, sizeof one, &one) == 0);
     CHECK(usable_cpus().size() == 1);
     REQUIRE(::sched_setaffinity(0, sizeof before, &before) == 0);
+}
+
+TEST_CASE("isolated CPUs are told by the kernel in ranges") {
+    const TempDir tree;
+    CHECK(isolated_cpus(tree.path).empty());
+    tree.file("devices/system/cpu/isolated", "");
+    CHECK(isolated_cpus(tree.path).empty());
+    tree.file("devices/system/cpu/isolated", "1,3-5,8");
+    CHECK(isolated_cpus(tree.path) == std::vector<unsigned>{1, 3, 4, 5, 8});
 }
 
 TEST_CASE("small files are read trimmed, and numbers in both notations") {

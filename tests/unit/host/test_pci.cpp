@@ -1,9 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch.hpp>
 
+#include <nlohmann/json.hpp>
 #include <set>
+#include <sys/wait.h>
+#include <unistd.h>
 
 #include "host/files.hpp"
+#include "host/nics.hpp"
 #include "host/pci.hpp"
 #include "temp_dir.hpp"
 
@@ -86,7 +90,16 @@ struct FakeKernel {
                 .bring_up = [this](const std::string& netdev) -> Result<void> {
                     log.push_back("up " + netdev);
                     return {};
+                },
+                .rename = [this](const std::string& netdev, const std::string& name) -> Result<void> {
+                    log.push_back("rename " + netdev + " " + name);
+                    return {};
                 }};
+    }
+    // The netdev comes under another name when the kernel's driver has the NIC again.
+    void call_it(const std::string& name) const {
+        fs::remove_all(tree.path / kDevices / "0000:01:00.0/net");
+        tree.file(std::string(kDevices) + "0000:01:00.0/net/" + name + "/carrier", "1");
     }
 
     TempDir tree;
@@ -256,4 +269,128 @@ TEST_CASE("without an IOMMU VFIO is refused unless its unsafe mode is on") {
     CHECK(bus.bind(kNic, "vfio-pci").error().starts_with("there is no IOMMU for 0000:01:00.0: enable it"));
     kernel.tree.file("module/vfio/parameters/enable_unsafe_noiommu_mode", "Y");
     CHECK(bus.bind(kNic, "vfio-pci").ok());
+}
+
+TEST_CASE("devices that are taken together may share a group") {
+    FakeKernel kernel;
+    kernel.tree.link(std::string(kDevices) + "0000:01:00.1/driver", "bus/pci/drivers/igb");
+    const PciBus bus(kernel.tree.path, kernel.hooks());
+    CHECK(bus.bind(kNic, "vfio-pci", {kNic, kNeighbour}).ok());
+}
+
+TEST_CASE("a netdev has its former name again, whatever the kernel called it") {
+    FakeKernel kernel;
+    kernel.netdev_up = true;
+    const PciBus bus(kernel.tree.path, kernel.hooks());
+    auto binding = bus.bind(kNic, "vfio-pci");
+    REQUIRE(binding.ok());
+    kernel.call_it("eth7");
+    REQUIRE(binding.value().restore().ok());
+    REQUIRE(kernel.log.size() >= 2);
+    CHECK(kernel.log[kernel.log.size() - 2] == "rename eth7 eth0");
+    CHECK(kernel.log.back() == "up eth0");
+}
+
+TEST_CASE("a device that somebody has bound elsewhere meanwhile is left to them") {
+    FakeKernel kernel;
+    const PciBus bus(kernel.tree.path, kernel.hooks());
+    auto binding = bus.bind(kNic, "vfio-pci");
+    REQUIRE(binding.ok());
+    kernel.tree.link(std::string(kDevices) + "0000:01:00.0/driver", "bus/pci/drivers/pci-stub");
+    kernel.log.clear();
+    CHECK(binding.value().restore().ok());
+    CHECK(kernel.log.empty());
+    CHECK(bus.device(kNic).value().driver == "pci-stub");
+}
+
+TEST_CASE("what a process that died had taken is found and given back by the next") {
+    FakeKernel kernel;
+    kernel.netdev_up = true;
+    const fs::path notes = kernel.tree.path / "notes";
+    const pid_t child = ::fork();
+    if (child == 0) { // takes the NIC and dies as by kill -9
+        const PciBus bus(kernel.tree.path, kernel.hooks(), notes);
+        auto binding = bus.bind(kNic, "vfio-pci");
+        ::_exit(binding.ok() && bus.is_lent(kNic) ? 0 : 1);
+    }
+    int status = 1;
+    REQUIRE(::waitpid(child, &status, 0) == child);
+    REQUIRE(status == 0);
+    const PciBus bus(kernel.tree.path, kernel.hooks(), notes);
+    CHECK(bus.device(kNic).value().driver == "vfio-pci");
+    CHECK_FALSE(bus.is_lent(kNic));
+    {
+        auto left = bus.leftovers();
+        REQUIRE(left.size() == 1);
+        CHECK(left[0].address() == kNic);
+        CHECK(left[0].driver() == "vfio-pci");
+        CHECK(left[0].former_driver() == "e1000e");
+        CHECK(bus.is_lent(kNic));       // ours now …
+        CHECK(bus.leftovers().empty()); // … and nobody else's
+        REQUIRE(left[0].restore().ok());
+    }
+    CHECK(bus.device(kNic).value().driver == "e1000e");
+    CHECK(kernel.log.back() == "up eth0");
+    CHECK_FALSE(fs::exists(notes));
+}
+
+TEST_CASE("a device that a living process has is neither a leftover nor to be had") {
+    FakeKernel kernel;
+    const fs::path notes = kernel.tree.path / "notes";
+    const PciBus bus(kernel.tree.path, kernel.hooks(), notes);
+    auto first = bus.bind(kNic, "vfio-pci");
+    REQUIRE(first.ok());
+    CHECK(bus.leftovers().empty());
+    kernel.tree.link(std::string(kDevices) + "0000:01:00.0/driver", "bus/pci/drivers/e1000e");
+    CHECK(bus.bind(kNic, "vfio-pci").error() == "0000:01:00.0 is in the hands of a running dpdk-bond");
+    REQUIRE(first.value().restore().ok());
+    CHECK_FALSE(bus.is_lent(kNic));
+}
+
+TEST_CASE("a note that its writer did not finish is forgotten") {
+    FakeKernel kernel;
+    kernel.tree.file("notes/pci-0000:01:00.0", "address 0000:01");
+    const PciBus bus(kernel.tree.path, kernel.hooks(), kernel.tree.path / "notes");
+    CHECK(bus.leftovers().empty());
+    CHECK(kernel.log.empty());
+    CHECK_FALSE(fs::exists(kernel.tree.path / "notes"));
+}
+
+TEST_CASE("a PCI device's model is told by the database, else by number") {
+    const TempDir tree;
+    tree.file("pci.ids", "# comment\n8086  Intel Corporation\n\t10d3  82574L Gigabit\n\t\t103c 3250  a card\n"
+                         "\t10d4  other\n8087  Nobody\n\t10d5  wrong\n");
+    const auto model = [&](std::uint16_t vendor, std::uint16_t device) {
+        return pci_model(vendor, device, {tree.path / "missing", tree.path / "pci.ids"});
+    };
+    CHECK(model(0x8086, 0x10d3) == "Intel Corporation 82574L Gigabit");
+    CHECK(model(0x8086, 0x10d5) == "Intel Corporation 10d5");
+    CHECK(model(0x1af4, 0x1000) == "1af4:1000");
+    CHECK(pci_model(0x8086, 0x10d3, {}) == "8086:10d3");
+}
+
+TEST_CASE("the NICs are listed with all that one chooses them by") {
+    FakeKernel kernel;
+    kernel.tree.link(std::string(kDevices) + "0000:01:00.1/driver", "bus/pci/drivers/igb");
+    kernel.used_netdev = "eth0";
+    const PciBus bus(kernel.tree.path, kernel.hooks(), kernel.tree.path / "notes");
+    const auto nics = list_nics(bus);
+    REQUIRE(nics.size() == 2);
+    CHECK(nics[0].in_use == "eth0 has the address 192.0.2.1/24");
+    CHECK(nics[0].group_mates == std::vector<std::string>{"0000:01:00.1 (igb)"});
+    CHECK(nics[1].in_use.empty());
+    const std::string text = nics_text(nics);
+    CHECK(text.find("0000:01:00.0  e1000e  12*    0     up    eth0    eth0 has the address 192.0.2.1/24") !=
+          std::string::npos);
+    CHECK(text.find("* IOMMU group 12 of 0000:01:00.0 also has 0000:01:00.1 (igb)") != std::string::npos);
+    const auto json = nlohmann::json::parse(nics_json(nics));
+    CHECK(json.at(0).at("address") == "0000:01:00.0");
+    CHECK(json.at(0).at("driver") == "e1000e");
+    CHECK(json.at(0).at("iommu_group") == 12);
+    CHECK(json.at(0).at("numa_node") == 0);
+    CHECK(json.at(0).at("netdevs") == std::vector<std::string>{"eth0"});
+    CHECK(json.at(0).at("link_up") == true);
+    CHECK(json.at(1).at("in_use").is_null());
+    CHECK(nics_text({}) == "this machine has no PCI network devices\n");
+    CHECK(nics_json({}) == "[]\n");
 }

@@ -1,0 +1,239 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "app/logical_watch.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "dpdk/clock.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// Between the ends of one wire; nobody tells of joining them, so they are always asked for: bridges' (STP),
+// slow protocols (LACP), port access, LLDP.
+constexpr Mac link_local(std::uint8_t last) { return {{0x01, 0x80, 0xc2, 0, 0, last}}; }
+constexpr Mac kAlways[] = {link_local(0x00), link_local(0x02), link_local(0x03), link_local(0x0e)};
+
+// A tap cannot filter addresses: the kernel makes it promiscuous while it has a list of them, which is not
+// what anybody asked for.
+bool is_promiscuous(const LinkEvent& link, const ReceiveList& list) {
+    const std::uint32_t by_list = link.kind == "tun" && !list.unicast.empty() ? 1 : 0;
+    return link.promisc || link.promiscuity > by_list;
+}
+
+bool is_all_groups(const LinkEvent& link) { return link.allmulti || link.allmulti_count != 0; }
+
+// A list too long to look things up in: everything of its kind goes up.
+RxFilter filter_of(const LinkEvent& link, const ReceiveList& list) {
+    RxFilter filter;
+    filter.up = link.admin_up;
+    filter.all_unicast = is_promiscuous(link, list);
+    filter.all_groups = is_all_groups(link);
+    for (const Mac& mac : list.unicast) filter.all_unicast |= !filter.macs.push_back(mac);
+    for (const Mac& mac : list.groups) filter.all_groups |= !filter.macs.push_back(mac);
+    return filter;
+}
+
+LocalAddresses local_addresses(const Stack& stack, const LinkEvent& link) {
+    LocalAddresses out;
+    for (const StackedAddress& a : stack.addresses(link.ifindex)) {
+        LocalAddress local{a.prefix, a.mac == link.mac ? Mac{} : a.mac, {}};
+        bool fits = true;
+        for (const auto& tag : a.tags) fits &= local.tags.push_back({tag.protocol, tag.id});
+        if (fits) out.push_back(local);
+    }
+    return out;
+}
+
+} // namespace
+
+void LogicalWatch::warn(std::uint32_t bond, MemberId member, const std::string& what) {
+    control_.call([&] {
+        if (BondCore* core = control_.bond(bond)) core->bond.note(EventKind::warning, member, what, now());
+    });
+}
+
+void LogicalWatch::handle(const LinkEvent& link) {
+    const std::lock_guard lock(mutex_);
+    stack_.handle(link);
+    // A device that comes, goes, or is set up anywhere on top changes the list of the one below without a
+    // word.
+    reread_ |= is_stacked(link);
+    for (const auto& [bond, l] : logicals_)
+        reread_ |= link.nsid == kOwnNamespace && link.ifindex == l.ifindex;
+    restack_ = true;
+}
+
+void LogicalWatch::handle(const AddressEvent& address) {
+    const std::lock_guard lock(mutex_);
+    stack_.handle(address);
+    restack_ = true;
+}
+
+void LogicalWatch::forget_namespace(int nsid) {
+    const std::lock_guard lock(mutex_);
+    stack_.forget_namespace(nsid);
+    reread_ = restack_ = true;
+}
+
+void LogicalWatch::reread() {
+    const std::lock_guard lock(mutex_);
+    reread_ = true;
+}
+
+void LogicalWatch::settle() {
+    const std::lock_guard lock(mutex_);
+    if (reread_ || restack_)
+        for (auto& [bond, l] : logicals_) {
+            if (l.netdev.empty()) continue;
+            if (reread_) look(bond, l);
+            look_at_addresses(bond, l);
+        }
+    reread_ = restack_ = false;
+}
+
+void LogicalWatch::take_mac(std::uint32_t bond, const Logical& l, const Mac& mac) {
+    Mac kept = mac;
+    control_.call([&] {
+        BondCore* core = control_.bond(bond);
+        if (core == nullptr) return;
+        if (core->bond.mac() != mac) core->bond.set_mac(mac, now());
+        kept = core->bond.mac();
+    });
+    // With fail_over_mac active it is the active member's, whatever anybody says.
+    if (kept != mac) (void)set_mac(l.netdev, kept);
+}
+
+// The MTU that holds from now on.
+std::uint32_t LogicalWatch::take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu) {
+    if (mtu > l.max_mtu && l.wishes.mtu != 0) {
+        warn(bond, kNoMember,
+             fmt::format(
+                 "packet buffers of this run hold an MTU of {}, not of {}; it stays {}. Set logical.mtu "
+                 "in the file and restart",
+                 l.max_mtu, mtu, l.wishes.mtu));
+        (void)set_mtu(l.netdev, l.wishes.mtu);
+        return l.wishes.mtu;
+    }
+    control_.call([&] {
+        if (BondCore* core = control_.bond(bond)) core->bond.set_mtu(mtu, now());
+    });
+    return mtu;
+}
+
+void LogicalWatch::look(std::uint32_t bond, Logical& l) {
+    auto link = get_link(l.ifindex);
+    auto list = receive_list(l.ifindex);
+    if (!link || !list) { // it was moved away: what it wants is not known any more
+        l.filter = {};
+        l.wishes.receive = {};
+    } else {
+        const LinkEvent& at = link.value();
+        if (l.seen && at.mac != l.link.mac) take_mac(bond, l, at.mac);
+        if (!l.seen || at.mtu != l.link.mtu) l.wishes.mtu = take_mtu(bond, l, at.mtu);
+        l.link = at;
+        l.list = list.value();
+        l.seen = true;
+        l.filter = filter_of(at, l.list);
+        ReceiveWishes& wishes = l.wishes.receive;
+        wishes.promiscuous = l.filter.all_unicast;
+        // Without word of what is joined a device could keep from us what software would let pass.
+        wishes.all_groups = l.filter.all_groups || !tells_groups_;
+        wishes.unicast = l.list.unicast;
+        wishes.groups = l.list.groups;
+        for (const Mac& mac : kAlways)
+            if (std::ranges::find(wishes.groups, mac) == wishes.groups.end()) wishes.groups.push_back(mac);
+        wishes.vlans = stack_.vlans(l.ifindex);
+    }
+    tell_members(bond, l.wishes); // before software lets it pass
+    control_.call([&] {
+        if (BondCore* core = control_.bond(bond)) core->bond.set_filter(l.filter, now());
+    });
+}
+
+void LogicalWatch::look_at_addresses(std::uint32_t bond, Logical& l) {
+    if (!l.seen) return;
+    if (auto vlans = stack_.vlans(l.ifindex); vlans != l.wishes.receive.vlans) {
+        l.wishes.receive.vlans = std::move(vlans);
+        tell_members(bond, l.wishes);
+    }
+    const LocalAddresses addresses = local_addresses(stack_, l.link);
+    if (std::ranges::equal(addresses, l.addresses)) return;
+    l.addresses = addresses;
+    control_.call([&] {
+        if (BondCore* core = control_.bond(bond)) core->bond.set_addresses(addresses);
+    });
+}
+
+void LogicalWatch::tell_members(std::uint32_t bond, const MemberWishes& wishes) {
+    for (const auto& [of, member] : members_)
+        if (of == bond) tell_member(bond, *member, wishes);
+}
+
+void LogicalWatch::tell_member(std::uint32_t bond, MemberPort& member, const MemberWishes& wishes) {
+    const std::vector<std::string> warnings = member.follow(wishes);
+    const bool sorts = member.receive_mode().sorts;
+    control_.call([&] {
+        BondCore* core = control_.bond(bond);
+        if (core == nullptr) return;
+        core->bond.set_sorts_itself(member.id, sorts);
+        for (const std::string& w : warnings) core->bond.note(EventKind::warning, member.id, w, now());
+    });
+}
+
+void LogicalWatch::watch(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu,
+                         std::uint32_t max_mtu) {
+    const std::lock_guard lock(mutex_);
+    Logical& l = logicals_[bond] = Logical{};
+    l.wishes.mtu = mtu;
+    l.max_mtu = max_mtu;
+    if (netdev.empty()) { // who is behind it may have any address
+        tell_members(bond, l.wishes);
+        return;
+    }
+    const auto link = get_link(netdev);
+    if (!link) return;
+    l.netdev = netdev;
+    l.ifindex = link.value().ifindex;
+    look(bond, l);
+    look_at_addresses(bond, l);
+}
+
+void LogicalWatch::forget(std::uint32_t bond) {
+    const std::lock_guard lock(mutex_);
+    logicals_.erase(bond);
+}
+
+void LogicalWatch::add_member(std::uint32_t bond, MemberPort& member) {
+    const std::lock_guard lock(mutex_);
+    members_.emplace_back(bond, &member);
+    if (const auto l = logicals_.find(bond); l != logicals_.end())
+        tell_member(bond, member, l->second.wishes);
+}
+
+void LogicalWatch::remove_member(MemberPort& member) {
+    const std::lock_guard lock(mutex_);
+    std::erase_if(members_, [&](const auto& entry) { return entry.second == &member; });
+}
+
+LogicalView LogicalWatch::view(std::uint32_t bond) const {
+    const std::lock_guard lock(mutex_);
+    LogicalView view;
+    const auto found = logicals_.find(bond);
+    if (found == logicals_.end() || !found->second.seen) return view;
+    const Logical& l = found->second;
+    view.known = true;
+    view.up = l.link.admin_up;
+    view.mac = l.link.mac;
+    view.promiscuous = l.filter.all_unicast;
+    view.all_groups = l.filter.all_groups;
+    view.unicast = l.list.unicast.size();
+    view.groups = l.list.groups.size();
+    view.addresses = l.addresses.size();
+    view.vlans = l.wishes.receive.vlans;
+    return view;
+}
+
+} // namespace dpdkbond

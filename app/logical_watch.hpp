@@ -1,0 +1,71 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the kernel, and whoever is stacked on them, want of the logical interfaces: up or down, MAC, MTU, what
+// is received, addresses. Read when rtnetlink tells of a change, or a worker doubts (datapath/doubt.hpp);
+// carried to control and to the members' devices. The host thread feeds it; any ordinary thread may add and
+// remove. It waits for the kernel; control never waits for it.
+#pragma once
+
+#include <map>
+#include <mutex>
+#include <vector>
+
+#include "app/control.hpp"
+#include "app/member_port.hpp"
+#include "host/stack.hpp"
+#include "ops/instance.hpp"
+
+namespace dpdkbond {
+
+class LogicalWatch {
+public:
+    // `tells_groups`: NetlinkWatcher::tells_groups().
+    explicit LogicalWatch(Control& control) : control_(control) {}
+    void set_tells_groups(bool tells) { tells_groups_ = tells; }
+
+    // ---- the host thread: what it heard, then settle() once for all of it
+    void handle(const LinkEvent& link);
+    void handle(const AddressEvent& address);
+    void forget_namespace(int nsid);
+    void reread(); // some receive list may have changed
+    void settle();
+
+    // ---- any ordinary thread
+    // A netdev (empty: another device, which is given everything), and the longest MTU that fits into
+    // buffers.
+    void watch(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu, std::uint32_t max_mtu);
+    void forget(std::uint32_t bond);
+    void add_member(std::uint32_t bond, MemberPort& member); // it has joined; gets all that holds now
+    void remove_member(MemberPort& member);
+    [[nodiscard]] LogicalView view(std::uint32_t bond) const;
+
+private:
+    struct Logical {
+        std::string netdev;
+        int ifindex = 0;
+        std::uint32_t max_mtu = 0;
+        bool seen = false;
+        LinkEvent link; // as last seen
+        ReceiveList list;
+        RxFilter filter;
+        MemberWishes wishes;
+        LocalAddresses addresses;
+    };
+    // mutex_ is held in all of these.
+    void look(std::uint32_t bond, Logical& l);
+    void look_at_addresses(std::uint32_t bond, Logical& l);
+    void take_mac(std::uint32_t bond, const Logical& l, const Mac& mac);
+    std::uint32_t take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu);
+    void tell_members(std::uint32_t bond, const MemberWishes& wishes);
+    void tell_member(std::uint32_t bond, MemberPort& member, const MemberWishes& wishes);
+    void warn(std::uint32_t bond, MemberId member, const std::string& what);
+
+    Control& control_;
+    bool tells_groups_ = false;
+    mutable std::mutex mutex_; // guards what follows
+    Stack stack_;
+    std::map<std::uint32_t, Logical> logicals_;
+    std::vector<std::pair<std::uint32_t, MemberPort*>> members_;
+    bool reread_ = false, restack_ = false;
+};
+
+} // namespace dpdkbond

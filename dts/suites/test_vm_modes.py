@@ -1,0 +1,73 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Every mode on every NIC model against its proper partner, in guests: up, pinged, a cable out, a cable in."""
+import re
+import subprocess
+import time
+
+import pytest
+
+from framework import app
+from framework.vm_lab import MODELS
+from framework.wait import eventually
+
+# The partner of a mode is Linux's bonding in the same mode, but for those that need nothing of the switch.
+PARTNERS = {"active-backup": "bridge", "balance-tlb": "bridge", "balance-alb": "bridge", "balance-spray": "balance-rr"}
+EXTRA = {"802.3ad": {"lacp_rate": "fast"}}
+
+
+def modes():
+    """The modes that this dpdk-bond has, by name."""
+    try:
+        text = subprocess.run([app.binary(), "modes"], capture_output=True, text=True, check=True).stdout
+    except (OSError, subprocess.CalledProcessError):
+        return []
+    found = re.findall(r"^  \d  (\S+) .*\n((?:      .*\n)*)", text, re.M)
+    return [name for name, more in found if "not available yet" not in more]
+
+
+@pytest.fixture(scope="module", params=MODELS)
+def running(request, guests):
+    """(model, dpdk-bond on its NICs), the same through all modes; what is found before is found again after."""
+    model = request.param
+    before = guests.machine()
+    bond = guests.bond(model, "active-backup", miimon=50)
+    yield model, bond
+    assert bond.stop() == 0, bond.log[-2000:]
+    bond.close()
+    assert guests.machine() == before
+
+
+@pytest.mark.parametrize("mode", modes())
+def test_a_cable_out_and_in(running, guests, mode, vm_table):
+    model, bond = running
+    config = guests.config(model, mode, miimon=50, **EXTRA.get(mode, {}))
+    config["runtime"] = bond.config["runtime"]
+    began = time.monotonic()
+    if PARTNERS.get(mode) == "bridge":
+        guests.partner_bridge(model)
+    else:
+        guests.partner_bond(model, PARTNERS.get(mode, mode), **EXTRA.get(mode, {}))
+    bond.change(config)
+    bond.wait_up(2, 10)
+    usable = lambda n: lambda: bond.info()["usable_members"] == n  # noqa: E731
+    eventually(usable(2), 12, "both members usable")
+    ping = guests.ping().settled()
+    seconds = time.monotonic() - began
+    steady = ping.stop()
+    assert steady.lost == 0
+
+    out = 0 if mode != "active-backup" else int(bond.active() == "m1")
+    ping = guests.ping().settled()
+    guests.cut(model, out)
+    bond.wait_up(1, 2)
+    eventually(usable(1), 2, "one member usable")
+    ping.settled(20)
+    at_cut = ping.stop()
+    ping = guests.ping().settled()
+    guests.mend(model, out)
+    bond.wait_up(2, 10)
+    eventually(usable(2), 12, "both members usable again")
+    ping.settled()
+    at_return = ping.stop()
+    vm_table(mode, model, seconds, at_cut.lost, at_return.lost)
+    assert at_cut.lost <= 4 and at_return.lost <= 4

@@ -1,0 +1,60 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "bond/announcer.hpp"
+
+#include <algorithm>
+#include <bit>
+#include <utility>
+
+#include "proto/arp.hpp"
+#include "proto/learning.hpp"
+#include "proto/nd.hpp"
+
+namespace dpdkbond {
+
+bool Rounds::take(Time now, Duration distance) {
+    if (left_ == 0 || now < next_) return false;
+    if (std::exchange(first_, false)) next_ = now; // it could not be made earlier
+    next_ += distance;
+    if (next_ <= now) next_ = now + distance;
+    if (--left_ == 0) next_ = kNever;
+    return true;
+}
+
+void Announcer::handle_timeout(Time now, Duration distance, std::uint32_t by) {
+    if (!rounds_.take(now, distance)) return;
+    by_ = by;
+    address_ = 0;
+}
+
+bool Announcer::poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& bond) {
+    while (by_ != 0 && address_ >= addresses.size()) {
+        by_ &= by_ - 1;
+        address_ = 0;
+    }
+    if (by_ == 0) return false;
+    const LocalAddress& a = addresses[address_++];
+    const Mac& mac = a.mac.is_zero() ? bond : a.mac;
+    const IpPrefix& p = a.prefix;
+    out.member = MemberId{static_cast<std::uint8_t>(std::countr_zero(by_))};
+    out.length = static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(out.frame, mac, p.v6, a.tags)
+                                                    : build_gratuitous_arp(out.frame, mac, p.v4, a.tags));
+    return true;
+}
+
+OwnFrame learning_frame(MemberId member, const Mac& mac, const LocalAddresses& addresses, std::size_t nth) {
+    OwnFrame out;
+    out.member = member;
+    const auto same_tags = [](const VlanTags& a, const VlanTags& b) { return std::ranges::equal(a, b); };
+    VlanTags tags;
+    for (const LocalAddress* a = addresses.begin(); nth > 0; ++a) {
+        if (a == addresses.end()) return out;
+        const auto before = [&](const LocalAddress& other) { return same_tags(other.tags, a->tags); };
+        if (a->tags.empty() || std::any_of(addresses.begin(), a, before)) continue;
+        tags = a->tags;
+        --nth;
+    }
+    out.length = static_cast<std::uint16_t>(build_learning(out.frame, mac, tags));
+    return out;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/stack.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr int kMaxDepth = 8; // the kernel's own limit of nesting (MAX_NEST_DEV)
+constexpr std::uint16_t kDot1q = 0x8100;
+
+} // namespace
+
+bool is_stacked(const LinkEvent& link) {
+    return link.iflink != 0 &&
+           (link.kind == "vlan" || link.kind == "macvlan" || link.kind == "macvtap" || link.kind == "ipvlan");
+}
+
+void Stack::handle(const LinkEvent& link) {
+    const Key key{link.nsid, link.ifindex};
+    if (!link.deleted) {
+        links_[key] = link;
+        return;
+    }
+    links_.erase(key);
+    addresses_.erase(key);
+}
+
+void Stack::handle(const AddressEvent& address) {
+    const Key key{address.nsid, address.ifindex};
+    if (address.added && !address.tentative)
+        addresses_[key].insert(address.prefix);
+    else if (const auto at = addresses_.find(key); at != addresses_.end())
+        at->second.erase(address.prefix);
+}
+
+void Stack::forget_namespace(int nsid) {
+    std::erase_if(links_, [&](const auto& entry) { return entry.first.first == nsid; });
+    std::erase_if(addresses_, [&](const auto& entry) { return entry.first.first == nsid; });
+}
+
+template <class Visit>
+void Stack::walk(const Key& at, const Tags& tags, int depth, const Visit& visit) const {
+    const auto here = links_.find(at);
+    if (here == links_.end() || !here->second.admin_up || depth > kMaxDepth) return;
+    visit(here->second, tags);
+    for (const auto& [key, upper] : links_) {
+        if (!is_stacked(upper) || Key{upper.lower_nsid, upper.iflink} != at || key == at) continue;
+        Tags below = tags;
+        if (upper.kind == "vlan") below.push_back({upper.vlan_protocol, upper.vlan_id});
+        walk(key, below, depth + 1, visit);
+    }
+}
+
+std::vector<StackedAddress> Stack::addresses(int ifindex) const {
+    std::vector<StackedAddress> all;
+    walk({kOwnNamespace, ifindex}, {}, 0, [&](const LinkEvent& link, const Tags& tags) {
+        const auto at = addresses_.find({link.nsid, link.ifindex});
+        if (at == addresses_.end()) return;
+        for (const IpPrefix& prefix : at->second) all.push_back({prefix, link.mac, tags});
+    });
+    return all;
+}
+
+std::set<std::uint16_t> Stack::vlans(int ifindex) const {
+    std::set<std::uint16_t> ids;
+    walk({kOwnNamespace, ifindex}, {}, 0, [&](const LinkEvent&, const Tags& tags) {
+        if (!tags.empty() && tags[0].protocol == kDot1q) ids.insert(tags[0].id);
+    });
+    return ids;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,49 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The devices that the kernel stacks on a netdev (VLAN, macvlan, macvtap, ipvlan; on one another too), and
+// the addresses that are reached through them. Fed with what NetlinkWatcher tells; asks nobody. One thread.
+#pragma once
+
+#include <map>
+#include <set>
+#include <vector>
+
+#include "host/netlink.hpp"
+
+namespace dpdkbond {
+
+struct StackedAddress {
+    struct Tag {
+        std::uint16_t protocol = 0, id = 0;
+        bool operator==(const Tag&) const = default;
+    };
+    IpPrefix prefix{};
+    Mac mac{};             // of the device that has it
+    std::vector<Tag> tags; // that its frames carry below the lowest device, outermost first
+    bool operator==(const StackedAddress&) const = default;
+};
+
+// Devices of its kind live on a lower one, and add to what that one receives.
+bool is_stacked(const LinkEvent& link);
+
+class Stack {
+public:
+    void handle(const LinkEvent& link);
+    void handle(const AddressEvent& address);
+    void forget_namespace(int nsid);
+
+    // Of this device of our namespace and all that is stacked on it, as far as it is administratively up.
+    // Link-local and others alike; tentative ones are left out.
+    [[nodiscard]] std::vector<StackedAddress> addresses(int ifindex) const;
+    // The VLAN ids with protocol 802.1Q that frames of devices stacked on it carry outermost.
+    [[nodiscard]] std::set<std::uint16_t> vlans(int ifindex) const;
+
+private:
+    using Key = std::pair<int, int>; // namespace, ifindex
+    using Tags = std::vector<StackedAddress::Tag>;
+    template <class Visit> void walk(const Key& at, const Tags& tags, int depth, const Visit& visit) const;
+
+    std::map<Key, LinkEvent> links_;
+    std::map<Key, std::set<IpPrefix>> addresses_;
+};
+
+} // namespace dpdkbond
