@@ -17,7 +17,8 @@ class Flows:
         self._receiver.setsockopt(socket.SOL_SOCKET, 33, 16 << 20)
         self._receiver.bind((address, port))
         self._senders = [source.socket(socket.AF_INET, socket.SOCK_DGRAM) for _ in range(count)]
-        for sender in self._senders:
+        for i, sender in enumerate(self._senders):
+            sender.bind(("", 40000 + 2 * i))  # layer3+4 leaves out the lowest bit: in turn over two links
             sender.connect((address, port))
         self._sent = [[] for _ in range(count)]     # when, by sequence number
         self._arrived = [[] for _ in range(count)]  # sequence numbers as they came
