@@ -203,21 +203,21 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     notice.bond = number;
     bool told = false;
     // Before the events: a failover is over when the MACs have moved.
+    const auto tell = [&](Notice::Kind kind, bool& due) { // again and again until there is room
+        if (!due) return;
+        notice.kind = kind;
+        due = !outbox_.push(notice);
+        told |= !due;
+    };
     core.macs_due |= core.bond.take_macs_changed();
-    if (core.macs_due) {
-        notice.macs = true;
-        told = outbox_.push(notice); // once there is room
-        core.macs_due = !told;
-        notice.macs = false;
-    }
-    if (const std::uint32_t speed = core.bond.speed_mbps(); speed != core.speed_told) {
-        notice.speed = true;
-        if (outbox_.push(notice)) {
-            core.speed_told = speed;
-            told = true;
-        }
-        notice.speed = false;
-    }
+    tell(Notice::Kind::macs, core.macs_due);
+    core.reports_due |= core.bond.take_reports_wanted();
+    tell(Notice::Kind::reports, core.reports_due);
+    const std::uint32_t speed = core.bond.speed_mbps();
+    bool speed_due = speed != core.speed_told;
+    tell(Notice::Kind::speed, speed_due);
+    if (!speed_due) core.speed_told = speed;
+    notice.kind = Notice::Kind::event;
     while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
     if (told) {
         const std::uint64_t one = 1;

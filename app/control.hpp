@@ -40,14 +40,19 @@ struct BondCore {
     bool unpublished = true;        // there is something newer than the published snapshot
     std::uint32_t speed_told = ~0U; // that the ordinary threads were told of; 0: unknown
     bool macs_due = false;          // … than the plan of MACs that the ordinary threads were told of
+    bool reports_due = false;       // likewise: they do not know yet that they have to report
 };
 
 // What control tells the ordinary threads.
 struct Notice {
     std::uint32_t bond = 0; // its number
-    bool macs = false;      // members or the logical interface are to wear others: the bond's mac_plan()
-    bool speed = false;     // the bond's speed has changed: its status says
-    Event event;            // otherwise
+    enum class Kind : std::uint8_t {
+        event,
+        macs,    // members or the logical interface are to wear others: the bond's mac_plan()
+        reports, // of multicast memberships are to be sent again: the bond's send_by_active()
+        speed,   // the bond's speed has changed: its status says
+    } kind = Kind::event;
+    Event event; // of that kind
 };
 
 class Control {

@@ -12,6 +12,7 @@
 #include <csignal>
 #include <stdexcept>
 
+#include "app/group_reports.hpp"
 #include "app/log.hpp"
 #include "app/placement.hpp"
 #include "config/load.hpp"
@@ -415,11 +416,15 @@ void Program::on_notice(const Notice& notice) {
     const std::lock_guard lock(served_mutex_);
     BondUnit* unit = served_[notice.bond];
     if (unit == nullptr) return;
-    if (notice.macs) {
+    if (notice.kind == Notice::Kind::macs) {
         (void)unit->macs->apply();
         return;
     }
-    if (notice.speed) {
+    if (notice.kind == Notice::Kind::reports) {
+        report_groups(*unit);
+        return;
+    }
+    if (notice.kind == Notice::Kind::speed) {
         BondStatus status;
         unit->core->status.load(status);
         if (auto done = unit->logical->set_speed(status.speed_mbps); !done) log_line(done.error());
@@ -433,6 +438,20 @@ void Program::on_notice(const Notice& notice) {
     if (auto done = unit->logical->set_carrier(e.kind == EventKind::bond_up); !done)
         log_line(fmt::format("{}: its carrier: {}", unit->config.name, done.error()));
     unit->carrier_set = e.kind == EventKind::bond_up;
+}
+
+void Program::report_groups(BondUnit& unit) {
+    if (!unit.logical->in_kernel()) return; // its memberships are known to whoever has the other end
+    const std::vector<OwnFrame> reports = group_reports(unit.logical->netdev());
+    for (std::span<const OwnFrame> left = reports; !left.empty();) {
+        std::size_t taken = 0;
+        control_->call([&] {
+            taken = unit.core->bond.send_by_active(left);
+            control_->settle(unit.number);
+        });
+        if (taken == 0) return; // nobody is active any more
+        left = left.subspan(taken);
+    }
 }
 
 void Program::on_signal(int signal) {

@@ -84,6 +84,7 @@ private:
 
     // ---- what the host thread tells (program.cpp)
     void on_notice(const Notice& notice);
+    void report_groups(BondUnit& unit);
     void on_signal(int signal);
     void on_poll(std::uint32_t bond, MemberPort& member);
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);

@@ -26,8 +26,8 @@ _living = []
 _libc = ctypes.CDLL(None)
 
 
-def nic_address(i):
-    return f"0000:00:{FIRST_SLOT + i:02x}.0"
+def nic_address(i, bus=0):
+    return f"0000:{bus:02x}:{FIRST_SLOT + i:02x}.0"
 
 
 class GuestError(RuntimeError):
@@ -35,10 +35,10 @@ class GuestError(RuntimeError):
 
 
 class Nic:
-    """One end of a wire. `model` as QEMU names it; `properties` go to the device."""
+    """One end of a wire. `model` as QEMU names it; `properties` go to the device; `bus`: another than the machine's first."""
 
-    def __init__(self, model, wire, end, mac, properties=""):
-        self.model, self.mac, self.properties = model, mac, properties
+    def __init__(self, model, wire, end, mac, properties="", bus="pcie.0"):
+        self.model, self.mac, self.properties, self.bus = model, mac, properties, bus
         here, there = (f"{wire}.{e}" for e in ((0, 1) if end == 0 else (1, 0)))
         self.backend = f"dgram,local.type=unix,local.path={here},remote.type=unix,remote.path={there}"
 
@@ -47,14 +47,16 @@ class Nic:
         if self.model.startswith("virtio") and behind_iommu:
             properties += ",disable-legacy=on,iommu_platform=on,ats=on"  # else its DMA passes the IOMMU by
         return ["-netdev", f"{self.backend.split(',')[0]},id=wire{i},{self.backend.split(',', 1)[1]}",
-                "-device", f"{self.model},id=nic{i},netdev=wire{i},mac={self.mac},bus=pcie.0,addr={FIRST_SLOT + i:#x},romfile="
+                "-device", f"{self.model},id=nic{i},netdev=wire{i},mac={self.mac},bus={self.bus},addr={FIRST_SLOT + i:#x},romfile="
                 + (f",{properties.lstrip(',')}" if properties else "")]
 
 
 class Vm:
-    """A guest. `hugepages`: 2 MiB pages reserved at boot; `kernel_words`: more of the kernel's command line. start() returns at once, ready() waits for it."""
+    """A guest. `hugepages`: 2 MiB pages reserved at boot; `kernel_words`: more of the kernel's command line;
+    `machine`: more of QEMU's. start() returns at once, ready() waits for it."""
 
-    def __init__(self, name, nics=(), memory_mb=512, cpus=1, iommu=False, hugepages=0, kernel_words=()):
+    def __init__(self, name, nics=(), memory_mb=512, cpus=1, iommu=False, hugepages=0, kernel_words=(),
+                 machine=()):
         self.name, self.nics, self.iommu = name, list(nics), iommu
         self.directory = tempfile.mkdtemp(prefix=f"dts-{os.getpid()}-vm-")
         self.console = os.path.join(self.directory, "console")
@@ -67,7 +69,7 @@ class Vm:
         words += [*kernel_words, *(["intel_iommu=on"] if iommu else [])]
         words += [f"hugepages={hugepages}"] if hugepages else []
         command = ["qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot", "-name", name,
-                   "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory_mb), "-smp", str(cpus),
+                   "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", str(memory_mb), "-smp", str(cpus), *machine,
                    *(["-device", "intel-iommu,intremap=on,device-iotlb=on"] if iommu else []),
                    "-kernel", kernel, "-initrd", first_root, "-append", " ".join(words), "-serial", f"file:{self.console}",
                    "-qmp", f"unix:{self._path('qmp')},server=on,wait=off",

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What a guest boots: Debian's kernel, unpacked from its package and not installed, and an initramfs of a few modules."""
+import functools
 import glob
 import lzma
 import os
@@ -112,8 +113,17 @@ def initramfs(tree):
     return archive.done()
 
 
+def _write(path, data):
+    """All of it or nothing: another run may be reading."""
+    new = f"{path}.{os.getpid()}"
+    with open(new, "wb") as out:
+        out.write(data)
+    os.rename(new, path)
+
+
+@functools.lru_cache(maxsize=None)
 def build():
-    """(kernel, initramfs, folder of modules): files to boot from; made when missing."""
+    """(kernel, initramfs, folder of modules): files to boot from, made once a run."""
     version, where = kernel_version(), directory()
     modules = os.path.join(where, "kernel", "lib", "modules")
     tree = os.path.join(modules, version)
@@ -122,10 +132,6 @@ def build():
     kernel, first_root = os.path.join(where, f"vmlinux-{version}"), os.path.join(where, "initramfs")
     if not os.path.exists(kernel):
         with open(os.path.join(where, "kernel", "boot", f"vmlinuz-{version}"), "rb") as packed:
-            image = uncompressed(packed.read())
-        with open(kernel + ".new", "wb") as out:
-            out.write(image)
-        os.rename(kernel + ".new", kernel)
-    with open(first_root, "wb") as out:
-        out.write(initramfs(tree))
+            _write(kernel, uncompressed(packed.read()))
+    _write(first_root, initramfs(tree))
     return kernel, first_root, modules

@@ -119,6 +119,54 @@ def test_a_failover_is_announced_exactly_so_often_and_at_exact_distances(fresh):
             eventually(lambda: int(bond.info()["options"]["num_grat_arp"]) == 3, 2)
 
 
+def reports(frames):
+    """Reports of memberships as they are, not of changes: (VLAN or 0, group, source MAC, when)."""
+    found = []
+    for frame in frames:
+        vlan, at = (frame[14] & 0x0F) << 8 | frame[15], 16
+        if frame[12:14] != b"\x81\x00":
+            vlan, at = 0, 12
+        ip = frame[at + 2:]
+        if frame[at:at + 2] == b"\x08\x00" and ip[9] == 2 and ip[24] == 0x22 and ip[32] == 2:
+            found.append((vlan, ".".join(map(str, ip[36:40])), frame[6:12], frame.t_ns))
+        elif frame[at:at + 2] == b"\x86\xdd" and ip[6:7] == b"\x00" and ip[48:49] == b"\x8f":
+            found.extend((vlan, ip[60 + 20 * i:76 + 20 * i].hex(), frame[6:12], frame.t_ns)
+                         for i in range(int.from_bytes(ip[54:56], "big")) if ip[56 + 20 * i] == 2)
+    return found
+
+
+@pytest.mark.parametrize("mode", ["active-backup", "balance-rr"])
+def test_memberships_are_reported_again_by_the_member_that_takes_over(fresh, mode):
+    wires = fresh.sink(2, ipv6=True)
+    bond = fresh.bond(wires, mode=mode, resend_igmp=3)
+    wires.a.run("ip", "addr", "add", "239.1.1.1/32", "dev", "bond0", "autojoin")
+    mac = bond.info()["mac"]
+    mine = {(0, "239.1.1.1"): mac}
+    for number, kind in ((5, ("vlan", "id", "5")), (0, ("macvlan",))):  # as far as this kernel has them
+        upper, group = kind[0] + "0", f"239.1.2.{number}"
+        if wires.a.run("ip", "link", "add", "link", "bond0", "name", upper, "type", *kind, check=False).returncode == 0:
+            wires.a.run("ip", "link", "set", upper, "up")
+            wires.a.address(upper, f"198.51.{number}.1/24")
+            wires.a.run("ip", "addr", "add", f"{group}/32", "dev", upper, "autojoin")
+            mine[number, group] = wires.a.mac(upper)
+    with wires.captures() as ends:
+        eventually(lambda: not reports(quiet(ends)), 3, "those of the first choice are over")
+        wires.cut(0)
+        heard = [[], []]
+
+        def reported(key):
+            return [report for report in reports(heard[1]) if report[:2] == key]
+        eventually(lambda: gather(ends, heard) and all(len(reported(key)) >= 3 for key in mine), 3, "three reports each")
+        gather(ends, heard, 0.3)
+        for key, mac in mine.items():
+            assert len(reported(key)) == 3, key
+            assert {report[2] for report in reported(key)} == {bytes.fromhex(mac.replace(":", ""))}
+            assert abs((reported(key)[2][3] - reported(key)[0][3]) / 1e6 - 400) < 60
+        # A group of its own for each address (solicited-node).
+        assert any(group.startswith("ff0200000000000000000001ff") for _, group, _, _ in reports(heard[1]))
+        assert reports(heard[0]) == []
+
+
 def gather(ends, heard, seconds=0.0):
     """Add what came in on each end to `heard`, for so long; true."""
     time.sleep(seconds)

@@ -1,6 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """A machine without an IOMMU and without hugepages: uio_pci_generic serves, with a warning, and pages are reserved when asked for.
-Its second processor is isolated and belongs to the worker."""
+It has two memory nodes; its second processor, on the second node, is isolated and belongs to the worker."""
 import os
 import shutil
 import tempfile
@@ -14,6 +14,13 @@ from framework.vm_lab import GuestBond, GuestPing, load_few_drivers
 from framework.wait import eventually
 
 
+FAR_BUS = 0x20  # a PCI bus of memory node 0
+NODES = [word for node in (0, 1) for word in
+         ("-object", f"memory-backend-ram,size=512M,id=memory{node}", "-numa", f"node,nodeid={node},cpus={node},memdev=memory{node}")]
+NODES += ["-device", f"pxb-pcie,id=far,bus_nr={FAR_BUS},numa_node=0,bus=pcie.0,addr=0x08"]
+ADDRESSES = [nic_address(0), nic_address(1, FAR_BUS)]
+
+
 @pytest.fixture(scope="module")
 def machine():
     """NICs 0 and 1 are cabled to 2 and 3 of the same machine, which lie on a bridge in a namespace."""
@@ -21,9 +28,10 @@ def machine():
         pytest.skip(reason)
     wires = tempfile.mkdtemp(prefix=f"dts-{os.getpid()}-wires-")
     models = ["virtio-net-pci", "e1000e"]
-    nics = [Nic(model, f"{wires}/{i}", 0, f"52:54:00:00:0c:{i:02x}") for i, model in enumerate(models)]
+    nics = [Nic(model, f"{wires}/{i}", 0, f"52:54:00:00:0c:{i:02x}", bus=bus)
+            for i, (model, bus) in enumerate(zip(models, ("pcie.0", "far")))]
     nics += [Nic("virtio-net-pci", f"{wires}/{i}", 1, f"52:54:00:00:0d:{i:02x}") for i in range(2)]
-    vm = Vm("plain", nics, memory_mb=1024, cpus=2, kernel_words=["isolcpus=1", "nohz_full=1", "rcu_nocbs=1"])
+    vm = Vm("plain", nics, memory_mb=1024, cpus=2, machine=NODES, kernel_words=["isolcpus=1", "nohz_full=1", "rcu_nocbs=1"])
     vm.ready()
     load_few_drivers(vm)
     vm.run("set -e; modprobe -a virtio_net e1000e vhost_net tun bridge; ip netns add far; "
@@ -40,19 +48,21 @@ def hugepages(vm):
 
 
 def test_uio_serves_where_there_is_no_iommu(machine):
-    addresses = [nic_address(0), nic_address(1)]
-    config = bond_config([{"device": address, "name": f"m{i}"} for i, address in enumerate(addresses)],
+    config = bond_config([{"device": address, "name": f"m{i}"} for i, address in enumerate(ADDRESSES)],
                          prefix=unique_prefix("vm"), addresses=["192.0.2.1/24"], logical={"backend": "virtio-user"},
                          runtime={"hugepages": "always", "memory_mb": 128})
     assert hugepages(machine) == "0\n"
     with GuestBond(machine, config) as bond:
-        for address in addresses:
+        for address in ADDRESSES:
             assert f"there is no IOMMU for {address}" in bond.log
             assert machine.run(f"readlink /sys/bus/pci/devices/{address}/driver").strip().endswith("/uio_pci_generic")
         assert bond.log.count("uio_pci_generic serves instead") == 2
         assert hugepages(machine).startswith("64\n")
         assert machine.run("cat /sys/devices/system/cpu/isolated") == "1\n"
         assert machine.run("grep Cpus_allowed_list /proc/$(pgrep vhost-)/status").split() == ["Cpus_allowed_list:", "0"]
+        assert "member m1 is on memory node 0 and worker lcore 1 is not" in bond.log and "member m0 is on" not in bond.log
+        assert machine.run("cat /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages") == "64\n"
+        assert bond.ask("/mempool/info,frames")["socket_id"] == 0
         for active in ("m0", "m1"):  # virtio, then e1000e
             bond.wait_active(active)
             GuestPing(machine, "192.0.2.2").settled().stop()
@@ -63,5 +73,5 @@ def test_uio_serves_where_there_is_no_iommu(machine):
         eventually(lambda: bond.up() == 2, 5, "both members are up again")
         assert bond.stop() == 0
     assert hugepages(machine) == "0\n"
-    for address, driver in zip(addresses, ("virtio-pci", "e1000e")):
+    for address, driver in zip(ADDRESSES, ("virtio-pci", "e1000e")):
         assert machine.run(f"readlink /sys/bus/pci/devices/{address}/driver").strip().endswith(f"/{driver}")

@@ -22,16 +22,19 @@ bool Rounds::take(Time now, Duration distance) {
 
 void Announcer::handle_timeout(Time now, Duration distance, std::uint32_t by) {
     if (!rounds_.take(now, distance)) return;
-    by_ = by;
-    address_ = 0;
+    ++owed_;
+    speakers_ = by;
 }
 
 bool Announcer::poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& bond) {
-    while (by_ != 0 && address_ >= addresses.size()) {
-        by_ &= by_ - 1;
+    while (by_ == 0 || address_ >= addresses.size()) {
+        by_ &= by_ - 1; // 0 stays 0
         address_ = 0;
+        if (by_ != 0) continue;
+        if (owed_ == 0) return false;
+        --owed_;
+        by_ = speakers_;
     }
-    if (by_ == 0) return false;
     const LocalAddress& a = addresses[address_++];
     const Mac& mac = a.mac.is_zero() ? bond : a.mac;
     const IpPrefix& p = a.prefix;

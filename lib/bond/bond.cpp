@@ -11,6 +11,7 @@ namespace {
 
 constexpr bool has(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
 constexpr Duration ms(std::uint32_t n) { return std::chrono::milliseconds(n); }
+constexpr Duration kReportDistance = std::chrono::milliseconds(200); // Linux's
 
 MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 
@@ -132,7 +133,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 }
 
 void Bond::handle_timeout(Time now) {
-    bool due = now >= announcer_.deadline() || now >= move_.deadline();
+    bool due = now >= announcer_.deadline() || now >= reports_.deadline() || now >= move_.deadline();
     for (Member& m : members_) due |= m.monitor.handle_timeout(now);
     if (now >= mode_.controller->next_deadline()) {
         mode_.controller->handle_timeout(now);
@@ -196,6 +197,7 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     hear_controller();
     for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
     announcer_.stop();
+    reports_.stop();
     mode_ = mode;
     join_controller(now);
     set_options(options, mode.tx_burst, now);
@@ -296,8 +298,8 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min({macs_.pending() ? kNever : announcer_.deadline(), mode_.controller->next_deadline(),
-                          move_.deadline()});
+    Time next = std::min(mode_.controller->next_deadline(), move_.deadline());
+    if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
     for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
     return next;
 }
@@ -319,7 +321,9 @@ void Bond::settle(Time now) {
         end_move(now);
     }
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
-    if (!macs_.pending()) announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    if (macs_.pending()) return;
+    announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    reports_wanted_ |= reports_.take(now, kReportDistance);
 }
 
 void Bond::report_verdicts(Time now) {
@@ -405,6 +409,9 @@ void Bond::become_active(MemberId id, Time now) {
               now);
     follow_macs(now);
     if (mode_.controller->announces()) announcer_.start(is != nullptr ? options_.num_grat_arp : 0, now);
+    static const OptionDef& resend_igmp = *find_option("resend_igmp");
+    const bool reports = is != nullptr && (resend_igmp.effective & mask_of(mode_.mode)) != 0;
+    reports_.start(reports ? options_.resend_igmp : 0, now);
     if (is == nullptr) return;
     if (had_active_ && mode_.controller->has_active()) ++failovers_;
     had_active_ = true;
@@ -430,6 +437,17 @@ bool Bond::poll_event(Event& out) {
     out = events_[0];
     events_.erase_at(0);
     return true;
+}
+
+std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
+    if (active_ == kNoMember) return 0;
+    std::size_t taken = 0;
+    for (OwnFrame f : frames) {
+        f.member = active_;
+        if (!frames_.push_back(f)) break;
+        ++taken;
+    }
+    return taken;
 }
 
 bool Bond::poll_transmit(Transmit& out) {

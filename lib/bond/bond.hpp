@@ -7,6 +7,7 @@
 #include <array>
 #include <memory>
 #include <optional>
+#include <span>
 #include <string>
 #include <utility>
 
@@ -88,6 +89,10 @@ public:
     bool poll_event(Event& out);
     // True when what workers or readers should see has changed since the last call.
     bool take_changed() { return std::exchange(changed_, false); }
+    // Whether multicast memberships are to be reported again now (resend_igmp): what ordinary threads know of
+    // them comes back as frames, each to be sent by the active member. They are refused while there is none.
+    bool take_reports_wanted() { return std::exchange(reports_wanted_, false); }
+    std::size_t send_by_active(std::span<const OwnFrame> frames); // how many there was room for
     // Whether the devices have to be told of MACs: true once for each plan, then macs_applied() is awaited.
     bool take_macs_changed();
     [[nodiscard]] MacPlan mac_plan() const { return macs_.plan(); }
@@ -159,7 +164,9 @@ private:
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
 
-    Announcer announcer_; // waits until the devices wear what they should
+    Announcer announcer_; // waits until the devices wear what they should, as …
+    Rounds reports_;      // … of memberships
+    bool reports_wanted_ = false;
 
     bool reselect_ = true; // something that the choice depends on has changed
     bool changed_ = true;

@@ -202,8 +202,8 @@ constexpr std::array kOptions = {
                                 .unit = "reports",
                                 .modes = kEvery,
                                 .effective = only(Mode::balance_rr, Mode::active_backup) | kAdaptive,
-                                .available = false,
-                                .help = "how many IGMP reports follow a failover, 200 ms apart"}),
+                                .help = "how often multicast memberships (IGMP, MLD) are reported after a "
+                                        "failover, 200 ms apart"}),
     choice<&Bond::all_slaves_active>({.name = "all_slaves_active",
                                       .choices = kOffOn,
                                       .default_text = "off",

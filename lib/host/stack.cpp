@@ -61,6 +61,14 @@ std::vector<StackedAddress> Stack::addresses(int ifindex) const {
     return all;
 }
 
+std::vector<StackedDevice> Stack::devices(int ifindex) const {
+    std::vector<StackedDevice> all;
+    walk({kOwnNamespace, ifindex}, {}, 0, [&](const LinkEvent& link, const Tags& tags) {
+        all.push_back({link.name, link.ifindex, link.nsid, link.mac, tags});
+    });
+    return all;
+}
+
 std::set<std::uint16_t> Stack::vlans(int ifindex) const {
     std::set<std::uint16_t> ids;
     walk({kOwnNamespace, ifindex}, {}, 0, [&](const LinkEvent&, const Tags& tags) {

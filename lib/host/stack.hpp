@@ -5,6 +5,7 @@
 
 #include <map>
 #include <set>
+#include <string>
 #include <vector>
 
 #include "host/netlink.hpp"
@@ -22,6 +23,13 @@ struct StackedAddress {
     bool operator==(const StackedAddress&) const = default;
 };
 
+struct StackedDevice {
+    std::string name;
+    int ifindex = 0, nsid = kOwnNamespace; // whose number ifindex is
+    Mac mac{};
+    std::vector<StackedAddress::Tag> tags; // as above
+};
+
 // Devices of its kind live on a lower one, and add to what that one receives.
 bool is_stacked(const LinkEvent& link);
 
@@ -34,6 +42,8 @@ public:
     // Of this device of our namespace and all that is stacked on it, as far as it is administratively up.
     // Link-local and others alike; tentative ones are left out.
     [[nodiscard]] std::vector<StackedAddress> addresses(int ifindex) const;
+    // The device itself and all that is stacked on it, as far as it is administratively up.
+    [[nodiscard]] std::vector<StackedDevice> devices(int ifindex) const;
     // The VLAN ids with protocol 802.1Q that frames of devices stacked on it carry outermost.
     [[nodiscard]] std::set<std::uint16_t> vlans(int ifindex) const;
 

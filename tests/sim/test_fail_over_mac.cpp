@@ -38,6 +38,12 @@ struct Rig {
         return o;
     }
     void cut(unsigned member) { bond.handle_link(id(member), {}, now); }
+    void pass(Duration d) {
+        const Time end = now + d;
+        for (; bond.next_deadline() <= end; bond.handle_timeout(now))
+            now = std::max(now, bond.next_deadline());
+        now = end;
+    }
     bool apply() { // the devices do as they are told
         const bool told = bond.take_macs_changed();
         bond.macs_applied(bond.mac_plan().version, now);
@@ -135,6 +141,36 @@ TEST_CASE("a plan that was overtaken while it was carried out releases nothing")
     rig.bond.macs_applied(rig.bond.mac_plan().version, rig.now);
     CHECK(rig.announced() == Macs{own(0)});
     CHECK(rig.worn() == Macs{own(1), own(2), own(0)});
+}
+
+TEST_CASE("resend_igmp: memberships are asked for so many times, 200 ms apart, once the devices are ready") {
+    Rig rig(FailOverMac::active);
+    rig.options.resend_igmp = 3;
+    rig.bond.set_options(rig.options, nullptr, rig.now);
+    rig.pass(1s);
+    rig.bond.take_reports_wanted(); // of the first choice
+    rig.cut(0);
+    CHECK_FALSE(rig.bond.take_reports_wanted());
+    rig.now += 10ms;
+    CHECK(rig.apply());
+    std::vector<Time> asked;
+    for (const Time start = rig.now; rig.now <= start + 2s; rig.pass(10ms))
+        if (rig.bond.take_reports_wanted()) asked.push_back(rig.now);
+    REQUIRE(asked.size() == 3);
+    CHECK(asked[1] - asked[0] == 200ms);
+    CHECK(asked[2] - asked[1] == 200ms);
+
+    rig.announced();
+    const OwnFrame report{.member = kNoMember, .length = 60};
+    const std::array<OwnFrame, 3> reports{report, report, report};
+    CHECK(rig.bond.send_by_active(reports) == 3);
+    Bond::Transmit t;
+    for (int i = 0; i < 3; ++i) {
+        REQUIRE(rig.bond.poll_transmit(t));
+        CHECK(t.member == id(1));
+    }
+    rig.cut(1);
+    CHECK(rig.bond.send_by_active(reports) == 0);
 }
 
 TEST_CASE("a member that leaves with the bond's MAC for its own: it is said") {

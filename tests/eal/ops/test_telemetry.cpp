@@ -94,16 +94,33 @@ TEST_CASE("bond/info has exactly the keys that scripts rely on") {
     CHECK(info["options"]["prio"] == Json::parse(R"(["m0:0","m1:0"])"));
 }
 
+TEST_CASE("bond/info tells what a netdev asks for") {
+    Registered r;
+    LogicalView& l = r.bond0().logical;
+    l.known = l.up = l.all_groups = true;
+    l.mac = Mac{{2, 0xbd, 0, 0, 0, 1}};
+    l.unicast = 2;
+    l.groups = 5;
+    l.addresses = 3;
+    l.vlans = {7, 100};
+    r.bond0().status.mtu = 1400;
+    r.bond0().status.speed_mbps = 20000;
+    CHECK(ask("/bond/info,bond0")["logical"] == Json::parse(R"({"backend":"tap","name":"bond0","up":1,
+        "mac":"02:bd:00:00:00:01","mtu":1400,"speed_mbps":20000,"promiscuous":0,"allmulticast":1,"unicast":2,
+        "groups":5,"addresses":3,"vlans":["7","100"]})"));
+}
+
 TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on") {
     Registered r;
     r.bond0().members[1].counters.tx_bytes = ~0ULL;
     r.bond0().members[1].status.mii = MiiStatus::going_back;
     r.bond0().counters.drops[0] = 9;
     const Json member = ask("/bond/member,bond0,m1");
-    CHECK(keys(member) == std::vector<std::string>{"carrier", "device", "drops", "duplex", "link_failures",
-                                                   "mac", "mii_status", "name", "perm_mac", "port_id",
-                                                   "rx_bytes", "rx_packets", "speed_mbps", "state",
-                                                   "tx_bytes", "tx_packets", "usable"});
+    CHECK(keys(member) ==
+          std::vector<std::string>{
+              "allmulticast", "carrier",    "device",     "drops", "duplex",   "filter",     "link_failures",
+              "mac",          "mii_status", "mtu",        "name",  "perm_mac", "port_id",    "promiscuous",
+              "rx_bytes",     "rx_packets", "speed_mbps", "state", "tx_bytes", "tx_packets", "usable"});
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
     const Json stats = ask("/bond/stats,bond0");

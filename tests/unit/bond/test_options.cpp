@@ -223,8 +223,6 @@ TEST_CASE("options that are not available are refused unless they say their defa
     CHECK(set_error("arp_ip_target", "192.0.2.1") ==
           "not available yet; leave it out (or empty, the default)");
     CHECK(set_error("arp_ip_target", "").empty());
-    CHECK(set_error("resend_igmp", "1").empty());
-    CHECK(set_error("resend_igmp", "2") == "not available yet; leave it out (or 1, the default)");
     CHECK(set_error("lp_interval", "0") == "0 is out of range; allowed: 1-2147483647");
     MemberOptions member;
     CHECK_FALSE(set_member_option(member, "queue_id", "3").ok());
