@@ -293,6 +293,8 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
     add_queues(*member.port, member.sockets);
     host_->watch_member(unit.number, member);
     member.report_interrupts_to(*control_, unit.number, member.id);
+    const int ear = member.lacp_socket ? member.lacp_socket->fd() : -1;
+    control_->call([&] { control_->listen(unit.number, member.id, ear); });
 }
 
 void Program::leave_service(BondUnit& unit) {

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bond/bond.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace dpdkbond {
@@ -170,7 +172,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 }
 
 void Bond::handle_timeout(Time now) {
-    bool due = now >= announcer_.deadline() || now >= reports_.deadline();
+    bool due = now >= announcer_.deadline() || now >= reports_.deadline() || now >= move_.deadline();
     for (Member& m : members_) due |= m.monitor.handle_timeout(now) || now >= m.damping.deadline();
     prober_.heed_addresses(now);
     if (now >= prober_.monitor().next_deadline()) {
@@ -351,7 +353,7 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = mode_.controller->next_deadline();
+    Time next = std::min(mode_.controller->next_deadline(), move_.deadline());
     if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
@@ -374,6 +376,10 @@ void Bond::settle(Time now) {
     hear_controller();
     reselect_ |= mode_.controller->take_changed();
     if (std::exchange(reselect_, false)) decide(now);
+    if ((move_.asking() && mode_.controller->all_arrived()) || now >= move_.deadline()) {
+        move_.finish();
+        end_move(now);
+    }
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
     if (macs_.pending()) return;
     announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
@@ -467,6 +473,7 @@ void Bond::decide(Time now) {
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
                 next.usable != decision_.usable || next.may_receive != decision_.may_receive;
     decision_ = next;
+    plan_move(now);
     if (next.active != active_) become_active(next.active, now);
     if (more_send && mode_.controller->announces_members()) announcer_.start(options_.num_grat_arp, now);
 
@@ -475,6 +482,33 @@ void Bond::decide(Time now) {
     link_up_ = up;
     changed_ = true;
     raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
+}
+
+void Bond::plan_move(Time now) {
+    FixedVec<MemberId, kMaxMembers> all;
+    for (const Member& m : members_) all.push_back(m.id);
+    const bool was_under_way = move_.under_way();
+    move_.plan(make_bucket_map({all.begin(), all.size()}, decision_.may_send), mode_.tx_burst,
+               mode_.controller->flow_means(), now);
+    if (was_under_way && !move_.under_way()) end_move(now);
+}
+
+void Bond::handle_published(Time now) {
+    if (changed_) return; // what they go by is out of date already
+    const std::uint32_t ask = move_.workers_follow();
+    if (ask == 0) return;
+    mode_.controller->ask_arrival(ask, move_.deadline(), now);
+    settle(now);
+}
+
+void Bond::end_move(Time now) {
+    const Duration took = now - move_.began();
+    raise(EventKind::flows_moved, nullptr,
+          fmt::format("{} buckets after {:.1f} ms{}", move_.buckets(),
+                      std::chrono::duration<double, std::milli>(took).count(),
+                      took < FlowMove::kLimit ? "" : ", not all has been acknowledged"),
+          now);
+    changed_ = true;
 }
 
 void Bond::become_active(MemberId id, Time now) {
@@ -559,13 +593,11 @@ void Bond::fill(Snapshot& out) const {
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
-    FixedVec<MemberId, kMaxMembers> all;
     std::uint32_t sorting = 0;
     out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
     for (const Member& m : members_) {
-        all.push_back(m.id);
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
         if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
@@ -574,10 +606,7 @@ void Bond::fill(Snapshot& out) const {
         out.tx[out.tx_count++] = m.id.value;
     }
     fill_filter(out.filter, filter_, mac_, sorting);
-    const BucketMap map = make_bucket_map({all.begin(), all.size()}, decision_.may_send);
-    out.buckets = map.size;
-    out.bucket = map.owner;
-    out.bucket_mod = FastMod(std::max(map.size, std::uint32_t{1}));
+    move_.fill(out);
 }
 
 std::uint32_t Bond::speed_mbps() const {

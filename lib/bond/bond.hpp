@@ -18,6 +18,7 @@
 #include "bond/announcer.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
+#include "bond/flow_move.hpp"
 #include "bond/local_address.hpp"
 #include "bond/prober.hpp"
 #include "bond/snapshot.hpp"
@@ -65,6 +66,8 @@ public:
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
     void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
     void handle_timeout(Time now);                           // spurious calls are no-ops
+    // Every worker goes by the last snapshot that was filled: a move of flows goes on (awaits_workers()).
+    void handle_published(Time now);
     void set_link_admin(MemberId id, bool up, Time now);
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
@@ -109,6 +112,7 @@ public:
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
+    [[nodiscard]] bool awaits_workers() const { return move_.awaits_workers(); } // for handle_published()
     // Linux: that of the members that may send, together; of the slowest where each sends every frame. 0: not
     // known of any.
     [[nodiscard]] std::uint32_t speed_mbps() const;
@@ -155,6 +159,8 @@ private:
     void hear_controller();
     bool report_verdicts(Time now); // true: a member was lost
     void decide(Time now);
+    void plan_move(Time now);
+    void end_move(Time now);
     void become_active(MemberId id, Time now);
     [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
@@ -177,6 +183,7 @@ private:
     MemberId wanted_active_ = kNoMember; // named by the operator, once
     bool primary_is_new_ = false;
     Decision decision_{};
+    FlowMove move_;
     bool link_up_ = false;
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;

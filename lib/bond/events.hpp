@@ -39,6 +39,7 @@ namespace dpdkbond {
     X(lacp_no_partner) /* traffic is sent though no partner answers, or no longer */                         \
     X(lacp_bad_frame)  /* malformed, or our own come back */                                                 \
     X(lacp_left)       /* a last LACPDU told the partner */                                                  \
+    X(flows_moved)     /* from members that still work, after they were held for the sake of their order */  \
     X(warning)                                                                                               \
     X(reloaded)
 

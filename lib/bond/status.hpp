@@ -74,6 +74,8 @@ struct BondCounters {
     std::uint64_t rx_packets = 0, rx_bytes = 0; // handed up to the logical interface
     std::uint64_t tx_packets = 0, tx_bytes = 0; // taken from the logical interface
     std::uint64_t punted = 0;                   // received frames given to control
+    std::uint64_t held = 0;                     // frames that waited while their flow moved
+    std::uint64_t held_overflow = 0;            // … and found no room to
     std::uint64_t copied = 0;                   // … of which it got a copy, the frame went its way
     std::uint64_t copies_lost = 0;              // … should have got one
     std::uint64_t injected = 0;                 // frames of control's own put on the wire
