@@ -57,6 +57,8 @@ struct alignas(64) Snapshot {
     std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
     std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId
     std::uint32_t buckets = 0;
+    std::uint32_t hold = 0; // flows are on the move: which move it is; tx_burst holds their frames. 0: none
+    std::array<std::uint64_t, kMaxBuckets / 64> held{}; // … a bit for each bucket that is on the move
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
     std::uint64_t generation = 0;
 };
