@@ -141,6 +141,12 @@ bool Control::anything_heard() const {
 // What the bond has to say, after whatever happened to it.
 void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     hear(core, at);
+    if (core.bond.wants_load(at)) {
+        LoadTotals totals{};
+        for (const Lane* lane : core.lanes)
+            for (std::size_t b = 0; b < totals.size(); ++b) totals[b] += lane->load.bytes[b].get();
+        core.bond.handle_load(totals, at);
+    }
     core.bond.handle_timeout(at);
     if (core.bond.take_changed()) {
         core.unpublished = true;

@@ -33,6 +33,7 @@ struct BondCore {
     Publisher publisher;
     Ring<rte_mbuf*> inject;                               // control → worker 0
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
+    std::vector<const Lane*> lanes; // what they count, modes that balance by load are told
     SeqBox<BondStatus> status;
     Counter lost_no_buffer;         // frames of control's own that found no packet buffer …
     Counter lost_ring_full;         // … or no room in the inject ring; owner: control

@@ -265,6 +265,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         unit->lanes.back()->doubt = &host_->doubt();
         unit->lanes.back()->punted = unit->core->punted[w].get();
     }
+    for (const auto& lane : unit->lanes) unit->core->lanes.push_back(lane.get());
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
     unit->macs.emplace(*control_, unit->core->bond, *unit->logical);

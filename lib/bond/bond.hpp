@@ -62,12 +62,18 @@ public:
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
     void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
     void handle_timeout(Time now);                           // spurious calls are no-ops
+    // What the workers have counted up to now, when it says that it wants that; before handle_timeout().
+    [[nodiscard]] bool wants_load(Time now) const { return mode_.controller->wants_load(now); }
+    void handle_load(const LoadTotals& totals, Time now);
     void set_link_admin(MemberId id, bool up, Time now);
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
-    void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
+    void set_addresses(const LocalAddresses& addresses) {
+        addresses_ = addresses;
+        mode_.controller->set_addresses(addresses);
+    }
     // What of the received frames the logical interface wants. While it is down nothing goes up, control
     // hears nothing and what it would say is not sent.
     void set_filter(const RxFilter& filter, Time now);

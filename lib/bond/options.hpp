@@ -102,6 +102,7 @@ struct BondOptions {
     bool lacp_strict = false;
     bool tlb_dynamic_lb = true;
     std::uint32_t lp_interval = 1; // seconds
+    bool rlb_ipv6 = false;         // ours
     bool operator==(const BondOptions&) const = default;
 };
 

@@ -67,6 +67,7 @@ public:
     Doubt* doubt = nullptr;            // rung for what sort_out() refuses; nullptr: nobody to ask
     PolicyState policy;
     LaneCounters counters;
+    LoadCounters load; // modes that balance by load
 
     // Staging of one burst: kMaxBurst places for each MemberId. Contents live only within a data half.
     std::array<rte_mbuf*, kMaxMembers * kMaxBurst> staged{};
