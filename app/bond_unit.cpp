@@ -50,6 +50,8 @@ BondCounters BondUnit::raw_counters() const {
         sum.tx_packets += c.down.get();
         sum.injected += c.injected.get();
         sum.punted += c.punted.get();
+        sum.held += c.held.get();
+        sum.held_overflow += c.held_overflow.get();
         sum.copied += c.copied.get();
         sum.copies_lost += c.copies_lost.get();
         for (std::size_t r = 0; r < kDropReasons; ++r) {
@@ -86,6 +88,8 @@ BondCounters BondUnit::counters() const {
     subtract(c.tx_bytes, baseline_.tx_bytes);
     subtract(c.injected, baseline_.injected);
     subtract(c.punted, baseline_.punted);
+    subtract(c.held, baseline_.held);
+    subtract(c.held_overflow, baseline_.held_overflow);
     subtract(c.copied, baseline_.copied);
     subtract(c.copies_lost, baseline_.copies_lost);
     for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], baseline_.drops[r]);

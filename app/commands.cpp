@@ -8,6 +8,7 @@
 #include "bond/flow_hash.hpp"
 #include "config/dump.hpp"
 #include "config/validate.hpp"
+#include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/balance.hpp"
 #include "drivers/lacp.hpp"
@@ -61,6 +62,12 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.logical = host_->logical(unit->number);
     if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
+    for (MemberStatus& s : view.status.members) { // a penalty sinks without anybody saying so
+        const Time at = now();
+        s.flap_penalty = decayed(s.flap_penalty, at - s.flap_penalty_at,
+                                 std::chrono::seconds(view.options.damping_half_life));
+        s.flap_penalty_at = at;
+    }
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
@@ -197,7 +204,8 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     } else {
         auto controller = descriptor->control_half();
         control_->call([&] {
-            unit.core->bond.set_mode({mode, controller.get(), data_half, descriptor->punt}, options, now());
+            unit.core->bond.set_mode({mode, controller.get(), data_half, descriptor->punt, punt_neighbors},
+                                     options, now());
             unit.core->controller.swap(controller);
         });
     }
@@ -251,6 +259,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
             return done;
         }
         given |= option_bit(option_index(*def));
+        end_other_monitor(*def, options, given);
     }
     const Mode before = u.config.mode;
     if (auto done = apply_options(u, mode, options, given); !done) return done;

@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "dpdk/clock.hpp"
+#include "host/lacp_socket.hpp"
 
 namespace dpdkbond {
 
@@ -21,8 +22,9 @@ BondCore::BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Contro
                    const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
                    std::size_t workers, const std::string& tag)
     : controller(std::move(mode_controller)),
-      bond(name, {mode.mode, controller.get(), mode.tx_burst, mode.punt}, options, mac, mtu), publisher(rcu),
-      inject("inject-" + tag, 512, RingKind::spsc) {
+      bond(name, {mode.mode, controller.get(), mode.tx_burst, mode.punt, mode.punt_neighbors}, options, mac,
+           mtu),
+      publisher(rcu), inject("inject-" + tag, 512, RingKind::spsc) {
     for (std::size_t w = 0; w < workers; ++w)
         punted.push_back(std::make_unique<Ring<rte_mbuf*>>("punted-" + tag + "-" + std::to_string(w), 256,
                                                            RingKind::spsc));
@@ -38,13 +40,16 @@ BondCore::~BondCore() {
 Control::Control(Rcu& rcu, Idle idle, rte_mempool* pool)
     : rcu_(rcu), idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
       outbox_("control-outbox", 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
-      outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), scratch_(std::make_unique<BondStatus>()) {
-    if (event_ < 0 || outbox_event_ < 0) throw std::runtime_error("control got no eventfd descriptor");
+      outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), ears_(epoll_create1(EPOLL_CLOEXEC)),
+      scratch_(std::make_unique<BondStatus>()) {
+    if (event_ < 0 || outbox_event_ < 0 || ears_ < 0)
+        throw std::runtime_error("control got no eventfd or epoll descriptor");
 }
 
 Control::~Control() {
     close(event_);
     close(outbox_event_);
+    close(ears_);
 }
 
 void Control::wake() noexcept {
@@ -122,10 +127,54 @@ void Control::hear(BondCore& core, Time at) {
         const unsigned n = ring->pop_burst(frames, 32); // a flood of them leaves time for the other bonds
         for (unsigned i = 0; i < n; ++i) {
             const rte_mbuf* m = frames[i];
-            core.bond.handle_frame(MemberId{static_cast<std::uint8_t>(m->port)},
-                                   {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len}, at);
+            const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
+            if ((core.ears >> m->port & 1U) == 0 || !is_lacpdu(frame))
+                core.bond.handle_frame(MemberId{static_cast<std::uint8_t>(m->port)}, frame, at);
         }
         if (n != 0) rte_pktmbuf_free_bulk(frames, n);
+    }
+}
+
+// What the members carried, for a monitor that takes any frame for a sign of life.
+void Control::look_at_traffic(BondCore& core, Time at) {
+    for (std::uint8_t id = 0; id < kMaxMembers; ++id) {
+        if (!core.bond.has_member(MemberId{id})) continue;
+        MemberTraffic sum;
+        for (const Lane* lane : core.lanes) {
+            sum.rx += lane->counters.member[id].rx.get();
+            sum.tx += lane->counters.member[id].tx.get();
+        }
+        core.bond.handle_traffic(MemberId{id}, sum, at);
+    }
+}
+
+void Control::listen(std::uint32_t bond, MemberId member, int socket) {
+    BondCore* core = bonds_[bond];
+    if (core == nullptr) return;
+    core->ears &= ~(1U << member.value);
+    if (socket < 0) return;
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.u64 =
+        std::uint64_t{bond} << 48U | std::uint64_t{member.value} << 32U | static_cast<std::uint32_t>(socket);
+    if (epoll_ctl(ears_, EPOLL_CTL_ADD, socket, &e) != 0) return;
+    core->ears |= 1U << member.value;
+    has_ears_ = true;
+}
+
+void Control::hear_sockets(Time at) {
+    epoll_event events[16];
+    const int n = epoll_wait(ears_, events, 16, 0);
+    for (int i = 0; i < n; ++i) {
+        const std::uint64_t whose = events[i].data.u64;
+        BondCore* core = bonds_[whose >> 48U];
+        std::array<std::uint8_t, 256> room;
+        for (int some = 0; some < 8; ++some) { // a flood of them leaves time for the other members
+            const Bytes frame = receive_lacpdu(static_cast<int>(whose & 0xffffffffU), room);
+            if (frame.empty()) break;
+            if (core != nullptr)
+                core->bond.handle_frame(MemberId{static_cast<std::uint8_t>(whose >> 32U)}, frame, at);
+        }
     }
 }
 
@@ -147,7 +196,10 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
             for (std::size_t b = 0; b < totals.size(); ++b) totals[b] += lane->load.bytes[b].get();
         core.bond.handle_load(totals, at);
     }
+    if (core.bond.wants_traffic(at)) look_at_traffic(core, at);
     core.bond.handle_timeout(at);
+    core.publisher.retire();
+    if (!core.unpublished && core.publisher.settled()) core.bond.handle_published(at);
     if (core.bond.take_changed()) {
         core.unpublished = true;
         core.bond.fill(*scratch_);
@@ -195,6 +247,8 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     core.publisher.retire();
     retiring_ |= !core.publisher.settled();
     next_deadline_ = std::min(next_deadline_, core.bond.next_deadline());
+    if (core.bond.awaits_workers() && core.publisher.settled())
+        next_deadline_ = at; // they slept: go on at once
 }
 
 void Control::serve() {
@@ -202,6 +256,7 @@ void Control::serve() {
     next_deadline_ = kNever;
     retiring_ = false;
     const Time at = now();
+    if (has_ears_) hear_sockets(at);
     for (std::uint32_t i = 0; i < kMaxBonds; ++i)
         if (bonds_[i] != nullptr) tend(i, *bonds_[i], at);
 }
@@ -213,8 +268,8 @@ void Control::sleep(Time until, bool soon) {
         if (until != kNever) wait = std::clamp(until - now(), Duration{0}, wait);
         if (soon) wait = std::min(wait, Duration{std::chrono::milliseconds(1)});
         const timespec t{static_cast<time_t>(wait.count() / 1'000'000'000), wait.count() % 1'000'000'000};
-        pollfd p{event_, POLLIN, 0};
-        ppoll(&p, 1, &t, nullptr);
+        pollfd wake[] = {{event_, POLLIN, 0}, {ears_, POLLIN, 0}};
+        ppoll(wake, 2, &t, nullptr);
         std::uint64_t count = 0;
         [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
     }

@@ -33,10 +33,11 @@ struct BondCore {
     Publisher publisher;
     Ring<rte_mbuf*> inject;                               // control → worker 0
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
-    std::vector<const Lane*> lanes; // what they count, modes that balance by load are told
+    std::vector<const Lane*> lanes;                       // for their counters
     SeqBox<BondStatus> status;
     Counter lost_no_buffer;         // frames of control's own that found no packet buffer …
     Counter lost_ring_full;         // … or no room in the inject ring; owner: control
+    std::uint32_t ears = 0;         // bit MemberId: its LACPDUs come by a socket; owner: control
     bool unpublished = true;        // there is something newer than the published snapshot
     std::uint32_t speed_told = ~0U; // that the ordinary threads were told of; 0: unknown
     bool macs_due = false;          // … than the plan of MACs that the ordinary threads were told of
@@ -92,6 +93,9 @@ public:
     void settle(std::uint32_t number) {
         if (bonds_[number] != nullptr) tend(number, *bonds_[number], dpdkbond::now());
     }
+    // LACPDUs of the member come by this socket too, and those by the workers count for nothing; -1: they
+    // come by the workers alone. Closing the socket is enough to end it.
+    void listen(std::uint32_t bond, MemberId member, int socket);
     void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
 
 private:
@@ -110,6 +114,8 @@ private:
     void wake() noexcept;
     void drain();
     void hear(BondCore& core, Time at);
+    static void look_at_traffic(BondCore& core, Time at);
+    void hear_sockets(Time at);
     [[nodiscard]] bool anything_heard() const;
     void tend(std::uint32_t number, BondCore& core, Time at);
     void put_on_wire(BondCore& core, const Bond::Transmit& frame);
@@ -127,6 +133,8 @@ private:
     std::atomic<bool> sleeping_{false};
     int event_ = -1;
     int outbox_event_ = -1;
+    int ears_ = -1; // epoll over all sockets of listen()
+    bool has_ears_ = false;
     Time next_deadline_ = kNever;
     bool retiring_ = false;
     std::unique_ptr<BondStatus> scratch_;

@@ -61,11 +61,17 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.mtu = setup.mtu;
     s.rx_interrupts = setup.sleepy;
     s.link_interrupts = true;
+    s.slow_queue = true;
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
     read_tap_without_signals(p);
-    if (member->guard_ && p.driver() == "net_af_packet")
+    if (member->guard_ && p.driver() == "net_af_packet") {
         member->sockets = find_packet_socket_fds(member->guard_->ifindex());
+        if (auto opened = LacpSocket::open(below))
+            member->lacp_socket.emplace(std::move(opened).value());
+        else
+            warnings.push_back(fmt::format("member {}: {}", config.name, opened.error()));
+    }
     if (member->guard_ && p.driver() == "net_af_xdp")
         std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
 

@@ -17,6 +17,7 @@
 #include "dpdk/port.hpp"
 #include "dpdk/port_filter.hpp"
 #include "host/carrier.hpp"
+#include "host/lacp_socket.hpp"
 #include "host/netdev_guard.hpp"
 
 struct rte_mempool;
@@ -87,8 +88,9 @@ public:
     std::string netdev;
     std::vector<int>
         sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
-    bool netdev_lags = false; // the kernel may tell of its carrier late: poll it often
-    LinkState last_posted;    // owner: the host thread, once watched
+    std::optional<LacpSocket> lacp_socket; // where data could displace LACPDUs before the driver reads them
+    bool netdev_lags = false;              // the kernel may tell of its carrier late: poll it often
+    LinkState last_posted;                 // owner: the host thread, once watched
     std::uint64_t oversize_seen = 0;
 
     // Counters of this slot when the member joined, or at the last `clear stats`.

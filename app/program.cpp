@@ -16,6 +16,7 @@
 #include "app/log.hpp"
 #include "app/placement.hpp"
 #include "config/load.hpp"
+#include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include "host/numa.hpp"
@@ -247,7 +248,8 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
 
     const ModeDescriptor* mode = find_mode(config.mode);
     auto controller = mode->control_half();
-    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options), mode->punt};
+    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options), mode->punt,
+                          punt_neighbors};
     unit->core = std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
                                             config.logical.mac, config.logical.mtu, *rcu_, workers_.size(),
                                             std::to_string(number));
@@ -264,8 +266,8 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
         unit->lanes.back()->doubt = &host_->doubt();
         unit->lanes.back()->punted = unit->core->punted[w].get();
+        unit->core->lanes.push_back(unit->lanes.back().get());
     }
-    for (const auto& lane : unit->lanes) unit->core->lanes.push_back(lane.get());
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
     unit->macs.emplace(*control_, unit->core->bond, *unit->logical);
@@ -291,6 +293,8 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
     add_queues(*member.port, member.sockets);
     host_->watch_member(unit.number, member);
     member.report_interrupts_to(*control_, unit.number, member.id);
+    const int ear = member.lacp_socket ? member.lacp_socket->fd() : -1;
+    control_->call([&] { control_->listen(unit.number, member.id, ear); });
 }
 
 void Program::leave_service(BondUnit& unit) {

@@ -14,6 +14,7 @@
 #include <stdexcept>
 
 #include "app/control.hpp"
+#include "datapath/holding.hpp"
 #include "datapath/rx_engine.hpp"
 #include "dpdk/clock.hpp"
 
@@ -119,7 +120,9 @@ unsigned Worker::round() {
             control_.ring_bell();
         }
         seen += inject(*lane, snapshot); // before the data, which may fill the queues
-        seen += transmit(*lane, snapshot);
+        seen += lane->held.count;        // which is no time to sleep
+        if (lane->held.count == 0 || release_held(*lane, snapshot)) [[likely]]
+            seen += transmit(*lane, snapshot);
     }
     rcu_.quiescent(index_);
     return seen;

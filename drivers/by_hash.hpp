@@ -15,9 +15,10 @@ public:
           member_of_(s.bucket.data()) {
         hash_burst<Policy>(frames, n, hash_);
     }
-    std::uint8_t operator()(std::uint16_t i) const noexcept {
-        return member_of_[power_of_2_ ? hash_[i] & mask_ : bucket_of_(hash_[i])];
+    std::uint32_t bucket(std::uint16_t i) const noexcept {
+        return power_of_2_ ? hash_[i] & mask_ : bucket_of_(hash_[i]);
     }
+    std::uint8_t operator()(std::uint16_t i) const noexcept { return member_of_[bucket(i)]; }
 
 private:
     const FastMod bucket_of_;

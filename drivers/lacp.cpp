@@ -7,6 +7,7 @@
 #include <bit>
 
 #include "base/seq_box.hpp"
+#include "datapath/holding.hpp"
 #include "datapath/rx_engine.hpp"
 #include "drivers/by_hash.hpp"
 #include "drivers/registry.hpp"
@@ -33,7 +34,9 @@ template <HashPolicy Policy> struct NeighborsByAll {
                (ip[kIpv6Header] == kSolicitation || ip[kIpv6Header] == kAdvertisement);
     }
 
-    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    // Returns how many are left for others to send, in front.
+    static std::uint16_t send_neighbors(Lane& lane, const Snapshot& s, rte_mbuf** frames,
+                                        std::uint16_t n) noexcept {
         rte_mbuf* neighbors[kMaxBurst];
         std::uint16_t count = 0, rest = 0;
         for (std::uint16_t i = 0; i < n; ++i) {
@@ -44,13 +47,29 @@ template <HashPolicy Policy> struct NeighborsByAll {
                 frames[rest++] = m;
         }
         if (count != 0) send_to_all(lane, s, neighbors, count);
-        if (rest != 0) send_by_choice<ByHash<Policy>>(lane, s, frames, rest);
+        return rest;
+    }
+
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+        n = send_neighbors(lane, s, frames, n);
+        if (n != 0) send_by_choice<ByHash<Policy>>(lane, s, frames, n);
+    }
+    static void send_holding(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+        n = send_neighbors(lane, s, frames, n);
+        if (n != 0) tx_burst_holding<ByHash<Policy>>(lane, s, frames, n);
     }
 };
 
 TxBurstFn data_half(const BondOptions& options) {
     return with_policy(options.xmit_hash_policy, [&]<HashPolicy Policy>() -> TxBurstFn {
         return options.broadcast_neighbor ? tx_burst<NeighborsByAll<Policy>> : tx_burst<ByHash<Policy>>;
+    });
+}
+
+TxBurstFn holding_half(const BondOptions& options) {
+    return with_policy(options.xmit_hash_policy, [&]<HashPolicy Policy>() -> TxBurstFn {
+        return options.broadcast_neighbor ? NeighborsByAll<Policy>::send_holding
+                                          : tx_burst_holding<ByHash<Policy>>;
     });
 }
 
@@ -96,6 +115,45 @@ std::optional<EventKind> event_of(const lacp::Event& event) {
     return std::nullopt;
 }
 
+// Which marker run is waited for, and for whom that is in vain.
+class MarkerAsks {
+public:
+    // After so many runs in a row that nobody answered, a partner is not waited for any more.
+    static constexpr unsigned kPatience = 3;
+
+    [[nodiscard]] bool given_up(const Mac& partner) const {
+        return unanswered_ >= kPatience && partner == partner_;
+    }
+    [[nodiscard]] bool open() const { return run_.has_value(); }
+    void begin(std::optional<lacp::MarkerRunId> run, const Mac& partner, Time deadline) {
+        run_ = run;
+        deadline_ = deadline;
+        if (partner != partner_) unanswered_ = 0;
+        partner_ = partner;
+    }
+    void end(const lacp::MarkerResult& result) {
+        if (!run_ || *run_ != result.run) return;
+        run_.reset();
+        if (result.answered != 0) unanswered_ = 0;
+        if (result.answered == 0 && result.timed_out() != 0 && ++unanswered_ == kPatience) told_ = false;
+    }
+    bool poll_event(ControllerEvent& out) {
+        if (std::exchange(told_, true)) return false;
+        out = {};
+        out.at = deadline_;
+        out.kind = EventKind::warning;
+        out.detail = "the LACP partner answers no markers: flows move without waiting for it";
+        return true;
+    }
+
+private:
+    std::optional<lacp::MarkerRunId> run_;
+    Mac partner_{};
+    Time deadline_{};
+    unsigned unanswered_ = 0;
+    bool told_ = true;
+};
+
 class LacpController final : public Controller {
 public:
     LacpController() : engine_(1), bond_(*engine_.add_bond({}, {})) {}
@@ -126,6 +184,7 @@ public:
     [[nodiscard]] bool announces_members() const override { return tells_neighbors_; }
 
     void set_options(const BondOptions& options, Time now) override {
+        hold_ = dpdkbond::holding_half(options);
         engine_.set_options(bond_, engine_options(options), now);
         tells_neighbors_ = options.broadcast_neighbor;
         refresh();
@@ -164,6 +223,22 @@ public:
 
     [[nodiscard]] Time next_deadline() const override { return engine_.next_deadline(); }
 
+    [[nodiscard]] FlowMeans flow_means() const override {
+        FlowMeans means{0, hold_};
+        for (const lacp::PortStatus& p : status_.ports)
+            if (p.port_enabled && p.rx == lacp::RxState::CURRENT && !asks_.given_up(p.partner.system))
+                means.can_ask |= lacp::mask_of(p.member);
+        return means;
+    }
+    void ask_arrival(std::uint32_t members, Time deadline, Time now) override {
+        Mac partner{}; // of all of them: they were one aggregator
+        for (const lacp::PortStatus& p : status_.ports)
+            if ((members & lacp::mask_of(p.member)) != 0) partner = p.partner.system;
+        asks_.begin(engine_.start_marker(bond_, members, deadline, now), partner, deadline);
+        refresh();
+    }
+    [[nodiscard]] bool all_arrived() const override { return !asks_.open(); }
+
     bool poll_transmit(OwnFrame& out) override {
         const auto frame = engine_.poll_transmit();
         if (!frame) return false;
@@ -187,7 +262,7 @@ public:
             out.detail = whose + event->text.str();
             return true;
         }
-        return false;
+        return asks_.poll_event(out);
     }
 
     bool take_changed() override {
@@ -206,6 +281,7 @@ private:
 
     // After every input: what decide() and the readers of the status go by.
     void refresh() {
+        while (const auto result = engine_.poll_marker()) asks_.end(*result);
         engine_.status(bond_, status_);
         box_.store(status_);
     }
@@ -226,6 +302,8 @@ private:
     lacp::BondStatus status_{};
     State decided_{};
     bool tells_neighbors_ = false;
+    TxBurstFn hold_ = nullptr;
+    MarkerAsks asks_;
     SeqBox<lacp::BondStatus> box_;
 };
 

@@ -62,8 +62,8 @@ class Lab:
         self._bonds.append(built)
         return built
 
-    def capture(self, ns, device):
-        return self.enter(Capture(ns, device))
+    def capture(self, ns, device, **options):
+        return self.enter(Capture(ns, device, **options))
 
     def ping(self, ns, target, **options):
         return self.enter(Ping(ns, target, **options))

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Traffic and what became of it: raw frames, paced UDP with kernel time stamps, ping, iperf3."""
+import ctypes
 import json
 import os
 import re
@@ -17,7 +18,7 @@ from .wait import eventually
 ETH_P_ALL = 0x0003
 SOL_PACKET, PACKET_ADD_MEMBERSHIP, PACKET_MR_PROMISC = 263, 1, 1
 PACKET_AUXDATA, PACKET_OUTGOING = 8, 4
-SO_TIMESTAMPNS, SO_RCVBUFFORCE = 35, 33
+SO_TIMESTAMPNS, SO_RCVBUFFORCE, SO_ATTACH_FILTER = 35, 33, 26
 TP_STATUS_VLAN_VALID, TP_STATUS_VLAN_TPID_VALID = 1 << 4, 1 << 6
 PYTHON = sys.executable or "/usr/bin/python3"
 
@@ -28,15 +29,27 @@ class Frame(bytes):
     t_ns = 0
 
 
+def _only(ethertype):
+    """A socket filter (struct sock_fprog) that passes frames of one ethertype, and what it points to."""
+    program = b"".join(struct.pack("HBBI", *op) for op in ((0x28, 0, 0, 12), (0x15, 0, 1, ethertype), (0x06, 0, 0, 0xffff),
+                                                           (0x06, 0, 0, 0)))
+    kept = ctypes.create_string_buffer(program)
+    return struct.pack("HxxxxxxP", len(program) // 8, ctypes.addressof(kept)), kept
+
+
 class Capture:
     """Raw frames of one device: send(), and take() for what arrived since the last take."""
 
-    def __init__(self, ns, device):
+    def __init__(self, ns, device, ethertype=None):
         self.device = device
         self._socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
         self._socket.setsockopt(SOL_PACKET, PACKET_AUXDATA, 1)
+        if ethertype is not None:
+            filter_, kept = _only(ethertype)
+            self._socket.setsockopt(socket.SOL_SOCKET, SO_ATTACH_FILTER, filter_)
+            del kept  # the kernel has its own copy
         index = ns.ifindex(device)
         self._socket.setsockopt(SOL_PACKET, PACKET_ADD_MEMBERSHIP, struct.pack("iHH8s", index, PACKET_MR_PROMISC, 0, b""))
         with ns.entered():

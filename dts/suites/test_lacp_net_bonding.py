@@ -1,65 +1,29 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""802.3ad with DPDK's own net_bonding (mode 4) in testpmd as the partner.
-
-It never asks for fast LACPDUs, so 0x3D is its best; it speaks only when it is given something to send, which is what
-the beat is for.
-"""
-import shutil
-import threading
+"""802.3ad with DPDK's own net_bonding (mode 4) in testpmd as the partner."""
+import time
 
 import pytest
 
-from framework.frames import DST, SRC, UDP, Ether, IP, build
+from framework.app import bond_config, unique_prefix
+from framework.netns import veth
+from framework.peers.net_bonding import NetBonding
+from framework.peers.relay import Relay
+from framework.topology import BOND_ADDRESS
 from framework.traffic import iperf
 from framework.wait import eventually
 
 OTHER = "192.0.2.3"
 
 
-class Beat:
-    """Gives testpmd a frame to send every 50 ms, from its tap."""
-
-    def __init__(self, capture):
-        self._frame = build(Ether(src=SRC, dst=DST) / IP(dst="192.0.2.99") / UDP(), 0)
-        self._capture = capture
-        self._stop = threading.Event()
-        self._thread = threading.Thread(target=self._run, daemon=True)
-        self._thread.start()
-
-    def _run(self):
-        while not self._stop.wait(0.05):
-            self._capture.send(self._frame)
-
-    def close(self):
-        self._stop.set()
-        self._thread.join()
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *_):
-        self.close()
-
-
 @pytest.fixture(scope="module")
 def net(lab):
-    if not shutil.which("dpdk-testpmd"):
-        pytest.skip("dpdk-testpmd is not installed (Debian package dpdk-dev)")
+    if reason := NetBonding.why_not():
+        pytest.skip(reason)
     wires = lab.sink(2)
     bond = lab.bond(wires, mode="802.3ad", lacp_rate="fast", xmit_hash_policy="layer3+4")
-    pmd = lab.testpmd(wires.sink, "net_af_packet0,iface=p0", "net_af_packet1,iface=p1",
-                      "net_bonding0,mode=4,slave=net_af_packet0,slave=net_af_packet1,xmit_policy=l34", "net_tap0,iface=tap0")
-    for end in wires.far:
-        wires.sink.mute(end)
-    wires.sink.run("ip", "link", "set", "tap0", "address", "02:00:00:00:03:03")
-    wires.sink.address("tap0", f"{OTHER}/24")
-    wires.sink.set_link("tap0", True)
-    wires.sink.offloads("tap0", False)
+    peer = NetBonding(lab, wires.sink, wires.far, f"{OTHER}/24")
     wires.a.offloads("bond0", False)
-    lab.enter(Beat(lab.capture(wires.sink, "tap0")))
-    pmd.command("set portlist 2,3")  # the bond and the tap; else its members forward beside it
-    pmd.start_forward()
-    return wires, bond, pmd
+    return wires, bond, peer.pmd
 
 
 def ports(bond):
@@ -97,3 +61,33 @@ def test_a_cut_is_survived_and_the_link_comes_back(net, fresh):
     eventually(lambda: bond.info()["usable_members"] == 1, 1, "the cut link is out")
     wires.restore(0)
     eventually(lambda: agreed(bond), 40, "the link is back")
+
+
+def test_it_answers_markers_when_flows_move_back_to_a_link(net):
+    wires, bond, _ = net
+    eventually(lambda: agreed(bond), 40)
+    moved = [event["detail"] for event in bond.ask("/bond/events,bond0") if event["event"] == "flows_moved"]
+    assert moved and "not all" not in moved[-1], moved
+    assert sum(port["marker_tx"] for port in ports(bond).values()) >= 1
+
+
+def test_a_silent_link_is_out_within_4_seconds_though_the_partner_believes_it_for_90(fresh):
+    if reason := NetBonding.why_not():
+        pytest.skip(reason)
+    a, mid, b = (fresh.namespace(role) for role in "amb")
+    relays = []
+    for i in range(2):
+        veth(a, f"m{i}", mid, f"x{i}")
+        veth(b, f"p{i}", mid, f"y{i}")
+        relays.append(fresh.enter(Relay(mid, f"x{i}", f"y{i}")))
+    bond = fresh.bond_from(a, bond_config([f"net_af_packet{i},iface=m{i}" for i in range(2)], prefix=unique_prefix(),
+                                          addresses=[f"{BOND_ADDRESS}/24"], mode="802.3ad", lacp_rate="fast"))
+    NetBonding(fresh, b, ["p0", "p1"])
+    eventually(lambda: agreed(bond), 12, "both ends agree")
+    relays[0].silent = True
+    last = relays[0].last_slow_ns["y0"]
+    eventually(lambda: bond.info()["usable_members"] == 1, 6, "the silent link is out")
+    assert 2.9 <= (time.monotonic_ns() - last) / 1e9 <= 4
+    assert bond.member("m0")["carrier"]
+    relays[0].silent = False
+    eventually(lambda: agreed(bond), 12, "the link is back")

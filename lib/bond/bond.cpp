@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bond/bond.hpp"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 
 namespace dpdkbond {
@@ -20,6 +22,7 @@ Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, st
     : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {
     macs_.set_bond(mac_);
     join_controller(Time{});
+    prober_.set_options(options, mode.controller->has_active(), Time{});
 }
 
 Bond::Member* Bond::member(MemberId id) {
@@ -40,9 +43,43 @@ MemberId Bond::find(std::string_view name) const {
 
 LinkMonitor::Delays Bond::delays() const { return {ms(options_.updelay), ms(options_.downdelay)}; }
 
+DampingRules Bond::damping_rules() const {
+    return {std::chrono::seconds(options_.damping_half_life), static_cast<double>(options_.damping_suppress),
+            static_cast<double>(options_.damping_reuse)};
+}
+
+WatcherSet Bond::watching() const {
+    WatcherSet set = prober_.watching();
+    return set.add(Watcher::carrier, monitored()).add(Watcher::flapping, options_.damping_half_life != 0);
+}
+
 // Without a monitor a member counts as up, as in Linux: then nothing ever fails over.
-bool Bond::is_up(const Member& m) const {
-    return !m.admin_down && !m.dismissed && (!monitored() || m.monitor.up());
+WatcherSet Bond::objections(const Member& m) const {
+    const bool no_carrier = monitored() && !m.monitor.up();
+    WatcherSet set = no_carrier || m.admin_down ? WatcherSet{} : prober_.objections(m.id);
+    return set.add(Watcher::carrier, no_carrier)
+        .add(Watcher::by_hand, m.admin_down)
+        .add(Watcher::flapping, m.held_out);
+}
+
+std::string Bond::describe(const Member& m, WatcherSet set) const {
+    std::string text;
+    const auto say = [&](std::string_view what) { text += (text.empty() ? "" : ", ") + std::string(what); };
+    if (set.has(Watcher::carrier)) say(watcher_name(Watcher::carrier));
+    if (set.has(Watcher::arp) || set.has(Watcher::ns)) say(prober_.describe(m.id));
+    if (set.has(Watcher::flapping)) say(watcher_name(Watcher::flapping));
+    if (set.has(Watcher::by_hand)) say(watcher_name(Watcher::by_hand));
+    return text;
+}
+
+MiiStatus Bond::mii(const Member& m) const {
+    if (m.admin_down) return MiiStatus::down;
+    if (monitored() && !m.monitor.up()) return mii_of(m.monitor.state());
+    if (prober_.on() && !prober_.up(m.id))
+        return prober_.monitor().state(m.id) == ProbeMonitor::State::trial ? MiiStatus::going_back
+                                                                           : MiiStatus::down;
+    if (m.held_out) return MiiStatus::going_back;
+    return monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
 }
 
 Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
@@ -65,11 +102,13 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     }
     macs_.join(m.id, info.perm_mac, wears.value());
     members_.push_back(m);
+    prober_.monitor().join(m.id, now);
     mode_.controller->member_joined({m.id, info.perm_mac, info.options}, now);
     tell_mac(members_.back(), now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     raise(EventKind::member_added, &m, info.device, now);
+    if (members_.size() == 1) warn_of_monitoring(now);
     settle(now);
     return m.id;
 }
@@ -85,6 +124,7 @@ void Bond::remove_member(MemberId id, Time now) {
                   "its own address stays the bond's: give it another before it is used on the same network",
                   now);
         members_.erase_at(i);
+        prober_.monitor().leave(id);
         macs_.forget(id);
         break;
     }
@@ -97,7 +137,7 @@ void Bond::dismiss_member(MemberId id, Time now) {
     Member* m = member(id);
     if (m == nullptr || m->dismissed) return;
     m->dismissed = true;
-    m->was_up = false; // it goes by command: no failure to count
+    m->was_up = m->was_alive = false; // it goes by command: no failure to count
     mode_.controller->member_left(id, now);
     macs_.leave(id);
     reselect_ = true;
@@ -107,7 +147,10 @@ void Bond::dismiss_member(MemberId id, Time now) {
 
 void Bond::handle_frame(MemberId id, Bytes frame, Time now) {
     const Member* m = member(id);
-    if (id != kNoMember && (m == nullptr || m->dismissed)) return;
+    if (id != kNoMember) {
+        if (m == nullptr || m->dismissed) return;
+        prober_.handle_frame(id, frame, now);
+    }
     mode_.controller->handle_frame(id, frame, now);
     settle(now);
 }
@@ -131,8 +174,13 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 }
 
 void Bond::handle_timeout(Time now) {
-    bool due = now >= announcer_.deadline() || now >= reports_.deadline();
-    for (Member& m : members_) due |= m.monitor.handle_timeout(now);
+    bool due = now >= announcer_.deadline() || now >= reports_.deadline() || now >= move_.deadline();
+    for (Member& m : members_) due |= m.monitor.handle_timeout(now) || now >= m.damping.deadline();
+    prober_.heed_addresses(now);
+    if (now >= prober_.monitor().next_deadline()) {
+        prober_.monitor().handle_timeout(now);
+        due = true;
+    }
     if (now >= mode_.controller->next_deadline()) {
         mode_.controller->handle_timeout(now);
         due = true;
@@ -163,7 +211,7 @@ Result<void> Bond::set_active(std::string_view name, Time now) {
     } else {
         active_ = kNoMember;
     }
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     settle(now);
     return {};
 }
@@ -175,12 +223,22 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     mode_.tx_burst = tx_burst;
     if (monitored() && !was_monitored)
         for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
+    prober_.set_options(options, mode_.controller->has_active(), now);
+    warn_of_monitoring(now);
     mode_.controller->set_options(options, now);
     macs_.set_policy(mode_.controller->mac_policy(options));
     follow_macs(now);
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     changed_ = true;
     settle(now);
+}
+
+void Bond::warn_of_monitoring(Time now) {
+    if (options_.arp_interval != 0 && !prober_.on())
+        raise(EventKind::warning, nullptr,
+              "arp_interval, but nobody to ask: only the carrier is watched; set arp_ip_target or "
+              "ns_ip6_target",
+              now);
 }
 
 void Bond::set_member_options(MemberId id, const MemberOptions& options, Time now) {
@@ -188,7 +246,7 @@ void Bond::set_member_options(MemberId id, const MemberOptions& options, Time no
         m->info.options = options;
         if (!m->dismissed) mode_.controller->set_member_options(id, options, now);
     }
-    reselect_ = true;
+    reselect_ = choose_active_ = true;
     changed_ = true;
     settle(now);
 }
@@ -281,6 +339,7 @@ void Bond::set_filter(const RxFilter& filter, Time now) {
         raise(filter.up ? EventKind::logical_up : EventKind::logical_down, nullptr, "set by an administrator",
               now);
     filter_ = filter;
+    prober_.monitor().set_paused(!filter.up);
     changed_ = true;
     settle(now);
 }
@@ -302,9 +361,10 @@ void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) 
 }
 
 Time Bond::next_deadline() const {
-    Time next = mode_.controller->next_deadline();
+    Time next = std::min(mode_.controller->next_deadline(), move_.deadline());
     if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
-    for (const Member& m : members_) next = std::min(next, m.monitor.deadline());
+    next = std::min(next, prober_.monitor().next_deadline());
+    for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
     return next;
 }
 
@@ -315,11 +375,19 @@ void Bond::settle(Time now) {
     if (!any_up)
         for (Member& m : members_)
             if (!m.admin_down && m.monitor.skip_updelay()) break;
-    report_verdicts(now);
+    for (const Member& m : members_)
+        prober_.monitor().set_link(m.id, m.link.carrier && !m.admin_down && !m.dismissed, now);
+    do {
+        hold_out_flapping(now);
+    } while (report_verdicts(now));
     for (Member& m : members_) tell_link(m, now);
     hear_controller();
     reselect_ |= mode_.controller->take_changed();
     if (std::exchange(reselect_, false)) decide(now);
+    if ((move_.asking() && mode_.controller->all_arrived()) || now >= move_.deadline()) {
+        move_.finish();
+        end_move(now);
+    }
     changed_ |= mode_.controller->take_redrawn();
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
     if (macs_.pending()) return;
@@ -327,17 +395,64 @@ void Bond::settle(Time now) {
     reports_wanted_ |= reports_.take(now, kReportDistance);
 }
 
-void Bond::report_verdicts(Time now) {
+// A member that was lost too often is held out, unless no other would be left: then the one of them that was
+// lost least is used all the same.
+void Bond::hold_out_flapping(Time now) {
+    const DampingRules rules = damping_rules();
+    bool another = false;
+    Member* least = nullptr;
     for (Member& m : members_) {
+        if (m.damping.update(rules, now)) {
+            const auto penalty = static_cast<std::uint32_t>(m.damping.penalty(rules, now));
+            raise(m.damping.suppressed() ? EventKind::flap_suppressed : EventKind::flap_released, &m,
+                  "penalty " + std::to_string(penalty), now);
+            changed_ = true;
+        }
+        m.held_out = false;
+        if (!is_up(m)) continue;
+        another |= !m.damping.suppressed();
+        const bool less =
+            least == nullptr || m.damping.penalty(rules, now) < least->damping.penalty(rules, now);
+        if (less) least = &m;
+    }
+    for (Member& m : members_) m.held_out = m.damping.suppressed() && (another || &m != least);
+}
+
+bool Bond::report_verdicts(Time now) {
+    bool lost = false;
+    for (Member& m : members_) {
+        const WatcherSet objecting = m.dismissed ? WatcherSet{} : objections(m);
+        changed_ |= objecting != m.objecting;
+        m.objecting = objecting;
+        // A loss counts whether the member was held out then or not.
+        const bool alive = !m.dismissed && objecting.without(Watcher::flapping).empty();
+        if (std::exchange(m.was_alive, alive) && !alive && !m.dismissed && !m.admin_down) {
+            ++m.link_failures;
+            m.damping.handle_loss(damping_rules(), now);
+            lost = changed_ = true;
+        }
         const bool up = is_up(m);
         if (up == m.was_up) continue;
         m.was_up = up;
         reselect_ = true;
         changed_ = true;
-        if (!up && !m.admin_down) ++m.link_failures;
-        raise(up ? EventKind::member_up : EventKind::member_down, &m,
-              m.admin_down ? "taken out by hand" : "carrier", now);
+        // Linux looks for another active member only when this one is the active, or comes with more right.
+        const Member* active = member(active_);
+        choose_active_ |= up ? active == nullptr || options_.primary == m.info.name.view() ||
+                                   m.info.options.prio > active->info.options.prio
+                             : m.id == active_;
+        if (up) {
+            raise(EventKind::member_up, &m,
+                  m.last_objection.empty() ? watcher_name(Watcher::carrier) : m.last_objection.view(), now);
+            continue;
+        }
+        m.last_objection = describe(m, objecting);
+        const bool mute =
+            objecting.has(Watcher::arp) || objecting.has(Watcher::ns) ? prober_.monitor().mute(m.id) : false;
+        raise(EventKind::member_down, &m, m.last_objection.str() + (mute ? " (nothing could be sent)" : ""),
+              now);
     }
+    return lost;
 }
 
 void Bond::decide(Time now) {
@@ -353,6 +468,11 @@ void Bond::decide(Time now) {
         forced = true;
         wanted_active_ = kNoMember;
     }
+    const Member* active = member(active_);
+    if (!std::exchange(choose_active_, false) && active != nullptr && is_up(*active)) {
+        preferred = active_; // nothing has happened that would make it another
+        forced = true;
+    }
     const Decision next = mode_.controller->decide(
         {{candidates.begin(), candidates.size()}, options_, current, preferred, forced, now});
     const Member* p = member(primary);
@@ -362,6 +482,7 @@ void Bond::decide(Time now) {
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
                 next.usable != decision_.usable || next.may_receive != decision_.may_receive;
     decision_ = next;
+    plan_move(now);
     if (next.active != active_) become_active(next.active, now);
     if (more_send && mode_.controller->announces_members()) announcer_.start(options_.num_grat_arp, now);
 
@@ -372,9 +493,37 @@ void Bond::decide(Time now) {
     raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
 }
 
+void Bond::plan_move(Time now) {
+    FixedVec<MemberId, kMaxMembers> all;
+    for (const Member& m : members_) all.push_back(m.id);
+    const bool was_under_way = move_.under_way();
+    move_.plan(make_bucket_map({all.begin(), all.size()}, decision_.may_send), mode_.tx_burst,
+               mode_.controller->flow_means(), now);
+    if (was_under_way && !move_.under_way()) end_move(now);
+}
+
+void Bond::handle_published(Time now) {
+    if (changed_) return; // what they go by is out of date already
+    const std::uint32_t ask = move_.workers_follow();
+    if (ask == 0) return;
+    mode_.controller->ask_arrival(ask, move_.deadline(), now);
+    settle(now);
+}
+
+void Bond::end_move(Time now) {
+    const Duration took = now - move_.began();
+    raise(EventKind::flows_moved, nullptr,
+          fmt::format("{} buckets after {:.1f} ms{}", move_.buckets(),
+                      std::chrono::duration<double, std::milli>(took).count(),
+                      took < FlowMove::kLimit ? "" : ", not all has been acknowledged"),
+          now);
+    changed_ = true;
+}
+
 void Bond::become_active(MemberId id, Time now) {
     const Member* was = member(active_);
     active_ = id;
+    prober_.monitor().set_active(id, now);
     const Member* is = member(id);
     macs_.set_active(id);
     if (mode_.controller->has_active())
@@ -424,8 +573,14 @@ std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
+    const auto probe = [&] {
+        const MemberId asker = prober_.next_asker();
+        if (asker == kNoMember) return false;
+        const Mac worn = macs_.worn_by(asker);
+        return prober_.poll_transmit(worn.is_zero() ? mac_ : worn, out);
+    };
     const auto from_others = [&] {
-        return announcer_.poll(out, addresses_, mac_) || mode_.controller->poll_transmit(out);
+        return announcer_.poll(out, addresses_, mac_) || probe() || mode_.controller->poll_transmit(out);
     };
     if (!filter_.up) { // as Linux: a bond that is down says nothing
         frames_.clear();
@@ -441,18 +596,17 @@ bool Bond::poll_transmit(Transmit& out) {
 
 void Bond::fill(Snapshot& out) const {
     out.tx_burst = mode_.tx_burst;
-    out.punt = filter_.up ? mode_.punt : nullptr;
+    const bool listens = mode_.punt == nullptr && prober_.on();
+    out.punt = !filter_.up ? nullptr : listens ? mode_.punt_neighbors : mode_.punt;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
-    FixedVec<MemberId, kMaxMembers> all;
     std::uint32_t sorting = 0;
     out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
     for (const Member& m : members_) {
-        all.push_back(m.id);
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
         if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
@@ -461,10 +615,7 @@ void Bond::fill(Snapshot& out) const {
         out.tx[out.tx_count++] = m.id.value;
     }
     fill_filter(out.filter, filter_, mac_, sorting);
-    const BucketMap map = make_bucket_map({all.begin(), all.size()}, decision_.may_send);
-    out.buckets = map.size;
-    out.bucket = map.owner;
-    out.bucket_mod = FastMod(std::max(map.size, std::uint32_t{1}));
+    move_.fill(out);
     mode_.controller->fill(out);
 }
 
@@ -499,7 +650,7 @@ void Bond::fill(BondStatus& out) const {
         s.port_id = m.info.data.port;
         s.carrier = m.link.carrier;
         s.admin_down = m.admin_down;
-        s.mii = m.admin_down ? MiiStatus::down : monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
+        s.mii = mii(m);
         s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
         s.usable = has(decision_.usable, m.id);
         s.speed_mbps = m.link.speed_mbps;
@@ -508,6 +659,12 @@ void Bond::fill(BondStatus& out) const {
         s.mac = macs_.worn_by(m.id);
         s.perm_mac = m.info.perm_mac;
         s.options = m.info.options;
+        s.watching = watching();
+        s.objecting = m.objecting;
+        s.objection = describe(m, m.objecting);
+        s.flap_suppressed = m.damping.suppressed();
+        s.flap_penalty = m.damping.last_penalty();
+        s.flap_penalty_at = m.damping.at();
         out.members.push_back(s);
     }
 }

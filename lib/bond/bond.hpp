@@ -18,9 +18,12 @@
 #include "bond/announcer.hpp"
 #include "bond/controller.hpp"
 #include "bond/events.hpp"
+#include "bond/flow_move.hpp"
 #include "bond/local_address.hpp"
+#include "bond/prober.hpp"
 #include "bond/snapshot.hpp"
 #include "bond/status.hpp"
+#include "monitor/damping.hpp"
 #include "monitor/link.hpp"
 
 namespace dpdkbond {
@@ -46,6 +49,7 @@ struct ModeParts {
     Controller* controller = nullptr;
     TxBurstFn tx_burst = nullptr;
     PuntFn punt = nullptr;
+    PuntFn punt_neighbors = nullptr; // in place of it while a monitor listens to ARP and ND
 };
 
 class Bond {
@@ -65,6 +69,8 @@ public:
     // What the workers have counted up to now, when it says that it wants that; before handle_timeout().
     [[nodiscard]] bool wants_load(Time now) const { return mode_.controller->wants_load(now); }
     void handle_load(const LoadTotals& totals, Time now);
+    // Every worker goes by the last snapshot that was filled: a move of flows goes on (awaits_workers()).
+    void handle_published(Time now);
     void set_link_admin(MemberId id, bool up, Time now);
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
@@ -73,6 +79,12 @@ public:
     void set_addresses(const LocalAddresses& addresses) {
         addresses_ = addresses;
         mode_.controller->set_addresses(addresses);
+        prober_.set_addresses(addresses);
+    }
+    // What a member's lanes have counted so far; due before handle_timeout() when wants_traffic() says so.
+    [[nodiscard]] bool wants_traffic(Time now) const { return now >= prober_.monitor().next_deadline(); }
+    void handle_traffic(MemberId id, const MemberTraffic& traffic, Time now) {
+        prober_.monitor().handle_traffic(id, traffic, now);
     }
     // What of the received frames the logical interface wants. While it is down nothing goes up, control
     // hears nothing and what it would say is not sent.
@@ -104,6 +116,7 @@ public:
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
+    [[nodiscard]] bool awaits_workers() const { return move_.awaits_workers(); } // for handle_published()
     // Linux: that of the members that may send, together; of the slowest where each sends every frame. 0: not
     // known of any.
     [[nodiscard]] std::uint32_t speed_mbps() const;
@@ -122,22 +135,36 @@ private:
         LinkMonitor monitor;
         bool admin_down = false;
         bool dismissed = false;
-        bool was_up = false; // the verdict when it was last told
+        bool was_alive = false;          // … but for having been lost too often
+        bool was_up = false;             // the verdict when it was last told
+        WatcherSet objecting;            // who objected then
+        FixedString<127> last_objection; // in words, of the last time that it went down
+        FlapDamping damping;
+        bool held_out = false; // as it was lost too often
         std::uint32_t link_failures = 0;
         std::optional<LinkState> told; // the controller: the verdict as carrier, and what goes with it
         Mac told_mac{};                // the controller: what it wears
     };
     Member* member(MemberId id);
     [[nodiscard]] const Member* member(MemberId id) const;
-    [[nodiscard]] bool is_up(const Member& m) const;
+    [[nodiscard]] bool is_up(const Member& m) const { return !m.dismissed && objections(m).empty(); }
+    [[nodiscard]] WatcherSet objections(const Member& m) const;
+    [[nodiscard]] WatcherSet watching() const;
+    [[nodiscard]] std::string describe(const Member& m, WatcherSet set) const;
+    [[nodiscard]] MiiStatus mii(const Member& m) const;
+    [[nodiscard]] DampingRules damping_rules() const;
     [[nodiscard]] LinkMonitor::Delays delays() const;
-    [[nodiscard]] bool monitored() const { return options_.miimon != 0; }
+    [[nodiscard]] bool monitored() const { return options_.miimon != 0 || options_.arp_interval != 0; }
     void settle(Time now);
+    void hold_out_flapping(Time now);
+    void warn_of_monitoring(Time now);
     void tell_link(Member& m, Time now);
     void join_controller(Time now);
     void hear_controller();
-    void report_verdicts(Time now);
+    bool report_verdicts(Time now); // true: a member was lost
     void decide(Time now);
+    void plan_move(Time now);
+    void end_move(Time now);
     void become_active(MemberId id, Time now);
     [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
@@ -154,11 +181,13 @@ private:
     RxFilter filter_;                       // open until told otherwise
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
     LocalAddresses addresses_;
+    Prober prober_;
 
     MemberId active_ = kNoMember;
     MemberId wanted_active_ = kNoMember; // named by the operator, once
     bool primary_is_new_ = false;
     Decision decision_{};
+    FlowMove move_;
     bool link_up_ = false;
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
@@ -167,7 +196,8 @@ private:
     Rounds reports_;      // … of memberships
     bool reports_wanted_ = false;
 
-    bool reselect_ = true; // something that the choice depends on has changed
+    bool reselect_ = true;      // something that the decision depends on has changed
+    bool choose_active_ = true; // … and the active member may change while it is up
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint32_t events_lost_ = 0;

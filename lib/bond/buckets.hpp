@@ -19,6 +19,7 @@ inline constexpr std::size_t kMaxBuckets = 1024;
 struct BucketMap {
     std::uint32_t size = 0;                        // 0: no member is usable
     std::array<std::uint8_t, kMaxBuckets> owner{}; // MemberId values
+    bool operator==(const BucketMap&) const = default;
 };
 
 // `members`: all members of the bond in the order in which they joined; `usable`: bit MemberId of those that

@@ -13,6 +13,7 @@
 #include "base/mac.hpp"
 #include "base/time.hpp"
 #include "bond/events.hpp"
+#include "bond/flow_move.hpp"
 #include "bond/load.hpp"
 #include "bond/local_address.hpp"
 #include "bond/member_macs.hpp"
@@ -99,6 +100,13 @@ public:
     [[nodiscard]] virtual Time next_deadline() const { return kNever; }
     virtual bool poll_transmit(OwnFrame&) { return false; }
     virtual bool poll_event(ControllerEvent&) { return false; }
+    // Moving flows from members that still work, in order (FlowMove); most modes cannot and move them at
+    // once.
+    [[nodiscard]] virtual FlowMeans flow_means() const { return {}; }
+    // Asks the far end of the members whether all that was sent by them has arrived; until `deadline` at
+    // most.
+    virtual void ask_arrival(std::uint32_t /*members*/, Time /*deadline*/, Time) {}
+    [[nodiscard]] virtual bool all_arrived() const { return true; } // of what was last asked; or none can say
     // True when decide() may answer otherwise than at the last call of this.
     virtual bool take_changed() { return false; }
     // What workers need beyond what follows from the decision.

@@ -20,11 +20,13 @@ namespace dpdkbond {
     X(member_removed)                                                                                        \
     X(carrier_up) /* the link came: what the watcher saw */                                                  \
     X(carrier_down)                                                                                          \
-    X(member_up)      /* the verdict, after updelay */                                                       \
-    X(member_down)    /* the verdict, after downdelay */                                                     \
-    X(going_up)       /* updelay runs */                                                                     \
-    X(going_down)     /* downdelay runs */                                                                   \
-    X(active_changed) /* member: the new active member; empty: none */                                       \
+    X(member_up)       /* the verdict, after updelay */                                                      \
+    X(member_down)     /* the verdict, after downdelay */                                                    \
+    X(going_up)        /* updelay runs */                                                                    \
+    X(going_down)      /* downdelay runs */                                                                  \
+    X(flap_suppressed) /* the member is held out as it was lost too often */                                 \
+    X(flap_released)   /* … no longer */                                                                   \
+    X(active_changed)  /* member: the new active member; empty: none */                                      \
     X(option_changed)                                                                                        \
     X(mode_changed)                                                                                          \
     X(mac_changed)                                                                                           \
@@ -37,6 +39,7 @@ namespace dpdkbond {
     X(lacp_no_partner) /* traffic is sent though no partner answers, or no longer */                         \
     X(lacp_bad_frame)  /* malformed, or our own come back */                                                 \
     X(lacp_left)       /* a last LACPDU told the partner */                                                  \
+    X(flows_moved)     /* from members that still work, after they were held for the sake of their order */  \
     X(warning)                                                                                               \
     X(reloaded)
 

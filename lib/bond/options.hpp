@@ -103,6 +103,10 @@ struct BondOptions {
     bool tlb_dynamic_lb = true;
     std::uint32_t lp_interval = 1; // seconds
     bool rlb_ipv6 = false;         // ours
+    // Ours: a member that is lost again and again is held out (monitor/damping.hpp).
+    std::uint32_t damping_half_life = 0; // seconds; 0: off
+    std::uint32_t damping_suppress = 2000;
+    std::uint32_t damping_reuse = 750;
     bool operator==(const BondOptions&) const = default;
 };
 
@@ -177,6 +181,10 @@ struct OptionProblem {
 // when arp_interval is given without it. All problems at once.
 std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, OptionSet given);
 std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given);
+
+// After `set bond NAME OPTION VALUE`: the two ways of monitoring exclude one another, and as in Linux the one
+// named last ends the other, with what depends on it.
+void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& given);
 
 // Whether `set bond NAME OPTION VALUE` may change it while the bond runs, and why not.
 Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members = true);

@@ -38,6 +38,12 @@ std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, Option
             {"arp_validate", "belongs to arp_interval, which miimon excludes; leave one of them out"});
     }
 
+    if (options.damping_half_life != 0 && options.damping_reuse >= options.damping_suppress) {
+        problems.push_back({is_given(given, "damping_reuse") ? "damping_reuse" : "damping_suppress",
+                            "a member would be held out for good or never; allowed: damping_reuse below "
+                            "damping_suppress"});
+    }
+
     struct Delay {
         std::string_view name;
         std::uint32_t& value;
@@ -59,6 +65,20 @@ std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given) {
     std::vector<OptionProblem> problems;
     check_modes(mode, true, given, problems);
     return problems;
+}
+
+void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& given) {
+    const auto forget = [&](std::string_view name) {
+        const OptionDef& def = *find_option(name);
+        (void)set_bond_option(options, name, def.default_text);
+        given &= ~option_bit(option_index(def));
+    };
+    if (named.name == "arp_interval" && options.arp_interval != 0) {
+        for (const char* name : {"miimon", "updelay", "downdelay", "peer_notif_delay"}) forget(name);
+        options.miimon = 0;
+    } else if (named.name == "miimon" && options.miimon != 0) {
+        for (const char* name : {"arp_interval", "arp_validate"}) forget(name);
+    }
 }
 
 Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members) {

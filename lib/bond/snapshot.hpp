@@ -61,6 +61,8 @@ struct alignas(64) Snapshot {
     // Modes whose members have MACs of their own: by MemberId, in memory order in the lower 48 bits.
     std::array<std::uint64_t, kMaxMembers> mac{};
     std::uint64_t bond_mac = 0;
+    std::uint32_t hold = 0; // flows are on the move: which move it is; tx_burst holds their frames. 0: none
+    std::array<std::uint64_t, kMaxBuckets / 64> held{}; // … a bit for each bucket that is on the move
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
     std::uint64_t generation = 0;
 };

@@ -10,8 +10,10 @@
 #include "base/fixed_vec.hpp"
 #include "base/mac.hpp"
 #include "base/strong_id.hpp"
+#include "base/time.hpp"
 #include "bond/drop_reasons.hpp"
 #include "bond/options.hpp"
+#include "monitor/watchers.hpp"
 
 namespace dpdkbond {
 
@@ -39,6 +41,12 @@ struct MemberStatus {
     std::uint32_t link_failures = 0;
     Mac mac{}, perm_mac{};
     MemberOptions options{};
+    WatcherSet watching{};      // who has a say in whether it is usable
+    WatcherSet objecting{};     // … says no
+    FixedString<127> objection; // in words: "arp 192.0.2.1"; empty: nobody objects
+    bool flap_suppressed = false;
+    double flap_penalty = 0; // as of then; it halves with time
+    Time flap_penalty_at{};
 };
 
 struct BondStatus {
@@ -66,6 +74,8 @@ struct BondCounters {
     std::uint64_t rx_packets = 0, rx_bytes = 0; // handed up to the logical interface
     std::uint64_t tx_packets = 0, tx_bytes = 0; // taken from the logical interface
     std::uint64_t punted = 0;                   // received frames given to control
+    std::uint64_t held = 0;                     // frames that waited while their flow moved
+    std::uint64_t held_overflow = 0;            // … and found no room to
     std::uint64_t copied = 0;                   // … of which it got a copy, the frame went its way
     std::uint64_t copies_lost = 0;              // … should have got one
     std::uint64_t injected = 0;                 // frames of control's own put on the wire

@@ -34,6 +34,8 @@ struct alignas(64) LaneCounters {
     Counter down;                            // frames taken from the logical interface
     Counter injected;                        // control's own frames put on the wire
     Counter punted;                          // received frames given to control
+    Counter held;                            // frames that waited while their flow moved
+    Counter held_overflow;                   // … for which there was no room: sent at once instead
     Counter copied;                          // … of which it got a copy, the frame went its way
     Counter copies_lost;                     // … should have got one
     std::array<Counter, kDropReasons> drops; // those of no member

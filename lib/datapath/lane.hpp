@@ -42,6 +42,16 @@ struct PolicyState {
     }
 };
 
+// Frames of flows that are on the move, in order. Owner: the lane's worker.
+struct HeldFrames {
+    static constexpr std::uint16_t kRoom = 1024; // a millisecond of a million frames a second
+    std::uint16_t first = 0;                     // index; not 0 only while they leave
+    std::uint16_t count = 0;
+    std::uint32_t hold = 0;    // Snapshot::hold that they wait for
+    std::uint32_t spilled = 0; // Snapshot::hold that there was no room for
+    std::array<rte_mbuf*, kRoom + kMaxBurst> frames;
+};
+
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
@@ -57,6 +67,10 @@ public:
         : worker(static_cast<std::uint16_t>(this_worker)), workers(static_cast<std::uint16_t>(all_workers)),
           snapshot(&slot), logical(queue) {}
 
+    ~Lane(); // frees what it holds
+    Lane(const Lane&) = delete;
+    Lane& operator=(const Lane&) = delete;
+
     const std::uint16_t worker, workers;
     const std::atomic<const Snapshot*>* const snapshot;
     const LogicalQueue logical;
@@ -66,6 +80,7 @@ public:
     bool bell = false;                 // there is something new in it; owner: the worker
     Doubt* doubt = nullptr;            // rung for what sort_out() refuses; nullptr: nobody to ask
     PolicyState policy;
+    HeldFrames held;
     LaneCounters counters;
     LoadCounters load; // modes that balance by load
 

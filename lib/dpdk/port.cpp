@@ -57,6 +57,9 @@ bool interrupts_get_lost(std::string_view driver) {
     return driver == "net_e1000_em" || driver == "net_vmxnet3";
 }
 
+// The kernel spreads what it sends to a tap over all of its queues: none can be kept for one kind of frame.
+bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; }
+
 } // namespace
 
 Result<Port> Port::open(const std::string& device) {
@@ -95,6 +98,8 @@ Port& Port::operator=(Port&& other) noexcept {
     id_ = other.id_;
     rx_queues_ = other.rx_queues_;
     tx_queues_ = other.tx_queues_;
+    slow_queues_ = other.slow_queues_;
+    slow_flow_ = std::exchange(other.slow_flow_, {});
     device_ = std::move(other.device_);
     driver_ = std::move(other.driver_);
     permanent_mac_ = other.permanent_mac_;
@@ -124,11 +129,13 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
         std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(info.max_tx_queues, 1));
     if (driver_ == "net_tap")
         rx_queues_ = tx_queues_ = std::max(rx_queues_, tx_queues_); // it takes no others
+    const std::uint16_t data_queues = rx_queues_;
+    rx_queues_ = static_cast<std::uint16_t>(data_queues + slow_queues_);
 
     rte_eth_conf conf{};
     conf.intr_conf.lsc = link_interrupts ? 1 : 0;
     conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
-    if (rx_queues_ > 1 && info.flow_type_rss_offloads != 0) {
+    if (data_queues > 1 && info.flow_type_rss_offloads != 0) {
         conf.rxmode.mq_mode = RTE_ETH_MQ_RX_RSS;
         conf.rx_adv_conf.rss_conf.rss_hf =
             info.flow_type_rss_offloads & (RTE_ETH_RSS_IP | RTE_ETH_RSS_TCP | RTE_ETH_RSS_UDP);
@@ -174,15 +181,37 @@ Result<void> Port::start(const PortSetup& setup) {
     auto done = configure(setup, rxq, lsc);
     if (!done && (rxq || lsc)) done = configure(setup, false, lsc);
     if (!done && lsc) done = configure(setup, false, false);
+    if (done && setup.slow_queue && info.max_rx_queues > rx_queues_ && !kernel_fills_queues(driver_) &&
+        SlowFlow::possible(id_))
+        done = add_slow_queue(setup);
     if (!done) return Error{fmt::format("{}: {}", device_, done.error())};
     return {};
+}
+
+// A port that does not come to it is what it was without.
+Result<void> Port::add_slow_queue(const PortSetup& setup) {
+    const bool rxq = rx_interrupts_, lsc = link_interrupts_;
+    const std::uint16_t data_queues = rx_queues_;
+    halt();
+    slow_queues_ = 1;
+    if (configure(setup, rxq, lsc) && (data_queues == 1 || spread_over(id_, data_queues)) &&
+        slow_flow_.create(id_, data_queues))
+        return {};
+    halt();
+    slow_queues_ = 0;
+    return configure(setup, rxq, lsc);
+}
+
+void Port::halt() noexcept {
+    slow_flow_.destroy();
+    rte_eth_dev_stop(id_);
+    started_ = false;
 }
 
 void Port::stop() {
     if (!open_ || !started_) return;
     (void)set_mac(permanent_mac_);
-    rte_eth_dev_stop(id_);
-    started_ = false;
+    halt();
 }
 
 Result<void> Port::set_mac(const Mac& mac) {

@@ -12,6 +12,7 @@
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "base/strong_id.hpp"
+#include "dpdk/slow_flow.hpp"
 
 struct rte_mempool;
 
@@ -23,6 +24,8 @@ struct PortSetup {
     std::uint32_t mtu = 0;      // 0: leave as it is
     bool rx_interrupts = false; // wished for, so that an idle worker can sleep
     bool link_interrupts = false;
+    bool slow_queue = false; // wished for: one more receive queue, for the slow protocols alone, where the
+                             // NIC can keep others out of it
     rte_mempool* pool = nullptr; // for reception; outlives the port
 };
 
@@ -55,8 +58,9 @@ public:
     [[nodiscard]] std::string_view driver() const { return driver_; } // "net_af_packet", "net_virtio" …
     [[nodiscard]] const std::string& device() const { return device_; }
     [[nodiscard]] const Mac& permanent_mac() const { return permanent_mac_; }
-    [[nodiscard]] const Mac& mac() const { return mac_; } // the one it has now
-    [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }
+    [[nodiscard]] const Mac& mac() const { return mac_; }                   // the one it has now
+    [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }    // with the one for slow protocols
+    [[nodiscard]] bool has_slow_queue() const { return slow_queues_ != 0; } // the last of them
     [[nodiscard]] std::uint16_t tx_queues() const { return tx_queues_; }
     [[nodiscard]] bool has_rx_interrupts() const { return rx_interrupts_; }
     [[nodiscard]] bool has_link_interrupts() const { return link_interrupts_; }
@@ -69,6 +73,8 @@ public:
 private:
     Port() = default;
     Result<void> configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts);
+    Result<void> add_slow_queue(const PortSetup& setup);
+    void halt() noexcept;
     void close() noexcept;
 
     bool open_ = false;
@@ -78,6 +84,8 @@ private:
     std::uint16_t id_ = 0;
     std::uint16_t rx_queues_ = 0;
     std::uint16_t tx_queues_ = 0;
+    std::uint16_t slow_queues_ = 0; // 0 or 1
+    SlowFlow slow_flow_;
     std::string device_, driver_;
     Mac permanent_mac_{}, mac_{};
 };

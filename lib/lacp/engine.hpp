@@ -46,8 +46,9 @@ public:
     void handle_link(PortRef port, bool up, std::uint32_t speed_mbps, bool full_duplex, Time now);
     void handle_timeout(Time now);
 
-    // Sends a marker on each distributing port of the set; the result comes by poll_marker() when all have
-    // answered, or at the deadline. nullopt: no such bond, or too many runs under way.
+    // Sends a marker on each port of the set whose partner is heard, whether it still distributes or has just
+    // stopped; the result comes by poll_marker() when all have answered, or at the deadline. nullopt: no such
+    // bond, or too many runs under way.
     std::optional<MarkerRunId> start_marker(BondId bond, PortMask ports, Time deadline, Time now);
 
     // --- output ---

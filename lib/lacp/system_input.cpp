@@ -111,8 +111,7 @@ void System::handle_timeout(Time now) {
 std::optional<MarkerRunId> System::start_marker(PortMask ports, Time deadline, Time now) {
     PortMask gone = ports;
     for (const Port& port : ports_)
-        if (port.in_use && port.port_enabled && port.distributing && !port.without_partner)
-            gone &= ~mask_of(port.member);
+        if (port.in_use && port.port_enabled && port.rx == RxState::CURRENT) gone &= ~mask_of(port.member);
     const auto run = markers_.start(id_, ports, gone, deadline);
     if (!run) return std::nullopt;
     for (Port& port : places()) {

@@ -86,6 +86,12 @@ MemberView read_member(const Json& dict, std::size_t index) {
     s.link_failures = dict.at("link_failures");
     s.mac = mac_at(dict, "mac");
     s.perm_mac = mac_at(dict, "perm_mac");
+    s.objection = dict.value("objection", std::string());
+    if (dict.contains("flap_penalty")) { // only while flaps are counted
+        s.watching.add(Watcher::flapping);
+        s.flap_penalty = dict.at("flap_penalty");
+        s.flap_suppressed = flag_at(dict, "flap_suppressed");
+    }
     read_counters(dict, m.counters);
     return m;
 }

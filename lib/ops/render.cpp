@@ -92,6 +92,14 @@ void put_monitoring(Out& out, const BondView& view) {
     put(out, "NS IPv6 target/s (xx::xx form):{}\n", address_list(o.ns_ip6_target));
 }
 
+// Lines that Linux does not have; parsers of the others pass over them.
+void put_watchers(Out& out, const MemberStatus& member) {
+    if (!member.objection.empty()) put(out, "Not usable: {}\n", member.objection.view());
+    if (member.watching.has(Watcher::flapping))
+        put(out, "Flap penalty: {:.0f}{}\n", member.flap_penalty,
+            member.flap_suppressed ? " (suppressed)" : "");
+}
+
 void put_member(Out& out, const MemberStatus& member) {
     put(out, "\nSlave Interface: {}\n", member.name.view());
     put(out, "MII Status: {}\n", mii_words(member.mii));
@@ -103,6 +111,7 @@ void put_member(Out& out, const MemberStatus& member) {
     put(out, "Link Failure Count: {}\n", member.link_failures);
     put(out, "Permanent HW addr: {}\n", member.perm_mac.to_string());
     put(out, "Slave queue ID: {}\n", member.options.queue_id);
+    put_watchers(out, member);
 }
 
 using Drops = std::array<std::uint64_t, kDropReasons>;
@@ -175,6 +184,7 @@ std::string render_member(const MemberView& member) {
     put(out, "Carrier: {}{}\n", s.carrier ? "up" : "down", s.admin_down ? " (taken down by command)" : "");
     put(out, "MII Status: {}\n", mii_words(s.mii));
     put(out, "State: {}{}\n", s.active ? "active" : "backup", s.usable ? ", usable" : "");
+    put_watchers(out, s);
     put(out, "Speed: {}\n", s.speed_mbps == 0 ? "Unknown" : fmt::format("{} Mbps", s.speed_mbps));
     put(out, "Duplex: {}\nLink Failure Count: {}\n", duplex_words(s.duplex), s.link_failures);
     put(out, "HW addr: {}\nPermanent HW addr: {}\n", s.mac.to_string(), s.perm_mac.to_string());

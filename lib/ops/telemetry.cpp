@@ -154,6 +154,19 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
     out.number("link_failures", s.link_failures);
     out.text("mac", s.mac.to_string());
     out.text("perm_mac", s.perm_mac.to_string());
+    {
+        tel::Dict watchers = out.dict("watchers");
+        for (unsigned i = 0; i < static_cast<unsigned>(Watcher::count); ++i) {
+            const auto w = static_cast<Watcher>(i);
+            if (s.watching.has(w) || s.objecting.has(w))
+                watchers.text(watcher_key(w).data(), s.objecting.has(w) ? "down" : "up");
+        }
+    }
+    out.text("objection", s.objection);
+    if (s.watching.has(Watcher::flapping)) {
+        out.number("flap_penalty", static_cast<std::uint64_t>(s.flap_penalty));
+        out.flag("flap_suppressed", s.flap_suppressed);
+    }
     out.number("mtu", found->mtu);
     out.flag("promiscuous", found->promiscuous);
     out.flag("allmulticast", found->all_groups);
@@ -170,6 +183,8 @@ int answer_stats(Instance& instance, std::string_view params, rte_tel_data* d) {
     put_traffic(out, view->counters);
     put_drops(out, view->counters.drops);
     out.number("punted", view->counters.punted);
+    out.number("held", view->counters.held);
+    out.number("held_overflow", view->counters.held_overflow);
     out.number("copied", view->counters.copied);
     out.number("copies_lost", view->counters.copies_lost);
     out.number("injected", view->counters.injected);

@@ -1,5 +1,6 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""A wire that can fall silent: a process's thread carries every frame, link-local ones too, between two devices."""
+"""A wire that can fall silent, or be long: a thread carries every frame, link-local ones too, between two devices."""
+import collections
 import select
 import socket
 import threading
@@ -14,6 +15,8 @@ class Relay:
 
     def __init__(self, ns, one, other):
         self.silent = False
+        self.delay = 0.0  # seconds that a frame is on its way
+        self._under_way = collections.deque()
         self.last_slow_ns = {one: 0, other: 0}  # when a slow-protocol frame from that side was last carried
         self._sockets = [self._open(ns, name) for name in (one, other)]
         self._names = (one, other)
@@ -36,7 +39,8 @@ class Relay:
         for end in self._sockets:
             poll.register(end, select.POLLIN)
         while not self._stop.is_set():
-            poll.poll(100)
+            poll.poll(1 if self._under_way else 100)
+            self._deliver()
             for here, there, name in zip(self._sockets, reversed(self._sockets), self._names):
                 try:
                     while True:
@@ -45,9 +49,18 @@ class Relay:
                             continue
                         if frame[12:14] == SLOW:
                             self.last_slow_ns[name] = time.monotonic_ns()
-                        there.send(frame)
+                        self._under_way.append((time.monotonic() + self.delay, there, frame))
                 except OSError:  # nothing more, or a device that is down
                     pass
+            self._deliver()
+
+    def _deliver(self):
+        while self._under_way and self._under_way[0][0] <= time.monotonic():
+            _, there, frame = self._under_way.popleft()
+            try:
+                there.send(frame)
+            except OSError:  # it is down: the frame is lost
+                pass
 
     def close(self):
         self._stop.set()

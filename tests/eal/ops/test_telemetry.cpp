@@ -116,13 +116,24 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     r.bond0().members[1].status.mii = MiiStatus::going_back;
     r.bond0().counters.drops[0] = 9;
     const Json member = ask("/bond/member,bond0,m1");
-    CHECK(keys(member) ==
-          std::vector<std::string>{
-              "allmulticast", "carrier",    "device",     "drops", "duplex",   "filter",     "link_failures",
-              "mac",          "mii_status", "mtu",        "name",  "perm_mac", "port_id",    "promiscuous",
-              "rx_bytes",     "rx_packets", "speed_mbps", "state", "tx_bytes", "tx_packets", "usable"});
+    CHECK(keys(member) == std::vector<std::string>{"allmulticast", "carrier",    "device",        "drops",
+                                                   "duplex",       "filter",     "link_failures", "mac",
+                                                   "mii_status",   "mtu",        "name",          "objection",
+                                                   "perm_mac",     "port_id",    "promiscuous",   "rx_bytes",
+                                                   "rx_packets",   "speed_mbps", "state",         "tx_bytes",
+                                                   "tx_packets",   "usable",     "watchers"});
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
+    MemberStatus& watched = r.bond0().members[1].status;
+    watched.watching.add(Watcher::carrier).add(Watcher::arp).add(Watcher::flapping);
+    watched.objecting.add(Watcher::arp);
+    watched.objection = "arp 192.0.2.1";
+    watched.flap_penalty = 1500.4;
+    const Json held = ask("/bond/member,bond0,m1");
+    CHECK(held["watchers"] == Json({{"carrier", "up"}, {"arp", "down"}, {"flapping", "up"}}));
+    CHECK(held["objection"] == "arp 192.0.2.1");
+    CHECK(held["flap_penalty"] == 1500);
+    CHECK(held["flap_suppressed"] == 0);
     const Json stats = ask("/bond/stats,bond0");
     CHECK(keys(stats) == std::vector<std::string>{"copied", "copies_lost", "drops", "injected", "punted",
                                                   "rx_bytes", "rx_packets", "tx_bytes", "tx_packets"});

@@ -177,6 +177,26 @@ TEST_CASE("a marker run over ports that carry nothing is answered at once") {
     CHECK_FALSE(s.engine.start_marker({9}, 1, at(2s), at(1s)).has_value());
 }
 
+TEST_CASE("a marker leaves on a port that no longer distributes as long as its partner is heard") {
+    Single s;
+    s.lacpdu(at(1s)); // says nothing of us yet: in CURRENT and far from distributing
+    s.frames();
+    REQUIRE(s.port().rx == RxState::CURRENT);
+    REQUIRE_FALSE(s.port().distributing);
+    REQUIRE(s.engine.start_marker(s.bond, 1, at(2s), at(1s)).has_value());
+    CHECK(s.port().counters.marker_tx == 1);
+    const auto frames = s.frames();
+    REQUIRE(frames.size() == 1);
+    CHECK(decode_marker(frames[0].bytes)->type == marker_type::information);
+    CHECK_FALSE(s.engine.poll_marker().has_value());
+    s.engine.handle_timeout(at(92s)); // EXPIRED by now, and the run timed out
+    const auto result = s.engine.poll_marker();
+    REQUIRE(result.has_value());
+    CHECK(result->timed_out() == 1);
+    REQUIRE(s.engine.start_marker(s.bond, 1, at(93s), at(92s)).has_value());
+    CHECK(s.engine.poll_marker()->gone == 1); // not heard any more
+}
+
 TEST_CASE("a removed port says goodbye and is forgotten; one that never spoke leaves without a word") {
     Single s;
     s.lacpdu(at(1s));

@@ -108,6 +108,37 @@ TEST_CASE("leaving a carrying state clears collecting and distributing on the wa
     CHECK(scd(port) == 0);
 }
 
+TEST_CASE("under independent control collecting outlives distributing and ends with ATTACHED") {
+    Port port = in_state(MuxState::DISTRIBUTING, Selected::SELECTED, true, true);
+    port.ntt = false;
+    MuxMachine::enter(port, MuxState::COLLECTING, at(0s));
+    CHECK((port.actor.state.value & 0x30) == 0x10);
+    CHECK(port.ntt);
+    port.ntt = false;
+    MuxMachine::enter(port, MuxState::ATTACHED, at(0s));
+    CHECK(scd(port) == 0x08);
+    CHECK(port.ntt);
+}
+
+TEST_CASE("wait_while and ready are WAITING's alone") {
+    for (const MuxState state : {MuxState::DETACHED, MuxState::ATTACHED}) {
+        Port port = in_state(MuxState::WAITING, Selected::SELECTED);
+        port.ready_n = port.ready = true;
+        MuxMachine::enter(port, state, at(1s));
+        CHECK(port.wait_while == kNever);
+        CHECK_FALSE(port.ready_n);
+        CHECK_FALSE(port.ready);
+    }
+}
+
+TEST_CASE("ATTACHED, COLLECTING and DISTRIBUTING ask for the partner's sync even when it collects") {
+    CHECK(next(in_state(MuxState::ATTACHED, Selected::SELECTED, false, true)) == std::nullopt);
+    CHECK(next(in_state(MuxState::COLLECTING, Selected::SELECTED, false, true)) == MuxState::ATTACHED);
+    CHECK(next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, false, false)) == MuxState::COLLECTING);
+    CHECK(next(in_state(MuxState::WAITING, Selected::STANDBY, true, true)) == std::nullopt);
+    CHECK(next(in_state(MuxState::DETACHED, Selected::UNSELECTED, true, true)) == std::nullopt);
+}
+
 TEST_CASE("a change of control keeps a distributing port distributing") {
     Port port = in_state(MuxState::COLLECTING_DISTRIBUTING, Selected::SELECTED, true, true);
     set_coupled_control(port, false);

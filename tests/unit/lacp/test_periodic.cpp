@@ -52,6 +52,36 @@ TEST_CASE("NO_PERIODIC goes on to FAST_PERIODIC and speaks at once") {
     CHECK(port.periodic_timer == at(1s));
 }
 
+TEST_CASE("NO_PERIODIC stays while the port is down, has LACP off, or nobody is active") {
+    for (int reason = 0; reason < 3; ++reason) {
+        Port port = in_state(PeriodicState::NO_PERIODIC, true);
+        if (reason == 0) port.port_enabled = false;
+        if (reason == 1) port.lacp_enabled = false;
+        if (reason == 2) {
+            port.actor.state.clear(StateBit::activity);
+            port.partner.state.clear(StateBit::activity);
+        }
+        CHECK(next(port, 1000s) == std::nullopt);
+        if (reason == 2) { // either side's activity is enough
+            port.partner.state.set(StateBit::activity);
+            CHECK(next(port) == PeriodicState::FAST_PERIODIC);
+            port.partner.state.clear(StateBit::activity);
+            port.actor.state.set(StateBit::activity);
+            CHECK(next(port) == PeriodicState::FAST_PERIODIC);
+        }
+    }
+}
+
+TEST_CASE("FAST_PERIODIC whose second is over transmits before it turns slow") {
+    Port port = in_state(PeriodicState::FAST_PERIODIC, false);
+    CHECK(next(port, 1s) == PeriodicState::PERIODIC_TX);
+    PeriodicMachine::enter(port, PeriodicState::PERIODIC_TX, at(1s));
+    CHECK(port.ntt);
+    CHECK(next(port, 1s) == PeriodicState::SLOW_PERIODIC);
+    PeriodicMachine::enter(port, PeriodicState::SLOW_PERIODIC, at(1s));
+    CHECK(port.periodic_timer == at(31s));
+}
+
 TEST_CASE("FAST_PERIODIC transmits after 1 s and turns slow without a word") {
     Port port = in_state(PeriodicState::FAST_PERIODIC, true);
     CHECK(next(port, 1s - 1ns) == std::nullopt);

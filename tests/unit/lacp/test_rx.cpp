@@ -33,6 +33,29 @@ TEST_CASE("BEGIN enters INITIALIZE: unselected, default partner, not expired") {
     CHECK(next(port) == RxState::PORT_DISABLED);
 }
 
+TEST_CASE("INITIALIZE goes on to PORT_DISABLED whatever else there is") {
+    for (int bits = 0; bits < 8; ++bits) {
+        Port port = in_state(RxState::INITIALIZE);
+        CHECK(port.current_while == kNever);
+        port.port_enabled = (bits & 1) != 0;
+        port.lacp_enabled = (bits & 2) != 0;
+        if ((bits & 4) != 0) port.pdu = make_pdu(port);
+        CHECK(next(port, 1000s) == RxState::PORT_DISABLED);
+    }
+}
+
+TEST_CASE("a PDU is taken in EXPIRED, DEFAULTED and CURRENT and nowhere else, and comes before a timeout") {
+    for (const RxState state : {RxState::EXPIRED, RxState::DEFAULTED, RxState::CURRENT}) {
+        Port port = in_state(state);
+        port.pdu = make_pdu(port);
+        CHECK(next(port) == RxState::CURRENT);
+        CHECK(next(port, 1000s) == RxState::CURRENT);
+    }
+    Port port = in_state(RxState::PORT_DISABLED);
+    port.pdu = make_pdu(port);
+    CHECK(next(port) == RxState::EXPIRED);
+}
+
 TEST_CASE("PORT_DISABLED takes the partner's sync away and keeps the rest") {
     Port port = make_current();
     const LacpInfo partner = port.partner;

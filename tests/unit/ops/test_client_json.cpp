@@ -45,6 +45,19 @@ TEST_CASE("a bond read from its JSON renders as the bond did") {
                               "Link Failure Count: 3\nPermanent HW addr: 02:00:00:00:00:02\n"));
 }
 
+TEST_CASE("objections and penalties are read where they are told") {
+    std::string held = member_json("m0", "going_back", "3");
+    held.insert(
+        1,
+        R"("watchers":{"carrier":"up","flapping":"down"},"objection":"flapping","flap_penalty":2100,"flap_suppressed":1,)");
+    const auto view = bond_from_json(kInfo, {held, member_json("m1", "up", "0")});
+    REQUIRE(view.ok());
+    const std::string text = render_proc(view.value());
+    CHECK_THAT(text, Catch::Contains(
+                         "Not usable: flapping\nFlap penalty: 2100 (suppressed)\n\nSlave Interface: m1"));
+    CHECK(text.find("Flap penalty", text.find("Slave Interface: m1")) == std::string::npos);
+}
+
 TEST_CASE("a bond without an active member or a primary has neither") {
     std::string info = kInfo;
     for (const char* key : {"active_member", "primary"})

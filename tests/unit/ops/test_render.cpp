@@ -126,6 +126,21 @@ TEST_CASE("the ARP and ND monitor read as on Linux") {
     CHECK(rendered(v) == recorded("xor-arp-empty"));
 }
 
+TEST_CASE("who objects to a member, and its penalty, stand where Linux's lines of it end") {
+    BondView v = active_backup();
+    MemberStatus& s = v.members[1].status;
+    s.objection = "arp 192.0.2.1";
+    s.watching.add(Watcher::flapping);
+    s.flap_penalty = 2345.6;
+    s.flap_suppressed = true;
+    const std::string lines =
+        "Slave queue ID: 0\nNot usable: arp 192.0.2.1\nFlap penalty: 2346 (suppressed)\n";
+    CHECK_THAT(rendered(v), Catch::Contains(lines));
+    s.objection = {};
+    s.flap_suppressed = false;
+    CHECK_THAT(rendered(v), Catch::Contains("Slave queue ID: 0\nFlap penalty: 2346\n"));
+}
+
 TEST_CASE("balance-xor and broadcast read as on Linux") {
     BondView v = make_bond(Mode::balance_xor);
     v.options.xmit_hash_policy = HashPolicy::layer23;

@@ -1,0 +1,69 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Joins a bond to the monitor that probes: from options and addresses the rules, from frames the signs of
+// life, and the probes themselves. Owner: the control lcore; allocates in describe() only.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "base/bytes.hpp"
+#include "bond/controller.hpp"
+#include "bond/local_address.hpp"
+#include "bond/options.hpp"
+#include "monitor/arp.hpp"
+#include "monitor/nd.hpp"
+#include "monitor/probing.hpp"
+#include "monitor/watchers.hpp"
+
+namespace dpdkbond {
+
+// The address to ask `target` with: of those whose network holds it the one with the longest prefix; else the
+// first of its family, which is what a route would choose; else the unspecified one, untagged, as Linux asks
+// when it has no route. `mac` is the
+// member's, for addresses that have none of their own.
+ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac);
+
+class Prober {
+public:
+    // `one_active`: the mode has an active member and only that one probes.
+    void set_options(const BondOptions& options, bool one_active, Time now);
+    void set_addresses(const LocalAddresses& addresses) {
+        addresses_ = addresses;
+        addresses_are_new_ = true;
+    }
+    void heed_addresses(Time now);                         // once they were set
+    void handle_frame(MemberId id, Bytes frame, Time now); // a copy of a neighbour's; others are no-ops
+
+    [[nodiscard]] bool on() const { return monitor_.on(); }
+    [[nodiscard]] bool up(MemberId id) const { return monitor_.state(id) == ProbeMonitor::State::up; }
+    // Who of the two objects to a member that is not up, and about what: "arp 192.0.2.1, 192.0.2.2".
+    [[nodiscard]] WatcherSet objections(MemberId id) const;
+    [[nodiscard]] WatcherSet watching() const; // those with targets
+    [[nodiscard]] std::string describe(MemberId id) const;
+    MemberId next_asker(); // whose probe poll_transmit() gives next; kNoMember: there is none to send
+    // `mac`: what that member wears.
+    bool poll_transmit(const Mac& mac, OwnFrame& out);
+
+    ProbeMonitor& monitor() { return monitor_; }
+    [[nodiscard]] const ProbeMonitor& monitor() const { return monitor_; }
+
+private:
+    template <class Address>
+    void handle_heard(MemberId id, const std::optional<HeardProbe<Address>>& heard, std::size_t first,
+                      Time now);
+    [[nodiscard]] IpPrefix target(std::size_t number) const;
+    [[nodiscard]] std::uint32_t targets() const;
+    [[nodiscard]] std::uint32_t askable() const;
+    [[nodiscard]] bool is_own(const IpPrefix& address, const IpPrefix& target) const;
+
+    ProbeMonitor monitor_;
+    FixedVec<Ipv4, 16> v4_; // targets: these first, then those
+    FixedVec<Ipv6, 16> v6_;
+    LocalAddresses addresses_;
+    bool addresses_are_new_ = false;
+    std::uint32_t lists_ = 0;  // how often the targets changed
+    std::uint32_t asking_ = 0; // members whose probes are being polled …
+    std::size_t next_target_ = 0;
+};
+
+} // namespace dpdkbond
