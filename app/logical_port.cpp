@@ -14,8 +14,10 @@ namespace dpdkbond {
 namespace {
 
 LogicalBackend choose(LogicalBackend asked) {
-    if (asked != LogicalBackend::automatic) return asked;
-    return vhost_net_works() ? LogicalBackend::virtio_user : LogicalBackend::tap;
+    if (asked == LogicalBackend::device) return asked;
+    if (asked != LogicalBackend::tap && vhost_net_works()) return LogicalBackend::virtio_user;
+    provide_tun();
+    return asked == LogicalBackend::virtio_user ? asked : LogicalBackend::tap;
 }
 
 std::string devargs(const std::string& bond, const LogicalConfig& config, LogicalBackend backend,

@@ -26,8 +26,8 @@ _living = []
 _libc = ctypes.CDLL(None)
 
 
-def nic_address(i, bus=0):
-    return f"0000:{bus:02x}:{FIRST_SLOT + i:02x}.0"
+def nic_address(i):
+    return f"0000:00:{FIRST_SLOT + i:02x}.0"
 
 
 class GuestError(RuntimeError):
@@ -35,9 +35,10 @@ class GuestError(RuntimeError):
 
 
 class Nic:
-    """One end of a wire. `model` as QEMU names it; `properties` go to the device; `bus`: another than the machine's first."""
+    """One end of a wire. `model` as QEMU names it; `properties` go to the device; `bus`: not the machine's first, but a
+    port of its own."""
 
-    def __init__(self, model, wire, end, mac, properties="", bus="pcie.0"):
+    def __init__(self, model, wire, end, mac, properties="", bus=None):
         self.model, self.mac, self.properties, self.bus = model, mac, properties, bus
         here, there = (f"{wire}.{e}" for e in ((0, 1) if end == 0 else (1, 0)))
         self.backend = f"dgram,local.type=unix,local.path={here},remote.type=unix,remote.path={there}"
@@ -46,8 +47,9 @@ class Nic:
         properties = self.properties
         if self.model.startswith("virtio") and behind_iommu:
             properties += ",disable-legacy=on,iommu_platform=on,ats=on"  # else its DMA passes the IOMMU by
+        place = f"bus={self.bus},addr=0" if self.bus else f"bus=pcie.0,addr={FIRST_SLOT + i:#x}"
         return ["-netdev", f"{self.backend.split(',')[0]},id=wire{i},{self.backend.split(',', 1)[1]}",
-                "-device", f"{self.model},id=nic{i},netdev=wire{i},mac={self.mac},bus={self.bus},addr={FIRST_SLOT + i:#x},romfile="
+                "-device", f"{self.model},id=nic{i},netdev=wire{i},mac={self.mac},{place},romfile="
                 + (f",{properties.lstrip(',')}" if properties else "")]
 
 
@@ -73,10 +75,10 @@ class Vm:
                    *(["-device", "intel-iommu,intremap=on,device-iotlb=on"] if iommu else []),
                    "-kernel", kernel, "-initrd", first_root, "-append", " ".join(words), "-serial", f"file:{self.console}",
                    "-qmp", f"unix:{self._path('qmp')},server=on,wait=off",
-                   "-device", "virtio-serial-pci", "-chardev", f"socket,id=agent,path={self._path('agent')},server=on,wait=off",
+                   "-device", "virtio-serial-pci,bus=pcie.0", "-chardev", f"socket,id=agent,path={self._path('agent')},server=on,wait=off",
                    "-device", "virtserialport,chardev=agent,name=dts",
                    "-fsdev", "local,id=outer,path=/,security_model=none,readonly=on,multidevs=remap",
-                   "-device", "virtio-9p-pci,fsdev=outer,mount_tag=outer"]
+                   "-device", "virtio-9p-pci,fsdev=outer,mount_tag=outer,bus=pcie.0"]
         for i, nic in enumerate(self.nics):
             command += nic.arguments(i, iommu)
         self._began = time.monotonic()

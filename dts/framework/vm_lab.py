@@ -154,7 +154,7 @@ class VmLab:
     def start(self):
         self.a.ready()
         self.b.ready()
-        self.a.run("modprobe -a virtio_net e1000e vmxnet3 tun vhost_net 8021q")
+        self.a.run("modprobe -a virtio_net e1000e vmxnet3 8021q")
         load_few_drivers(self.a)
         self.b.run("modprobe -a virtio_net bridge 8021q; modprobe bonding max_bonds=0")
         return self

@@ -1,45 +1,22 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/pci.hpp"
 
-#include <cerrno>
 #include <chrono>
-#include <spawn.h>
 #include <sstream>
-#include <sys/wait.h>
 #include <system_error>
 #include <thread>
-#include <unistd.h>
 
 #include "host/files.hpp"
+#include "host/kernel_module.hpp"
 #include "host/netlink.hpp"
 
 namespace dpdkbond {
 
 namespace fs = std::filesystem;
 
-namespace {
-
-constexpr const char* kModprobe = "/sbin/modprobe";
-
-bool modprobe(const std::string& module) {
-    std::string program = kModprobe;
-    std::string quiet = "-q";
-    std::string end = "--";
-    std::string name = module;
-    char* arguments[] = {program.data(), quiet.data(), end.data(), name.data(), nullptr};
-    pid_t child = 0;
-    if (::posix_spawn(&child, kModprobe, nullptr, nullptr, arguments, environ) != 0) return false;
-    int status = 0;
-    while (::waitpid(child, &status, 0) < 0)
-        if (errno != EINTR) return false;
-    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
-}
-
-} // namespace
-
 PciHooks PciHooks::real() {
     return {.write = [](const fs::path& file, std::string_view text) { return write_text(file, text); },
-            .load_module = modprobe,
+            .load_module = dpdkbond::load_module,
             .netdev_in_use = [](const std::string& netdev) { return dpdkbond::netdev_in_use(netdev); },
             .netdev_is_up = [](const std::string& netdev) -> Result<bool> {
                 auto link = get_link(netdev);

@@ -11,6 +11,7 @@
 
 #include "host/fd.hpp"
 #include "host/files.hpp"
+#include "host/kernel_module.hpp"
 
 namespace dpdkbond {
 
@@ -52,7 +53,14 @@ bool vhost_net_works(const fs::path& dev) {
     const auto opens = [](const fs::path& node) {
         return static_cast<bool>(Fd(::open(node.c_str(), O_RDWR | O_CLOEXEC)));
     };
+    std::error_code ignored;
+    if (dev == "/dev" && !fs::exists(dev / "vhost-net", ignored)) load_module("vhost_net");
     return opens(dev / "vhost-net") && opens(dev / "net/tun");
+}
+
+void provide_tun() {
+    std::error_code ignored;
+    if (!fs::exists("/dev/net/tun", ignored)) load_module("tun");
 }
 
 std::vector<int> vhost_threads(const fs::path& proc) {
