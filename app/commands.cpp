@@ -2,12 +2,15 @@
 // What operators ask of the running program (class Program as an Instance). One command at a time.
 #include <fmt/format.h>
 
+#include <algorithm>
+
 #include "app/program.hpp"
 #include "bond/flow_hash.hpp"
 #include "config/dump.hpp"
 #include "config/validate.hpp"
 #include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
+#include "drivers/balance.hpp"
 #include "drivers/lacp.hpp"
 #include "drivers/registry.hpp"
 
@@ -91,7 +94,14 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
 
     const HashPolicy policy = u.config.options.xmit_hash_policy;
     Explanation out;
-    out.hashed = find_mode(u.config.mode)->hashes;
+    const ModeDescriptor& mode = *find_mode(u.config.mode);
+    const OptionDef* def = find_option("xmit_hash_policy");
+    const Bytes bytes{frame, length};
+    Placing placing = mode.place != nullptr
+                          ? mode.place(u.config.options, bytes)
+                          : Placing{true, flow_hash(policy, frame, static_cast<std::uint32_t>(length)),
+                                    bond_option_text(u.config.options, *def)};
+    out.hashed = mode.hashes && placing.spread;
     MemberId member = kNoMember;
     unsigned usable = 0;
     control_->call([&] {
@@ -99,7 +109,7 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
         usable = s.tx_count;
         out.buckets = out.hashed ? s.buckets : 0;
         if (out.hashed && s.buckets != 0) {
-            out.hash = flow_hash(policy, frame, static_cast<std::uint32_t>(length));
+            out.hash = placing.hash;
             out.bucket = out.hash % s.buckets;
             member = MemberId{s.bucket[out.bucket]};
         } else {
@@ -108,14 +118,14 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
     });
     for (const MemberStatus& m : status.members)
         if (m.id == member) out.member = m.name.str();
-    const OptionDef* def = find_option("xmit_hash_policy");
     if (usable == 0) {
         out.member.clear();
         out.reason = "no member is usable: the frame is dropped and counted as no_member";
     } else if (out.hashed) {
-        out.reason = fmt::format("{} hashes to {}, bucket {} of {} belongs to {}",
-                                 bond_option_text(u.config.options, *def), out.hash, out.bucket, out.buckets,
-                                 out.member);
+        out.reason = fmt::format("{} hashes to {}, bucket {} of {} belongs to {}", placing.by, out.hash,
+                                 out.bucket, out.buckets, out.member);
+    } else if (mode.hashes) {
+        out.reason = "only unicast IP is spread; all else leaves by the active member";
     } else if (u.config.mode == Mode::broadcast) {
         out.member = "*";
         out.reason = "every usable member sends every frame";
@@ -136,12 +146,41 @@ std::optional<std::vector<MemberLoad>> Program::load(std::string_view name) {
     BondUnit* unit = find(name);
     if (unit == nullptr || ending_ || !find_mode(unit->config.mode)->hashes) return std::nullopt;
     std::array<std::uint32_t, kMaxMembers> buckets{};
+    std::array<std::optional<std::uint64_t>, kMaxMembers> rates{};
     control_->call([&] {
+        if (const LoadTable* table = load_table_of(*unit->core->controller))
+            for (std::uint8_t m = 0; m < kMaxMembers; ++m)
+                rates[m] = static_cast<std::uint64_t>(table->member_rate(MemberId{m}));
         const Snapshot& s = *unit->core->publisher.slot().load(std::memory_order_acquire);
         for (std::uint32_t b = 0; b < s.buckets; ++b) ++buckets[s.bucket[b]];
     });
     std::vector<MemberLoad> out;
-    for (const auto& m : unit->members) out.push_back({m->config.name, buckets[m->id.value], std::nullopt});
+    for (const auto& m : unit->members)
+        out.push_back({m->config.name, buckets[m->id.value], rates[m->id.value]});
+    return out;
+}
+
+std::optional<std::vector<RlbClientView>> Program::rlb(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    BondUnit* unit = find(name);
+    if (unit == nullptr || ending_) return std::nullopt;
+    std::vector<Client> clients;
+    clients.reserve(Clients::kMost); // control does not allocate
+    bool balances = false;
+    control_->call([&] {
+        const Rlb* rlb = rlb_of(*unit->core->controller);
+        balances = rlb != nullptr;
+        if (balances) rlb->clients().each([&](const Client& c) { clients.push_back(c); });
+    });
+    if (!balances) return std::nullopt;
+    std::vector<RlbClientView> out;
+    for (const Client& c : clients) {
+        const auto m = std::ranges::find(unit->members, c.member, [](const auto& p) { return p->id; });
+        out.push_back({ip_text(c.key.client), ip_text(c.key.ours), c.mac,
+                       m != unit->members.end() ? (*m)->config.name : std::string{}, c.updates,
+                       c.key.tags.empty() ? std::nullopt : std::optional(c.key.tags.back().id())});
+    }
+    std::ranges::sort(out, {}, &RlbClientView::client);
     return out;
 }
 

@@ -190,6 +190,12 @@ bool Control::anything_heard() const {
 // What the bond has to say, after whatever happened to it.
 void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     hear(core, at);
+    if (core.bond.wants_load(at)) {
+        LoadTotals totals{};
+        for (const Lane* lane : core.lanes)
+            for (std::size_t b = 0; b < totals.size(); ++b) totals[b] += lane->load.bytes[b].get();
+        core.bond.handle_load(totals, at);
+    }
     if (core.bond.wants_traffic(at)) look_at_traffic(core, at);
     core.bond.handle_timeout(at);
     core.publisher.retire();

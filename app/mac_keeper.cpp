@@ -36,6 +36,12 @@ Result<void> MacKeeper::apply() {
     for (const MemberMac& step : order_mac_steps({wanted.begin(), wanted.size()}, plan.bond))
         if (const auto warning = port_of(step.id)->wear_mac(step.mac)) warn(step.id, *warning);
 
+    FixedVec<Mac, kMaxMembers> all;
+    if (plan.accept_all)
+        for (const MemberMac& m : plan.members) all.push_back(m.mac);
+    for (MemberPort* member : members_)
+        for (const std::string& what : member->accept_also({all.begin(), all.size()})) warn(member->id, what);
+
     Result<void> done;
     if (logical_.in_kernel() && !plan.bond.is_zero() && plan.bond != logical_.mac()) {
         done = logical_.set_mac(plan.bond);

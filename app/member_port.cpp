@@ -151,15 +151,32 @@ void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, Memb
 std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
     if (mac.is_zero()) return std::nullopt;
     const std::lock_guard lock(device_mutex_);
+    if (std::erase(also_, mac) != 0) (void)apply_filter(); // it is not to be there twice
     const auto set = port->set_mac(mac);
     if (set || std::exchange(mac_refused_, true)) return std::nullopt;
     port->set_promiscuous(true);
     return fmt::format("{}; it receives everything instead", set.error());
 }
 
+std::vector<std::string> MemberPort::apply_filter() {
+    ReceiveWishes all = wishes_;
+    for (const Mac& mac : also_)
+        if (mac != port->mac() && std::ranges::find(all.unicast, mac) == all.unicast.end())
+            all.unicast.push_back(mac);
+    return filter_->apply(all, mac_refused_);
+}
+
+std::vector<std::string> MemberPort::accept_also(std::span<const Mac> macs) {
+    const std::lock_guard lock(device_mutex_);
+    if (macs.empty() && also_.empty()) return {};
+    also_.assign(macs.begin(), macs.end());
+    return apply_filter();
+}
+
 std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
     const std::lock_guard lock(device_mutex_);
-    std::vector<std::string> warnings = filter_->apply(wishes.receive, mac_refused_);
+    wishes_ = wishes.receive;
+    std::vector<std::string> warnings = apply_filter();
     if (wishes.mtu == 0 || wishes.mtu == refused_mtu_) return warnings;
     refused_mtu_ = 0;
     if (auto done = port->set_mtu(wishes.mtu); !done) {

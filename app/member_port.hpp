@@ -7,6 +7,7 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -58,6 +59,9 @@ public:
     // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
     // or nothing.
     std::optional<std::string> wear_mac(const Mac& mac); // told once only
+    // Takes frames to these too, whatever the logical interface wants; a device that cannot receives
+    // everything instead.
+    std::vector<std::string> accept_also(std::span<const Mac> macs);
     // Receives what the logical interface wants and takes its MTU, as far as it can. Returns what the
     // operator should know, each once.
     std::vector<std::string> follow(const MemberWishes& wishes);
@@ -96,6 +100,9 @@ private:
     mutable std::mutex device_mutex_; // one at a time tells the device what to wear and to receive
     bool mac_refused_ = false;
     std::unique_ptr<PortFilter> filter_;
+    ReceiveWishes wishes_;                   // of the logical interface, and …
+    std::vector<Mac> also_;                  // accept_also()
+    std::vector<std::string> apply_filter(); // device_mutex_ is held
     std::uint32_t refused_mtu_ = 0;
     std::unique_ptr<CarrierPoll> carrier_;
     struct LinkTarget {

@@ -44,6 +44,7 @@ public:
     std::vector<Event> events(std::string_view name) override;
     Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) override;
     std::optional<std::vector<MemberLoad>> load(std::string_view bond) override;
+    std::optional<std::vector<RlbClientView>> rlb(std::string_view bond) override;
     Result<std::string> config_text(std::string_view bond) override;
     Result<void> set_bond_option(std::string_view bond, std::string_view option,
                                  std::string_view value) override;

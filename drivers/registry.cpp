@@ -6,8 +6,9 @@
 namespace dpdkbond {
 
 std::span<const ModeDescriptor* const> mode_registry() {
-    static constexpr std::array<const ModeDescriptor*, 5> modes{
-        &balance_rr_mode, &active_backup_mode, &balance_xor_mode, &broadcast_mode, &ieee8023ad_mode};
+    static constexpr std::array<const ModeDescriptor*, 7> modes{
+        &balance_rr_mode, &active_backup_mode, &balance_xor_mode, &broadcast_mode,
+        &ieee8023ad_mode, &balance_tlb_mode,   &balance_alb_mode};
     return modes;
 }
 

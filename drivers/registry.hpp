@@ -16,5 +16,7 @@ extern const ModeDescriptor active_backup_mode;
 extern const ModeDescriptor balance_xor_mode;
 extern const ModeDescriptor broadcast_mode;
 extern const ModeDescriptor ieee8023ad_mode;
+extern const ModeDescriptor balance_tlb_mode;
+extern const ModeDescriptor balance_alb_mode;
 
 } // namespace dpdkbond

@@ -147,8 +147,10 @@ void Bond::dismiss_member(MemberId id, Time now) {
 
 void Bond::handle_frame(MemberId id, Bytes frame, Time now) {
     const Member* m = member(id);
-    if (m == nullptr || m->dismissed) return;
-    prober_.handle_frame(id, frame, now);
+    if (id != kNoMember) {
+        if (m == nullptr || m->dismissed) return;
+        prober_.handle_frame(id, frame, now);
+    }
     mode_.controller->handle_frame(id, frame, now);
     settle(now);
 }
@@ -184,6 +186,11 @@ void Bond::handle_timeout(Time now) {
         due = true;
     }
     if (due) settle(now);
+}
+
+void Bond::handle_load(const LoadTotals& totals, Time now) {
+    mode_.controller->handle_load(totals, now);
+    settle(now);
 }
 
 void Bond::set_link_admin(MemberId id, bool up, Time now) {
@@ -262,6 +269,7 @@ void Bond::join_controller(Time now) {
     Controller& c = *mode_.controller;
     c.set_options(options_, now);
     c.set_mac(mac_, now);
+    c.set_addresses(addresses_);
     macs_.set_policy(c.mac_policy(options_));
     for (Member& m : members_) {
         m.told.reset();
@@ -380,6 +388,7 @@ void Bond::settle(Time now) {
         move_.finish();
         end_move(now);
     }
+    changed_ |= mode_.controller->take_redrawn();
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
     if (macs_.pending()) return;
     announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
@@ -465,7 +474,7 @@ void Bond::decide(Time now) {
         forced = true;
     }
     const Decision next = mode_.controller->decide(
-        {{candidates.begin(), candidates.size()}, options_, current, preferred, forced});
+        {{candidates.begin(), candidates.size()}, options_, current, preferred, forced, now});
     const Member* p = member(primary);
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
@@ -607,6 +616,7 @@ void Bond::fill(Snapshot& out) const {
     }
     fill_filter(out.filter, filter_, mac_, sorting);
     move_.fill(out);
+    mode_.controller->fill(out);
 }
 
 std::uint32_t Bond::speed_mbps() const {

@@ -66,6 +66,9 @@ public:
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
     void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
     void handle_timeout(Time now);                           // spurious calls are no-ops
+    // What the workers have counted up to now, when it says that it wants that; before handle_timeout().
+    [[nodiscard]] bool wants_load(Time now) const { return mode_.controller->wants_load(now); }
+    void handle_load(const LoadTotals& totals, Time now);
     // Every worker goes by the last snapshot that was filled: a move of flows goes on (awaits_workers()).
     void handle_published(Time now);
     void set_link_admin(MemberId id, bool up, Time now);
@@ -75,6 +78,7 @@ public:
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
     void set_addresses(const LocalAddresses& addresses) {
         addresses_ = addresses;
+        mode_.controller->set_addresses(addresses);
         prober_.set_addresses(addresses);
     }
     // What a member's lanes have counted so far; due before handle_timeout() when wants_traffic() says so.

@@ -14,11 +14,15 @@
 #include "base/time.hpp"
 #include "bond/events.hpp"
 #include "bond/flow_move.hpp"
+#include "bond/load.hpp"
+#include "bond/local_address.hpp"
 #include "bond/member_macs.hpp"
 #include "bond/options.hpp"
 #include "bond/select_active.hpp"
 
 namespace dpdkbond {
+
+struct Snapshot;
 
 struct ControllerInput {
     std::span<const Candidate> members; // in the order in which they joined
@@ -26,6 +30,7 @@ struct ControllerInput {
     MemberId current_active = kNoMember;
     MemberId primary = kNoMember;
     bool primary_is_new = false;
+    Time now{};
 };
 
 struct Decision {
@@ -81,9 +86,15 @@ public:
     virtual void set_member_options(MemberId, const MemberOptions&, Time) {}
     // `up`: the verdict of its watchers, after their delays. Speed 0: unknown.
     virtual void handle_link(MemberId, bool /*up*/, std::uint32_t /*speed_mbps*/, Duplex, Time) {}
-    // A frame that the data half gave to control (ModeDescriptor::punt).
+    // A frame that the data half gave to control (ModeDescriptor::punt); of kNoMember: one of the logical
+    // interface's, which is the controller's to send.
     virtual void handle_frame(MemberId, Bytes, Time) {}
     virtual void handle_timeout(Time) {} // spurious calls are no-ops
+    // What the workers have counted, if it says that it wants that now. Before handle_timeout().
+    [[nodiscard]] virtual bool wants_load(Time) const { return false; }
+    virtual void handle_load(const LoadTotals&, Time) {}
+    // The addresses that are reached through the bond, and by which tags.
+    virtual void set_addresses(const LocalAddresses&) {}
 
     // ---- outputs
     [[nodiscard]] virtual Time next_deadline() const { return kNever; }
@@ -98,6 +109,10 @@ public:
     [[nodiscard]] virtual bool all_arrived() const { return true; } // of what was last asked; or none can say
     // True when decide() may answer otherwise than at the last call of this.
     virtual bool take_changed() { return false; }
+    // What workers need beyond what follows from the decision.
+    virtual void fill(Snapshot&) const {}
+    // True when fill() may say otherwise than at the last call of this.
+    virtual bool take_redrawn() { return false; }
 };
 
 } // namespace dpdkbond

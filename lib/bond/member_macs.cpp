@@ -125,6 +125,7 @@ MacPlan MemberMacs::plan() const {
     MacPlan p;
     p.version = version_;
     p.bond = bond_;
+    p.accept_all = policy_ == MacPolicy::swap;
     for (const Wearer& w : wearers_) p.members.push_back({w.id, w.worn});
     return p;
 }

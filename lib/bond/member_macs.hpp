@@ -31,6 +31,8 @@ struct MacPlan {
     std::uint64_t version = 0;
     Mac bond{}; // zero: not known yet
     FixedVec<MemberMac, kMaxMembers> members;
+    bool accept_all =
+        false; // each device also takes frames to the others' MACs: they may change hands at once
 };
 
 class MemberMacs {

@@ -16,8 +16,8 @@ constexpr std::array<ModeDef, kModeCount> kModes = {{
     {Mode::balance_xor, "balance-xor", true, "a flow's hash chooses its member"},
     {Mode::broadcast, "broadcast", true, "every packet leaves by every member"},
     {Mode::ieee8023ad, "802.3ad", true, "LACP agrees with the partner on the members that form one link"},
-    {Mode::balance_tlb, "balance-tlb", false, "transmit load decides the member, receive stays on one"},
-    {Mode::balance_alb, "balance-alb", false, "balance-tlb, and ARP spreads the IPv4 peers over the members"},
+    {Mode::balance_tlb, "balance-tlb", true, "transmit load decides the member, receive stays on one"},
+    {Mode::balance_alb, "balance-alb", true, "balance-tlb, and ARP spreads the IPv4 peers over the members"},
     {Mode::balance_spray, "balance-spray", false,
      "single packets of a flow spread over all members, put in order again"},
 }};

@@ -22,6 +22,7 @@ constexpr ModeMask only(auto... modes) { return static_cast<ModeMask>((mask_of(m
 constexpr ModeMask kEvery = 0xff;
 constexpr ModeMask kRoundRobin = only(Mode::balance_rr);
 constexpr ModeMask kActiveBackup = only(Mode::active_backup);
+constexpr ModeMask kAnnouncing = only(Mode::active_backup, Mode::balance_tlb);
 constexpr ModeMask kLacp = only(Mode::ieee8023ad);
 constexpr ModeMask kAdaptive = only(Mode::balance_tlb, Mode::balance_alb);
 constexpr ModeMask kOneActive = only(Mode::active_backup, Mode::balance_tlb, Mode::balance_alb);
@@ -178,7 +179,7 @@ constexpr std::array kOptions = {
          .default_text = "1",
          .unit = "packets",
          .modes = kEvery,
-         .effective = kActiveBackup | kLacp,
+         .effective = kAnnouncing | kLacp,
          .help = "how many gratuitous ARPs and unsolicited NAs follow a failover; in 802.3ad "
                  "with broadcast_neighbor, a member that begins to send"}),
     number<&Bond::peer_notif_delay>(
@@ -188,7 +189,7 @@ constexpr std::array kOptions = {
          .default_text = "0",
          .unit = "ms",
          .modes = kEvery,
-         .effective = kActiveBackup | kLacp,
+         .effective = kAnnouncing | kLacp,
          .help = "the time between those; a multiple of miimon, rounded down; 0: miimon"}),
     number<&Bond::resend_igmp>({.name = "resend_igmp",
                                 .max = 255,
@@ -300,8 +301,7 @@ constexpr std::array kOptions = {
                                    .default_text = "on",
                                    .modes = kAdaptive,
                                    .effective = kAdaptive,
-                                   .when = When::bond_down,
-                                   .available = false,
+                                   .when = When::any_time_here,
                                    .help = "off: flows are spread by hash and stay where they are"}),
     number<&Bond::lp_interval>(
         {.name = "lp_interval",
@@ -311,8 +311,14 @@ constexpr std::array kOptions = {
          .unit = "s",
          .modes = kEvery,
          .effective = kAdaptive,
-         .available = false,
          .help = "how often learning frames tell the switch where the members' MACs are"}),
+    choice<&Bond::rlb_ipv6>(
+        {.name = "rlb_ipv6",
+         .choices = kOffOn,
+         .default_text = "off",
+         .modes = only(Mode::balance_alb),
+         .effective = only(Mode::balance_alb),
+         .help = "ours: neighbour discovery spreads the IPv6 peers over the members too"}),
     number<&Bond::damping_half_life>(
         {.name = "damping_half_life",
          .max = 86400,

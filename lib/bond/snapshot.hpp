@@ -49,6 +49,7 @@ struct alignas(64) Snapshot {
     // Receiving.
     PuntFn punt = nullptr;       // nullptr: the mode's control half wants no frames
     std::uint32_t rx_accept = 0; // bit MemberId: what it receives goes up
+    std::uint32_t rx_groups = 0; // … balance-alb: group frames too
     std::uint8_t rx_count = 0;
     std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
 
@@ -57,6 +58,9 @@ struct alignas(64) Snapshot {
     std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
     std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId
     std::uint32_t buckets = 0;
+    // Modes whose members have MACs of their own: by MemberId, in memory order in the lower 48 bits.
+    std::array<std::uint64_t, kMaxMembers> mac{};
+    std::uint64_t bond_mac = 0;
     std::uint32_t hold = 0; // flows are on the move: which move it is; tx_burst holds their frames. 0: none
     std::array<std::uint64_t, kMaxBuckets / 64> held{}; // … a bit for each bucket that is on the move
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included

@@ -126,7 +126,7 @@ std::string markdown_modes() {
     return out;
 }
 
-constexpr std::array<const char*, 9> kDeviations = {
+constexpr std::array<const char*, 12> kDeviations = {
     "`miimon` is 100 when neither it nor `arp_interval` is given. Linux starts most modes with 0, and such a "
     "bond never "
     "notices a lost link. Write `miimon: 0` to have that.",
@@ -138,6 +138,16 @@ constexpr std::array<const char*, 9> kDeviations = {
     "number of members. When one is lost, only its own flows move, and they move back with it; Linux "
     "computes the "
     "modulo anew, and most flows change their member.",
+    "balance-tlb and balance-alb move as few flows as balance needs, by what was measured in the last "
+    "seconds, at "
+    "most once in 5 s. Linux forgets every 10 s where all flows go. balance-tlb announces a failover as "
+    "active-backup does (`num_grat_arp`), and learning frames are sent with `tlb_dynamic_lb: off` too.",
+    "balance-alb gives each member neighbours by its speed, Linux to the fastest members only; it keeps 1024 "
+    "of "
+    "them by address, Linux 256 by a hash in which they displace one another. A neighbour asked or answered "
+    "alone "
+    "is told its member's MAC at once, so that only broadcasts need making good.",
+    "`rlb_ipv6` is ours: Linux does not spread what IPv6 peers send.",
     "`primary` and `active_slave` must name a member in the file. Linux keeps a `primary` for a member that "
     "may come later.",
     "`active_slave` in the file is the first choice at the start. In Linux it is only a command to a running "

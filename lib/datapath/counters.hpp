@@ -8,6 +8,7 @@
 
 #include "base/strong_id.hpp"
 #include "bond/drop_reasons.hpp"
+#include "bond/load.hpp"
 
 namespace dpdkbond {
 
@@ -39,6 +40,11 @@ struct alignas(64) LaneCounters {
     Counter copies_lost;                     // … should have got one
     std::array<Counter, kDropReasons> drops; // those of no member
     std::array<MemberLaneCounters, kMaxMembers> member;
+};
+
+// Bytes given to members, by bucket and kUnspread.
+struct alignas(64) LoadCounters {
+    std::array<Counter, kLoadBuckets + 1> bytes;
 };
 
 } // namespace dpdkbond

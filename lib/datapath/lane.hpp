@@ -82,6 +82,7 @@ public:
     PolicyState policy;
     HeldFrames held;
     LaneCounters counters;
+    LoadCounters load; // modes that balance by load
 
     // Staging of one burst: kMaxBurst places for each MemberId. Contents live only within a data half.
     std::array<rte_mbuf*, kMaxMembers * kMaxBurst> staged{};

@@ -4,12 +4,20 @@
 #pragma once
 
 #include <memory>
+#include <string>
 
 #include "bond/controller.hpp"
 #include "bond/options.hpp"
 #include "bond/snapshot.hpp"
 
 namespace dpdkbond {
+
+// What a data half makes of a frame, for `explain`.
+struct Placing {
+    bool spread = true; // false: it leaves by the active member, whatever it hashes to
+    std::uint32_t hash = 0;
+    std::string by; // what is hashed
+};
 
 struct ModeDescriptor {
     Mode number;
@@ -18,6 +26,8 @@ struct ModeDescriptor {
     std::unique_ptr<Controller> (*control_half)();
     bool hashes;           // members are chosen by xmit_hash_policy and the bucket map
     PuntFn punt = nullptr; // which received frames are the control half's; nullptr: none
+    // Where not every frame goes by xmit_hash_policy. Any thread.
+    Placing (*place)(const BondOptions& options, Bytes frame) = nullptr;
 };
 
 } // namespace dpdkbond

@@ -68,16 +68,19 @@ void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) n
 }
 
 [[gnu::cold]] void give_to_control(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept {
-    frame->port = member;
-    if (lane.punted == nullptr || !lane.punted->push(frame)) {
+    if (!offer_to_control(lane, MemberId{member}, frame))
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::control_full)], &frame, 1);
-        return;
-    }
-    lane.counters.punted.add(1);
-    lane.bell = true;
 }
 
 } // namespace
+
+bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept {
+    frame->port = from.value;
+    if (lane.punted == nullptr || !lane.punted->push(frame)) return false;
+    lane.counters.punted.add(1);
+    lane.bell = true;
+    return true;
+}
 
 std::uint16_t punt_lacp(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
     std::uint16_t kept = 0;

@@ -67,11 +67,11 @@ Reply cmd_load(Instance& instance, const Words& args) {
     });
 }
 
-template <Mode mode> Reply cmd_of_mode(Instance& instance, const Words& args) {
+Reply cmd_rlb(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
-        if (view.status.mode == mode) return refused("not available yet");
+        if (const auto clients = instance.rlb(args[0])) return said(render_rlb(*clients));
         return refused(fmt::format("{} is in mode {}; this shows bonds of mode {}", args[0],
-                                   mode_name(view.status.mode), mode_name(mode)));
+                                   mode_name(view.status.mode), mode_name(Mode::balance_alb)));
     });
 }
 
@@ -142,7 +142,7 @@ constexpr Command kCommands[] = {
     {"show bond NAME config", "the configuration as it runs now", cmd_config},
     {"show bond NAME load", "buckets by member, in modes that balance", cmd_load},
     {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_lacp},
-    {"show bond NAME rlb", "balance-alb: clients and their members", cmd_of_mode<Mode::balance_alb>},
+    {"show bond NAME rlb", "balance-alb: clients and their members", cmd_rlb},
     {"show member NAME MEMBER", "state and counters of a member", cmd_member},
     {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,sport=,dport=,...", cmd_explain},
     {"set bond NAME active MEMBER", "make a member the active one", cmd_active},

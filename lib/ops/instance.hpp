@@ -65,6 +65,14 @@ struct MemberLoad { // what of a balancing mode's table lies on one member
     std::optional<std::uint64_t> bytes_per_s; // nullopt: the mode does not measure it
 };
 
+struct RlbClientView { // balance-alb: a neighbour, as seen from one address of ours
+    std::string client, ours;
+    Mac mac{};          // the client's; zero: not known yet
+    std::string member; // by which it reaches us
+    std::uint64_t updates = 0;
+    std::optional<std::uint16_t> vlan; // the inner tag's
+};
+
 class Instance {
 public:
     virtual ~Instance() = default;
@@ -74,6 +82,8 @@ public:
     virtual Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) = 0;
     // How a balancing mode's buckets lie on the members; nullopt: unknown bond, or the mode has no buckets.
     virtual std::optional<std::vector<MemberLoad>> load(std::string_view /*bond*/) { return std::nullopt; }
+    // balance-alb's clients, by address; nullopt: unknown bond, or another mode.
+    virtual std::optional<std::vector<RlbClientView>> rlb(std::string_view /*bond*/) { return std::nullopt; }
     virtual Result<std::string> config_text(std::string_view bond) = 0; // YAML of the bond as it runs now
 
     // Commands. They return when they took effect or were refused; a refusal changes nothing.

@@ -206,6 +206,18 @@ std::string render_load(const std::vector<MemberLoad>& load) {
     return out;
 }
 
+std::string render_rlb(const std::vector<RlbClientView>& clients) {
+    Out out;
+    for (const RlbClientView& c : clients) {
+        put(out, "{:<15}  {}  by {:<12}  knows {}", c.client, c.mac.to_string(),
+            c.member.empty() ? "-" : c.member, c.ours);
+        if (c.vlan) put(out, "  vlan {}", *c.vlan);
+        put(out, "  {} updates\n", c.updates);
+    }
+    if (clients.empty()) put(out, "no clients yet\n");
+    return out;
+}
+
 std::string render_explain(const Explanation& e) {
     std::string member = e.member.empty() ? "no member" : e.member;
     if (e.member == "*") member = "every usable member";

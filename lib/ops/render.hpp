@@ -33,6 +33,9 @@ std::string render_member(const MemberView& member);
 // Buckets, and bytes a second where they are measured, by member.
 std::string render_load(const std::vector<MemberLoad>& load);
 
+// balance-alb: a line for each client.
+std::string render_rlb(const std::vector<RlbClientView>& clients);
+
 // "hash 0x2f3a1b04, bucket 4 of 6: m1" and the reason on a line of its own.
 std::string render_explain(const Explanation& explanation);
 

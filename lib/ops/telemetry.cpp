@@ -241,6 +241,37 @@ int answer_load(Instance& instance, std::string_view params, rte_tel_data* d) {
     return 0;
 }
 
+// Clients by address; one that knows several of ours, or speaks in several VLANs, is one entry.
+int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
+    constexpr std::size_t kPage = 100; // what surely fits into an answer
+    const std::string_view bond = next_param(params);
+    std::size_t page = 0;
+    if (!params.empty()) {
+        const auto [end, error] = std::from_chars(params.data(), params.data() + params.size(), page);
+        if (error != std::errc() || end != params.data() + params.size()) return -EINVAL;
+    }
+    const auto clients = instance.rlb(bond);
+    if (!clients) return -ENOENT;
+    tel::Dict out(d);
+    std::size_t number = 0;
+    for (auto c = clients->begin(); c != clients->end(); ++number) {
+        const auto end =
+            std::find_if(c, clients->end(), [&](const auto& o) { return o.client != c->client; });
+        std::uint64_t updates = 0;
+        for (auto o = c; o != end; ++o) updates += o->updates;
+        if (number / kPage == page) {
+            const std::string key = telemetry_key(c->client);
+            tel::Dict entry = out.dict(key.c_str());
+            if (key != c->client) entry.text("client", c->client);
+            entry.text("mac", c->mac.to_string());
+            entry.text("member", c->member);
+            entry.number("updates", updates);
+        }
+        c = end;
+    }
+    return 0;
+}
+
 // {"hashed", "hash", "bucket", "buckets", "member", "reason"}, or {"error"} for a flow that cannot be read.
 int answer_explain(Instance& instance, std::string_view params, rte_tel_data* d) {
     const std::string_view bond = next_param(params);
@@ -293,6 +324,8 @@ constexpr Command kCommands[] = {
     {"/bond/lacp", callback<answer_lacp>,
      "802.3ad: the active aggregator and all ports, or all about one port. Parameters: bond[,member]"},
     {"/bond/load", callback<answer_load>, "Buckets by member, in modes that balance. Parameters: bond"},
+    {"/bond/rlb", callback<answer_rlb>,
+     "balance-alb: clients and their members, 100 at a time. Parameters: bond[,page]"},
     {"/bond/explain", callback<answer_explain>,
      "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan="},
 };

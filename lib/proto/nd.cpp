@@ -114,6 +114,32 @@ std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, con
     return build_nd(out, multicast_mac(packet.destination), source, packet, tags);
 }
 
+std::size_t build_na(MutableBytes out, Mac destination, Mac source, Ipv6 destination_address, Ipv6 address,
+                     const VlanTags& tags) {
+    NdPacket packet;
+    packet.type = NdType::advertisement;
+    packet.source = address;
+    packet.destination = destination_address;
+    packet.target = address;
+    packet.override_flag = true;
+    packet.link_address = source;
+    return build_nd(out, destination, source, packet, tags);
+}
+
+bool set_nd_link_address(MutableBytes frame, const Mac& mac) {
+    const auto nd = parse_nd_frame(frame);
+    if (!nd || !nd->link_address) return false;
+    std::uint8_t* ip = frame.data() + parse_eth(frame)->payload_offset;
+    std::uint8_t* icmp = ip + kIpv6HeaderSize;
+    const std::size_t message_size = load_be16(ip + 4);
+    const std::uint8_t wanted = nd->type == NdType::advertisement ? kOptionTargetLink : kOptionSourceLink;
+    for (std::size_t at = kNdSize; at + kLinkOptionSize <= message_size; at += std::size_t{icmp[at + 1]} * 8)
+        if (icmp[at] == wanted && icmp[at + 1] == 1) std::memcpy(icmp + at + 2, mac.data(), 6);
+    store_be16(icmp + 2, 0);
+    store_be16(icmp + 2, icmpv6_checksum(ip + 8, {icmp, message_size}));
+    return true;
+}
+
 std::size_t build_ns(MutableBytes out, Mac source, Ipv6 source_address, Ipv6 target, const VlanTags& tags) {
     NdPacket packet;
     packet.source = source_address;

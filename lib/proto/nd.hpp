@@ -35,11 +35,18 @@ std::optional<NdPacket> parse_nd_frame(Bytes frame);
 // Both write a whole frame and return its length (86, and 4 for each tag), 0 when `out` is too small.
 // "Our `address` is at `source`", to all nodes (ff02::1), override set, with the target link-layer option.
 std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, const VlanTags& tags = {});
+// The same to one node alone.
+std::size_t build_na(MutableBytes out, Mac destination, Mac source, Ipv6 destination_address, Ipv6 address,
+                     const VlanTags& tags = {});
 // "Who has `target`", to its solicited-node group, with the source link-layer option.
 // When `source_address` is unspecified the option is left out (RFC 4861 4.3) and the frame is 8 bytes
 // shorter.
 std::size_t build_ns(MutableBytes out, Mac source, Ipv6 source_address, Ipv6 target,
                      const VlanTags& tags = {});
+
+// Puts another MAC into the link-layer option of a solicitation (source) or advertisement (target) and mends
+// the checksum. False, and no change: parse_nd_frame() finds no such option in the frame.
+bool set_nd_link_address(MutableBytes frame, const Mac& mac);
 
 // ff02::1:ffXX:XXXX and its MAC 33:33:ff:XX:XX:XX.
 Ipv6 solicited_node_group(Ipv6 target);

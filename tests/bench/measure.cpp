@@ -121,7 +121,8 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     s.member_count = cell.members;
     std::vector<std::uint16_t> members;
     // Of an active-backup bond's members the backups have nothing to receive.
-    const bool one_receives = !tx && cell.setting.mode == Mode::active_backup;
+    const bool one_receives =
+        !tx && (cell.setting.mode == Mode::active_backup || cell.setting.mode == Mode::balance_tlb);
     for (unsigned k = 0; k < cell.members; ++k)
         members.push_back(one_receives && k > 0 ? ports.idle[k].id() : ports.busy[k].id());
     std::copy(members.begin(), members.end(), s.members);
@@ -133,8 +134,14 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     s.lane = &ours.lane();
     s.snapshot = &ours.snapshot();
 
+    // What leaves a bond of these modes comes from its own MAC, which is what both write over: each time
+    // anew.
+    const bool rewritten =
+        tx && (cell.setting.mode == Mode::balance_tlb || cell.setting.mode == Mode::balance_alb);
+    const Mac source = ports.busy[0].permanent_mac();
     const auto time = [&](TxCall tx_call, RxCall rx_call) { // cycles a packet
         pool.arrange();
+        if (rewritten) pool.set_source(source);
         const std::uint64_t start = rte_rdtsc_precise();
         const unsigned n =
             tx ? pass_tx(s, tx_call, pool.get(), pool.size()) : pass_rx(s, rx_call, pool.size());
@@ -149,7 +156,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
                       {split_tx, nullptr, &samples.split}};
     const TxCall bare_tx_call = broadcast ? bare_broadcast : bare_tx;
     const bool splits =
-        tx && (cell.setting.mode == Mode::balance_rr || cell.setting.mode == Mode::balance_xor);
+        tx && cell.setting.mode != Mode::active_backup && cell.setting.mode != Mode::broadcast;
 
     constexpr unsigned warm_up = 10;
     const auto allowance = static_cast<std::uint64_t>(effort.seconds * static_cast<double>(rte_get_tsc_hz()));
@@ -172,6 +179,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
             last_bare = bare;
         }
     }
+    pool.set_source(std::nullopt);
     if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
     return samples.figures();
 }

@@ -61,11 +61,17 @@ FramePool::FramePool(unsigned flows)
         throw std::runtime_error("the pool is short of buffers");
     std::mt19937 random(1);
     for (rte_mbuf* m : all) write_frame(m, random);
+    for (rte_mbuf* m : all) sources_.emplace_back(m, Mac::from_bytes(rte_pktmbuf_mtod(m, char*) + 6));
     order_.assign(all.begin(), all.end());
     rte_pktmbuf_free_bulk(all.data(), flows);
 }
 
 FramePool::~FramePool() { rte_mempool_free(pool_); }
+
+void FramePool::set_source(const std::optional<Mac>& mac) {
+    for (const auto& [m, own] : sources_)
+        std::memcpy(rte_pktmbuf_mtod(m, char*) + 6, mac.value_or(own).data(), 6);
+}
 
 void FramePool::shuffle() { std::shuffle(order_.begin(), order_.end(), random_); }
 
@@ -101,6 +107,8 @@ bool Setting::in_net_bonding() const {
     case Mode::balance_rr: return packets_per_slave == 1;
     case Mode::active_backup:
     case Mode::broadcast: return true;
+    case Mode::balance_tlb:
+    case Mode::balance_alb: return true;
     case Mode::balance_xor:
         return policy == HashPolicy::layer2 || policy == HashPolicy::layer23 || policy == HashPolicy::layer34;
     default: return false;
@@ -113,6 +121,8 @@ std::string Setting::name() const {
     std::string text(mode == Mode::balance_rr      ? "balance-rr"
                      : mode == Mode::active_backup ? "active-backup"
                      : mode == Mode::balance_xor   ? "balance-xor"
+                     : mode == Mode::balance_tlb   ? "balance-tlb"
+                     : mode == Mode::balance_alb   ? "balance-alb"
                                                    : "broadcast");
     if (mode == Mode::balance_xor) text += fmt::format(" {}", policies[static_cast<unsigned>(policy)]);
     if (mode == Mode::balance_rr && packets_per_slave != 1)
@@ -120,8 +130,9 @@ std::string Setting::name() const {
     return text;
 }
 
-TheirBond::TheirBond(const std::vector<std::uint16_t>& members, rte_mempool* pool) : members_(members) {
-    const int port = rte_eth_bond_create("net_bonding_bench", BONDING_MODE_ROUND_ROBIN, 0);
+TheirBond::TheirBond(const std::vector<std::uint16_t>& members, rte_mempool* pool)
+    : members_(members), name_(fmt::format("net_bonding_bench{}", members.size())) { // its pool outlives it
+    const int port = rte_eth_bond_create(name_.c_str(), BONDING_MODE_ROUND_ROBIN, 0);
     check(port, "rte_eth_bond_create");
     port_ = static_cast<std::uint16_t>(port);
     const rte_eth_conf conf{};
@@ -134,13 +145,14 @@ TheirBond::TheirBond(const std::vector<std::uint16_t>& members, rte_mempool* poo
 TheirBond::~TheirBond() {
     rte_eth_dev_stop(port_);
     for (const std::uint16_t m : members_) bond_remove(port_, m);
-    rte_eth_bond_free("net_bonding_bench");
+    rte_eth_bond_free(name_.c_str());
 }
 
 void TheirBond::set(const Setting& s) {
     rte_eth_dev_stop(port_);
     const std::uint8_t modes[] = {BONDING_MODE_ROUND_ROBIN, BONDING_MODE_ACTIVE_BACKUP, BONDING_MODE_BALANCE,
-                                  BONDING_MODE_BROADCAST};
+                                  BONDING_MODE_BROADCAST,   BONDING_MODE_8023AD,        BONDING_MODE_TLB,
+                                  BONDING_MODE_ALB};
     check(rte_eth_bond_mode_set(port_, modes[static_cast<unsigned>(s.mode)]), "rte_eth_bond_mode_set");
     const std::uint8_t policy = s.policy == HashPolicy::layer2    ? BALANCE_XMIT_POLICY_LAYER2
                                 : s.policy == HashPolicy::layer23 ? BALANCE_XMIT_POLICY_LAYER23
@@ -172,6 +184,8 @@ OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setti
         MemberInfo info;
         info.name = fmt::format("m{}", port);
         info.data.port = port;
+        rte_ether_addr mac;
+        if (rte_eth_macaddr_get(port, &mac) == 0) info.perm_mac = Mac::from_bytes(mac.addr_bytes);
         const auto added = bond.add_member(info, {.carrier = true}, start);
         if (!added) throw std::runtime_error(added.error());
     }

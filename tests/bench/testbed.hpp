@@ -7,8 +7,10 @@
 #include <rte_mempool.h>
 
 #include <memory>
+#include <optional>
 #include <random>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "bond/bond.hpp"
@@ -34,6 +36,8 @@ public:
     // A new order, and the buffers put into the last one: they only change places, none is touched.
     void shuffle();
     void arrange();
+    // All frames come from this address, or (nothing) from the one that each had at first.
+    void set_source(const std::optional<Mac>& mac);
     [[nodiscard]] rte_mempool* get() const { return pool_; }
     [[nodiscard]] unsigned size() const { return static_cast<unsigned>(buffers_.size()); }
     [[nodiscard]] bool complete() const { return rte_mempool_avail_count(pool_) == size(); }
@@ -41,6 +45,7 @@ public:
 private:
     rte_mempool* pool_;
     std::vector<void*> buffers_, order_;
+    std::vector<std::pair<rte_mbuf*, Mac>> sources_;
     std::mt19937_64 random_{1};
 };
 
@@ -73,6 +78,7 @@ public:
 
 private:
     std::vector<std::uint16_t> members_;
+    std::string name_;
     std::uint16_t port_;
 };
 

@@ -119,6 +119,8 @@ std::vector<Setting> wanted_settings(const Wishes& w) {
     for (const HashPolicy p : {HashPolicy::layer2, HashPolicy::layer23, HashPolicy::layer34,
                                HashPolicy::encap23, HashPolicy::encap34, HashPolicy::vlan_srcmac})
         all.push_back({.mode = Mode::balance_xor, .policy = p});
+    all.push_back({.mode = Mode::balance_tlb});
+    all.push_back({.mode = Mode::balance_alb});
     all.push_back({.mode = Mode::balance_rr, .packets_per_slave = 0});
     all.push_back({.mode = Mode::balance_rr, .packets_per_slave = 4});
     if (w.modes.empty()) return all;
@@ -139,7 +141,7 @@ std::vector<Cell> cells(const Wishes& w, unsigned members, bool rx_of_one) {
         if (w.tx && !rx_of_one)
             for (const unsigned burst : w.bursts)
                 list.push_back({Direction::tx, s, members, static_cast<std::uint16_t>(burst)});
-        const bool by_one = s.mode == Mode::active_backup;
+        const bool by_one = s.mode == Mode::active_backup || s.mode == Mode::balance_tlb;
         // Which member sends what makes no difference to reception.
         const bool plain = s.packets_per_slave == 1 && s.policy == HashPolicy::layer2;
         if (w.rx && plain && by_one == rx_of_one) list.push_back({Direction::rx, s, members, kBurst});
@@ -151,7 +153,7 @@ void run(const Wishes& w) {
     EalOptions eal_options;
     eal_options.file_prefix = fmt::format("vs_net_bonding{}", getpid());
     eal_options.control_cpu = w.cpu.value_or(last_cpu());
-    eal_options.memory_mb = 64 + w.flows / 1024;
+    eal_options.memory_mb = 192 + w.flows / 1024; // net_bonding makes a pool for balance-alb
     // Null ports refuse what a bond asks of its members (promiscuity and the like), which net_bonding reports
     // each time.
     eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond*:critical"};

@@ -153,6 +153,7 @@ Rig::Rig(Mode mode, unsigned members, BondOptions options)
             throw std::runtime_error("no room for a member");
     }
     bond.fill(snapshot);
+    slot_.store(&snapshot);
 }
 
 Rig::~Rig() {

@@ -97,6 +97,7 @@ TEST_CASE("every option of Linux bonding is in the table, once") {
                                                     "lacp_strict",
                                                     "tlb_dynamic_lb",
                                                     "lp_interval",
+                                                    "rlb_ipv6", // ours
                                                     "prio",
                                                     "queue_id",
                                                     "actor_port_prio"};
@@ -307,6 +308,7 @@ TEST_CASE("each mode refuses the options that Linux refuses there") {
         {"primary", "156"},
         {"primary_reselect", "0123456"},
         {"resend_igmp", "0123456"},
+        {"rlb_ipv6", "6"},
         {"tlb_dynamic_lb", "56"},
         {"updelay", "0123456"},
         {"downdelay", "0123456"},
@@ -396,10 +398,10 @@ TEST_CASE("what Linux changes only on an empty or stopped bond is not changed wh
     CHECK(may_change_running(Mode::active_backup, *find_option("fail_over_mac"), false).ok());
     CHECK_THAT(may_change_running(Mode::ieee8023ad, *find_option("arp_interval")).error(),
                Catch::Contains("arp_interval"));
-    OptionDef dynamic = *find_option("tlb_dynamic_lb");
-    CHECK(may_change_running(Mode::balance_tlb, dynamic).error() == "tlb_dynamic_lb is not available yet");
-    dynamic.available = true;
-    CHECK_THAT(may_change_running(Mode::balance_tlb, dynamic).error(), Catch::Contains("is down"));
+    OptionDef down = *find_option("tlb_dynamic_lb");
+    CHECK(may_change_running(Mode::balance_tlb, down).ok());
+    down.when = When::bond_down;
+    CHECK_THAT(may_change_running(Mode::balance_tlb, down).error(), Catch::Contains("is down"));
 }
 
 TEST_CASE("the options of 802.3ad change while the bond runs, in that mode only") {

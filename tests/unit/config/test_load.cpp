@@ -195,7 +195,7 @@ TEST_CASE("all problems are told at once and in the order of the file") {
         "f:6:31: bonds[0].members[1].prio: \"x\" is not a whole number; allowed: -2147483648-2147483647\n"
         "f:7:5: bonds[0].mode: \"9\" is not a mode; allowed: balance-rr (0), active-backup (1), balance-xor "
         "(2), "
-        "broadcast (3), 802.3ad (4)\n"
+        "broadcast (3), 802.3ad (4), balance-tlb (5), balance-alb (6)\n"
         "f:8:5: bonds[0].miimon: -1 is out of range; allowed: 0-2147483647\n"
         "f:9:11: runtime.idle: \"lazy\" is not one of its values; allowed: adaptive, busy\n"
         "f:9:42: runtime.worker_lcores[1]: 1 is there twice; list each lcore once\n"
@@ -438,10 +438,9 @@ TEST_CASE("options that the mode does not take are refused at their line") {
 }
 
 TEST_CASE("what is not available yet is refused and never ignored") {
-    CHECK(
-        problems(file_with("", "", "balance-tlb")) ==
-        "f:3:5: bonds[0].mode: balance-tlb is not available yet; allowed: balance-rr (0), active-backup (1), "
-        "balance-xor (2), broadcast (3), 802.3ad (4)\n");
+    CHECK(problems(file_with("", "", "balance-spray")) ==
+          "f:3:5: bonds[0].mode: balance-spray is not available yet; allowed: balance-rr (0), active-backup "
+          "(1), balance-xor (2), broadcast (3), 802.3ad (4), balance-tlb (5), balance-alb (6)\n");
     CHECK(problems(file_with("arp_interval: 100\n    arp_ip_target: [192.0.2.1]")).empty());
     CHECK(problems(file_with("arp_ip_target: []\n    fail_over_mac: none\n    resend_igmp: 1", "queue_id: 0"))
               .empty());
@@ -544,7 +543,9 @@ TEST_CASE("the examples load without a problem") {
                                                                 {"balance-rr", Mode::balance_rr},
                                                                 {"balance-xor", Mode::balance_xor},
                                                                 {"broadcast", Mode::broadcast},
-                                                                {"lacp", Mode::ieee8023ad}};
+                                                                {"lacp", Mode::ieee8023ad},
+                                                                {"balance-tlb", Mode::balance_tlb},
+                                                                {"balance-alb", Mode::balance_alb}};
     for (const auto& [name, mode] : examples) {
         const LoadedConfig loaded = load_config(std::string(CONFIGS_DIR) + "/" + name + ".yaml");
         INFO(name);
@@ -566,7 +567,7 @@ TEST_CASE("every file below configs is a good configuration") {
         INFO(entry.path());
         for (const ConfigProblem& problem : load_config(entry.path()).problems) FAIL_CHECK(problem.message);
     }
-    CHECK(files >= 5);
+    CHECK(files >= 7);
 }
 
 TEST_CASE("devargs are taken apart") {

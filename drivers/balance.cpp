@@ -1,0 +1,168 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/balance.hpp"
+
+#include <algorithm>
+
+#include "bond/buckets.hpp"
+#include "bond/snapshot.hpp"
+#include "proto/learning.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr std::uint32_t bit(MemberId id) { return 1U << id.value; }
+
+std::uint64_t raw(const Mac& mac) {
+    std::uint64_t v = 0;
+    std::copy(mac.bytes.begin(), mac.bytes.end(), reinterpret_cast<std::uint8_t*>(&v));
+    return v;
+}
+
+} // namespace
+
+BalanceController::Member* BalanceController::find(MemberId id) {
+    for (Member& m : members_)
+        if (m.id == id) return &m;
+    return nullptr;
+}
+
+Mac BalanceController::mac_of(const Member& m) const {
+    if (m.id == active_) return bond_mac_;
+    if (m.mac != bond_mac_) return m.mac;
+    const Member* active = find(active_);
+    return active != nullptr ? active->mac : m.mac;
+}
+
+Decision BalanceController::decide(const ControllerInput& in) {
+    Decision d;
+    d.active = select_active(
+        {in.members, in.current_active, in.primary, in.options.primary_reselect, in.primary_is_new});
+    std::uint32_t all = 0;
+    for (const Candidate& c : in.members) {
+        all |= bit(c.id);
+        if (c.up) d.usable |= bit(c.id);
+    }
+    d.may_send = d.usable;
+    d.may_receive = in.options.all_slaves_active ? all : receivers(d, all);
+    const bool moved = d.active != active_;
+    active_ = d.active;
+    rearrange(in.now);
+    if (moved && active_ != kNoMember) learn(in.now);
+    return d;
+}
+
+void BalanceController::rearrange(Time now) {
+    FixedVec<BalancedMember, kMaxMembers> senders;
+    for (const Member& m : members_)
+        if (m.up) senders.push_back({m.id, m.speed_mbps});
+    redrawn_ |= load_.set_members({senders.begin(), senders.size()}, active_);
+    redrawn_ = true; // MACs go by the active member too
+    rearranged(now);
+}
+
+void BalanceController::set_options(const BondOptions& options, Time now) {
+    const bool was_dynamic = options_.tlb_dynamic_lb, sooner = options.lp_interval < options_.lp_interval;
+    options_ = options;
+    if (!was_dynamic && dynamic()) load_.forget_load();
+    if (dynamic() && next_load_ == kNever) next_load_ = now + LoadTable::kTick;
+    if (!dynamic()) next_load_ = kNever;
+    if (sooner && next_learning_ != kNever) next_learning_ = now;
+    redrawn_ = true;
+}
+
+void BalanceController::set_mac(const Mac& mac, Time now) {
+    bond_mac_ = mac;
+    rearrange(now);
+}
+
+void BalanceController::set_addresses(const LocalAddresses& addresses) {
+    tags_.clear();
+    tags_.push_back({});
+    for (const LocalAddress& a : addresses) {
+        VlanTags tags = a.tags;
+        const auto same = [&](const VlanTags& t) { return std::ranges::equal(t, tags); };
+        if (std::ranges::none_of(tags_, same)) tags_.push_back(tags);
+    }
+}
+
+void BalanceController::member_joined(const JoiningMember& m, Time) {
+    members_.push_back({.id = m.id, .mac = m.perm_mac});
+}
+
+void BalanceController::member_left(MemberId id, Time now) {
+    for (std::size_t i = 0; i < members_.size(); ++i) {
+        if (members_[i].id != id) continue;
+        members_.erase_at(i);
+        break;
+    }
+    if (id == active_) active_ = kNoMember;
+    rearrange(now);
+}
+
+void BalanceController::set_member_mac(MemberId id, const Mac& mac, Time now) {
+    Member* m = find(id);
+    if (m == nullptr || m->mac == mac) return;
+    m->mac = mac;
+    rearrange(now);
+}
+
+void BalanceController::handle_link(MemberId id, bool up, std::uint32_t speed_mbps, Duplex, Time) {
+    Member* m = find(id);
+    if (m == nullptr) return;
+    changed_ |= m->up != up || m->speed_mbps != speed_mbps;
+    m->up = up;
+    m->speed_mbps = speed_mbps;
+}
+
+void BalanceController::handle_load(const LoadTotals& totals, Time now) {
+    next_load_ = now + LoadTable::kTick;
+    redrawn_ |= load_.handle_load(totals, now);
+}
+
+void BalanceController::learn(Time now) {
+    learning_member_ = learning_tags_ = 0;
+    next_learning_ = now + std::chrono::seconds(options_.lp_interval);
+}
+
+void BalanceController::handle_timeout(Time now) {
+    if (now >= next_load_) next_load_ = now + LoadTable::kTick; // nobody counted
+    if (now >= next_learning_) learn(now);
+}
+
+Time BalanceController::next_deadline() const { return std::min(next_load_, next_learning_); }
+
+// Linux's: 60 bytes from a MAC of ours to itself, which no switch forwards and every switch learns from.
+bool BalanceController::learning_frame(OwnFrame& out) {
+    for (; learning_member_ < members_.size(); ++learning_member_, learning_tags_ = 0) {
+        const Member& m = members_[learning_member_];
+        const Mac mac = mac_of(m);
+        if (!m.up || !mac.is_valid_unicast() || learning_tags_ >= tags_.size()) continue;
+        const VlanTags& tags = tags_[learning_tags_++];
+        out.member = m.id;
+        out.length = static_cast<std::uint16_t>(build_learning(out.frame, mac, tags));
+        return true;
+    }
+    return false;
+}
+
+bool BalanceController::poll_transmit(OwnFrame& out) { return learning_frame(out); }
+
+void BalanceController::fill(Snapshot& out) const {
+    out.bond_mac = raw(bond_mac_);
+    for (const Member& m : members_) {
+        const Mac mac = mac_of(m);
+        out.mac[m.id.value] = raw(mac.is_zero() ? bond_mac_ : mac); // a ring has none of its own
+    }
+    if (!dynamic()) return;
+    out.buckets = kLoadBuckets;
+    out.bucket_mod = FastMod(kLoadBuckets);
+    for (std::size_t b = 0; b <= kLoadBuckets; ++b) out.bucket[b] = load_.owner(b).value;
+}
+
+const LoadTable* load_table_of(const Controller& controller) {
+    const auto* balance = dynamic_cast<const BalanceController*>(&controller);
+    return balance != nullptr && balance->dynamic() ? &balance->load() : nullptr;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,86 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What balance-tlb and balance-alb have in common in their control halves: an active member, which wears the
+// bond's MAC while the others wear their own; buckets that go where load says; learning frames.
+#pragma once
+
+#include <utility>
+
+#include "balance/load_table.hpp"
+#include "balance/rlb.hpp"
+#include "bond/controller.hpp"
+
+namespace dpdkbond {
+
+class BalanceController : public Controller {
+public:
+    Decision decide(const ControllerInput& in) override;
+    [[nodiscard]] bool has_active() const override { return true; }
+    [[nodiscard]] MacPolicy mac_policy(const BondOptions&) const override { return MacPolicy::swap; }
+
+    void set_options(const BondOptions& options, Time now) override;
+    void set_mac(const Mac& mac, Time now) override;
+    void set_addresses(const LocalAddresses& addresses) override;
+    void member_joined(const JoiningMember& m, Time now) override;
+    void member_left(MemberId id, Time now) override;
+    void set_member_mac(MemberId id, const Mac& mac, Time now) override;
+    void handle_link(MemberId id, bool up, std::uint32_t speed_mbps, Duplex duplex, Time now) override;
+    void handle_timeout(Time now) override;
+    [[nodiscard]] bool wants_load(Time now) const override {
+        return options_.tlb_dynamic_lb && now >= next_load_;
+    }
+    void handle_load(const LoadTotals& totals, Time now) override;
+
+    [[nodiscard]] Time next_deadline() const override;
+    bool poll_transmit(OwnFrame& out) override;
+    bool take_changed() override { return std::exchange(changed_, false); }
+    void fill(Snapshot& out) const override;
+    bool take_redrawn() override { return std::exchange(redrawn_, false); }
+
+    [[nodiscard]] const LoadTable& load() const { return load_; }
+    [[nodiscard]] const BondOptions& options() const { return options_; }
+    [[nodiscard]] bool dynamic() const { return options_.tlb_dynamic_lb; }
+
+protected:
+    struct Member {
+        MemberId id{};
+        Mac mac{}; // as worn, or as it will be in a moment
+        bool up = false;
+        std::uint32_t speed_mbps = 0;
+    };
+    // The MAC by which a member is reached and under which it sends: the active one has the bond's, and a
+    // member that still wears it has the active's, even while the devices are only being told.
+    [[nodiscard]] Mac mac_of(const Member& m) const;
+    // bit MemberId: whose frames go up, of `all`.
+    [[nodiscard]] virtual std::uint32_t receivers(const Decision& d, std::uint32_t all) const = 0;
+    // The active member, who is up, a speed or a MAC has changed.
+    virtual void rearranged(Time) {}
+    void learn(Time now); // tells the switch now where all MACs are, and again every lp_interval
+
+    Member* find(MemberId id);
+    [[nodiscard]] const Member* find(MemberId id) const {
+        return const_cast<BalanceController*>(this)->find(id);
+    }
+    FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
+    MemberId active_ = kNoMember;
+    Mac bond_mac_{};
+    BondOptions options_;
+    bool changed_ = false, redrawn_ = false;
+
+private:
+    void rearrange(Time now);
+    bool learning_frame(OwnFrame& out);
+
+    LoadTable load_;
+    Time next_load_ = kNever;
+    Time next_learning_ = kNever;
+    // Learning frames of the present round: which member's and which tags' is next.
+    FixedVec<VlanTags, 32> tags_; // of the bond's addresses, as they are on its wires; the first: none
+    std::size_t learning_member_ = kMaxMembers, learning_tags_ = 0;
+};
+
+// What the status of such a bond is made of; nullptr: another mode's controller, or none that balances now.
+// On control only.
+const LoadTable* load_table_of(const Controller& controller);
+const Rlb* rlb_of(const Controller& controller);
+
+} // namespace dpdkbond

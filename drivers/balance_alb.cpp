@@ -1,0 +1,194 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Mode 6, balance-alb: balance-tlb, and neighbours are told different MACs of ours, so that the bond receives
+// by all members too. ARP of the logical interface's is handed to control, which rewrites it and sends it
+// (lib/balance/rlb); what neighbours say is copied to control.
+#include "balance/rlb.hpp"
+#include "bond/flow_hash.hpp"
+#include "bond/snapshot.hpp"
+#include "datapath/punt_neighbors.hpp"
+#include "datapath/rx_engine.hpp"
+#include "drivers/balance.hpp"
+#include "drivers/by_hash.hpp"
+#include "drivers/by_load.hpp"
+#include "drivers/registry.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+class AlbController final : public BalanceController {
+public:
+    void set_options(const BondOptions& options, Time now) override {
+        BalanceController::set_options(options, now);
+        rlb_.set_ipv6(options.rlb_ipv6);
+    }
+    void handle_frame(MemberId id, Bytes frame, Time now) override {
+        if (id == kNoMember)
+            rlb_.handle_own(frame, now);
+        else
+            rlb_.handle_received(frame, now);
+    }
+    void handle_timeout(Time now) override {
+        BalanceController::handle_timeout(now);
+        rlb_.handle_timeout(now);
+    }
+    [[nodiscard]] Time next_deadline() const override {
+        return std::min(BalanceController::next_deadline(), rlb_.next_deadline());
+    }
+    bool poll_transmit(OwnFrame& out) override {
+        if (BalanceController::poll_transmit(out)) return true; // first the switch, then who sends through it
+        RlbFrame f;
+        if (!rlb_.poll_transmit(f)) return false;
+        out.member = f.member;
+        out.length = f.length;
+        static_assert(sizeof out.frame >= sizeof f.bytes);
+        std::copy_n(f.bytes.begin(), f.length, out.frame.begin());
+        return true;
+    }
+    void fill(Snapshot& out) const override {
+        BalanceController::fill(out);
+        // What a switch sends out of several ports at once is heard on the active member alone.
+        out.rx_groups = options_.all_slaves_active ? ~0U : active_ != kNoMember ? 1U << active_.value : 0;
+    }
+    [[nodiscard]] const Rlb& rlb() const { return rlb_; }
+
+private:
+    // Each hears what is sent to its own MAC; receive_alb() sorts it.
+    [[nodiscard]] std::uint32_t receivers(const Decision&, std::uint32_t all) const override { return all; }
+
+    void rearranged(Time now) override {
+        FixedVec<RlbMember, kMaxMembers> receivers;
+        FixedVec<Mac, kMaxMembers + 1> own;
+        own.push_back(bond_mac_);
+        for (const Member& m : members_) {
+            own.push_back(mac_of(m));
+            if (m.up) receivers.push_back({m.id, mac_of(m), m.speed_mbps});
+        }
+        rlb_.set_own_macs({own.begin(), own.size()});
+        rlb_.set_members({receivers.begin(), receivers.size()}, active_, now);
+        rlb_.handle_timeout(now); // whom a loss concerns is told before anything else
+    }
+
+    Rlb rlb_;
+};
+
+// ---- sending
+
+// Hands ARP (and neighbour discovery) to control and returns how many frames stay, in order. What finds no
+// room there leaves as it is, by the active member.
+template <bool Ipv6>
+[[gnu::cold]] std::uint16_t give_neighbor_frames(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t kept = 0;
+    for (std::uint16_t i = 0; i < n; ++i) {
+        rte_mbuf* const m = frames[i];
+        const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
+        const auto eth = parse_eth(frame);
+        const bool wanted = Ipv6 ? is_neighbor_frame(frame) : eth && eth->type == ethertype::arp;
+        if (wanted && m->nb_segs == 1 && frame.size() <= RlbFrame::kMost &&
+            offer_to_control(lane, kNoMember, m))
+            continue;
+        frames[kept++] = m;
+    }
+    return kept;
+}
+
+template <class Way, bool Ipv6>
+void send_alb(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (s.tx_count == 0) [[unlikely]] {
+        drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_member)], frames, n);
+        return;
+    }
+    std::uint32_t places[kMaxBurst];
+    if (Way::sort(frames, n, places) != ~std::uint64_t{0} >> (64U - n)) [[unlikely]] {
+        n = give_neighbor_frames<Ipv6>(lane, frames, n);
+        if (n == 0) return;
+        (void)Way::sort(frames, n, places);
+    }
+    if (s.tx_count == 1)
+        send(lane, s, s.tx[0], frames, n);
+    else
+        Way::send(lane, s, frames, n, places);
+}
+
+template <class Way> TxBurstFn with_ipv6(const BondOptions& options) {
+    return options.rlb_ipv6 ? send_alb<Way, true> : send_alb<Way, false>;
+}
+
+TxBurstFn data_half(const BondOptions& options) {
+    if (options.tlb_dynamic_lb) return with_ipv6<ByLoad<ByDestination>>(options);
+    return with_policy(options.xmit_hash_policy, [&]<HashPolicy Policy>() -> TxBurstFn {
+        return with_ipv6<ByMap<ByPolicy<Policy>>>(options);
+    });
+}
+
+Placing place(const BondOptions& options, Bytes frame) {
+    if (options.tlb_dynamic_lb) return {is_spread(frame), destination_hash(frame), "the destination address"};
+    return {is_spread(frame),
+            flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
+            bond_option_text(options, *find_option("xmit_hash_policy"))};
+}
+
+// ---- receiving
+
+std::uint64_t destination_of(const rte_mbuf* m) noexcept {
+    return flow_hash_detail::load_raw64(rte_pktmbuf_mtod(m, const std::uint8_t*)) & 0xffff'ffff'ffffULL;
+}
+
+void put_destination(rte_mbuf* m, std::uint64_t mac) noexcept {
+    std::memcpy(rte_pktmbuf_mtod(m, std::uint8_t*), &mac, 6);
+}
+
+enum class Whose : std::uint8_t { nobodys, a_members, a_lost_members };
+Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
+    for (unsigned k = 0; k < s.rx_count; ++k)
+        if (s.mac[s.rx[k]] == mac)
+            return (s.tx_mask >> s.rx[k] & 1U) != 0 ? Whose::a_members : Whose::a_lost_members;
+    return Whose::nobodys;
+}
+
+// What is sent to the member's MAC goes up with the bond's. On the active member also what is sent to
+// another's: one that is lost is still known to neighbours for a moment. A switch that floods shows the rest
+// on several members: it is heard once, on the active one.
+std::uint16_t receive_alb(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
+    const Snapshot& s = *lane.snapshot->load(std::memory_order_acquire);
+    n = punt_neighbors(lane, member, frames, n);
+    const bool active = member == s.active.value, groups = (s.rx_groups >> member & 1U) != 0;
+    std::uint16_t kept = 0;
+    for (std::uint16_t i = 0; i < n; ++i) {
+        rte_mbuf* const m = frames[i];
+        const std::uint64_t to = destination_of(m);
+        bool up = groups;
+        if (to == s.mac[member]) {
+            if (to != s.bond_mac) put_destination(m, s.bond_mac);
+            up = true;
+        } else if ((to & 1U) == 0 && active) {
+            const Whose w = whose(s, to);
+            if (w == Whose::a_lost_members) put_destination(m, s.bond_mac);
+            up = w != Whose::a_members;
+        }
+        if (up)
+            frames[kept++] = m;
+        else
+            drop(lane.counters.member[member].drops[static_cast<unsigned>(DropReason::inactive_member)],
+                 &frames[i], 1);
+    }
+    return kept;
+}
+
+} // namespace
+
+const Rlb* rlb_of(const Controller& controller) {
+    const auto* alb = dynamic_cast<const AlbController*>(&controller);
+    return alb != nullptr ? &alb->rlb() : nullptr;
+}
+
+const ModeDescriptor balance_alb_mode{
+    .number = Mode::balance_alb,
+    .data_half = data_half,
+    .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<AlbController>(); },
+    .hashes = true,
+    .punt = receive_alb,
+    .place = place,
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,48 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Mode 5, balance-tlb: flows leave by all members in proportion to their speeds, everything is received by
+// the active one. Any switch will do. When the active member is lost another takes its MAC over and announces
+// it.
+#include "bond/flow_hash.hpp"
+#include "drivers/balance.hpp"
+#include "drivers/by_hash.hpp"
+#include "drivers/by_load.hpp"
+#include "drivers/registry.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+class TlbController final : public BalanceController {
+public:
+    [[nodiscard]] bool announces() const override { return true; }
+
+private:
+    [[nodiscard]] std::uint32_t receivers(const Decision& d, std::uint32_t) const override {
+        return d.active != kNoMember ? 1U << d.active.value : 0;
+    }
+};
+
+TxBurstFn data_half(const BondOptions& options) {
+    return with_policy(options.xmit_hash_policy, [&]<HashPolicy Policy>() -> TxBurstFn {
+        return options.tlb_dynamic_lb ? tx_burst<ByLoad<ByPolicy<Policy>>>
+                                      : tx_burst<ByMap<ByPolicy<Policy>>>;
+    });
+}
+
+Placing place(const BondOptions& options, Bytes frame) {
+    return {is_spread(frame),
+            flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
+            bond_option_text(options, *find_option("xmit_hash_policy"))};
+}
+
+} // namespace
+
+const ModeDescriptor balance_tlb_mode{
+    .number = Mode::balance_tlb,
+    .data_half = data_half,
+    .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<TlbController>(); },
+    .hashes = true,
+    .place = place,
+};
+
+} // namespace dpdkbond

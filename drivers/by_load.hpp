@@ -1,0 +1,209 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The data half of balance-tlb and balance-alb. Unicast IP, but for neighbour discovery, is spread over the
+// bond's buckets; all else leaves by the active member. What leaves by another member carries that member's
+// MAC as its source, so that a switch sees each MAC on one port. Bytes are counted by bucket: control
+// balances by them. Worker threads only.
+#pragma once
+
+#include "datapath/hash_burst.hpp"
+#include "datapath/tx_engine.hpp"
+
+namespace dpdkbond {
+
+bool is_spread(Bytes frame) noexcept;
+bool is_neighbor_frame(Bytes frame) noexcept; // ARP, neighbour solicitation or advertisement
+
+std::uint32_t destination_hash(Bytes frame) noexcept; // the XOR of the bytes of the address
+
+// ---- which bucket: by xmit_hash_policy …
+template <HashPolicy Policy> struct ByPolicy {
+    static constexpr bool in_fours = false;
+    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
+        hash_burst<Policy>(frames, n, out);
+    }
+    static std::uint32_t hash(Bytes f) noexcept {
+        return flow_hash<Policy>(f.data(), static_cast<std::uint32_t>(f.size()));
+    }
+};
+
+// … or, in balance-alb, by the destination's address, so that a neighbour is sent to by one member (as
+// Linux).
+struct ByDestination {
+#ifdef __SSE4_1__
+    static constexpr bool in_fours = true;
+    static __m128i four(const std::uint8_t* const f[4], const hash_burst_detail::Words&,
+                        __m128i v6) noexcept {
+        using namespace hash_burst_detail;
+        const auto fold = [](__m128i x, __m128i y) {
+            return _mm_xor_si128(_mm_unpacklo_epi32(x, y), _mm_unpackhi_epi32(x, y));
+        };
+        const __m128i ab = fold(load16(f[0] + 38), load16(f[1] + 38)),
+                      cd = fold(load16(f[2] + 38), load16(f[3] + 38));
+        __m128i h = either(v6, _mm_xor_si128(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd)),
+                           words_at(f, 30));
+        h = _mm_xor_si128(h, _mm_srli_epi32(h, 16));
+        return _mm_xor_si128(h, _mm_srli_epi32(h, 8));
+    }
+#else
+    static constexpr bool in_fours = false;
+    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
+        for (std::uint16_t i = 0; i < n; ++i)
+            out[i] =
+                destination_hash({rte_pktmbuf_mtod(frames[i], const std::uint8_t*), frames[i]->data_len});
+    }
+#endif
+    static std::uint32_t hash(Bytes f) noexcept { return destination_hash(f); }
+};
+
+#ifdef __SSE4_1__
+template <> struct ByPolicy<HashPolicy::layer2> {
+    static constexpr bool in_fours = true;
+    static __m128i four(const std::uint8_t* const f[4], const hash_burst_detail::Words& head,
+                        __m128i) noexcept {
+        using namespace hash_burst_detail;
+        return _mm_xor_si128(mac_xor(words_at(f, 4), head.w[0]), _mm_srli_epi32(head.w[1], 8));
+    }
+    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
+        hash_burst<HashPolicy::layer2>(frames, n, out);
+    }
+    static std::uint32_t hash(Bytes f) noexcept {
+        return flow_hash<HashPolicy::layer2>(f.data(), static_cast<std::uint32_t>(f.size()));
+    }
+};
+#endif
+
+inline Bytes bytes_of(const rte_mbuf* m) noexcept {
+    return {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
+}
+
+// The bucket of each frame: by Key if it is spread, else kUnspread. Returns which are spread, bit i for frame
+// i. Untagged IP is told and placed four frames at a time, without a branch between them; the rest one by
+// one. A buffer has room for headers, whatever is in it.
+template <class Key>
+inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
+    std::uint64_t spread = 0;
+    [[maybe_unused]] std::uint32_t hashes[kMaxBurst];
+    if constexpr (!Key::in_fours) Key::hash_all(frames, n, hashes);
+    std::uint16_t i = 0;
+#ifdef __SSE4_1__
+    using namespace hash_burst_detail;
+    std::uint8_t first_bytes = 0;
+    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) {
+        const std::uint8_t* const f[4] = {rte_pktmbuf_mtod(frames[i], const std::uint8_t*),
+                                          rte_pktmbuf_mtod(frames[i + 1], const std::uint8_t*),
+                                          rte_pktmbuf_mtod(frames[i + 2], const std::uint8_t*),
+                                          rte_pktmbuf_mtod(frames[i + 3], const std::uint8_t*)};
+        first_bytes = static_cast<std::uint8_t>(first_bytes | *f[0] | *f[1] | *f[2] | *f[3]);
+        const Words head(f, 8); // from byte 8, 12, 16, 20
+        const __m128i type = _mm_and_si128(head.w[1], all(0xffff)),
+                      next = _mm_and_si128(head.w[3], all(0xff));
+        const __m128i is_v6 = _mm_cmpeq_epi32(type, all(0xdd86));
+        const __m128i ip = _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)),
+                                        _mm_andnot_si128(_mm_cmpeq_epi32(next, all(58)), is_v6));
+        __m128i h;
+        if constexpr (Key::in_fours)
+            h = Key::four(f, head, is_v6);
+        else
+            h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(hashes + i));
+        const __m128i place = either(ip, _mm_and_si128(h, all(kLoadBuckets - 1)), all(kUnspread));
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(bucket + i), place);
+        spread |= std::uint64_t{lanes(ip)} << i;
+    }
+    if ((first_bytes & 1U) != 0) [[unlikely]]
+        for (std::uint16_t k = 0; k < i; ++k)
+            if ((*rte_pktmbuf_mtod(frames[k], const std::uint8_t*) & 1U) != 0) {
+                spread &= ~(std::uint64_t{1} << k);
+                bucket[k] = kUnspread;
+            }
+#endif
+    for (std::uint64_t left = ~spread & (~std::uint64_t{0} >> (64U - n)); left != 0; left &= left - 1) {
+        const auto k = static_cast<unsigned>(__builtin_ctzll(left));
+        const Bytes frame = bytes_of(frames[k]);
+        const bool is = is_spread(frame);
+        bucket[k] = is ? Key::hash(frame) % kLoadBuckets : kUnspread;
+        spread |= static_cast<std::uint64_t>(is) << k;
+    }
+    return spread;
+}
+
+inline void put_source(rte_mbuf* m, std::uint64_t mac) noexcept {
+    auto* f = rte_pktmbuf_mtod(m, std::uint8_t*);
+    std::memcpy(f + 6, &mac, 4);
+    const auto high = static_cast<std::uint16_t>(mac >> 32U);
+    std::memcpy(f + 10, &high, 2);
+}
+
+template <class Counts, class Pick>
+inline void send_picked(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
+                        Pick pick) noexcept {
+    Counts counts;
+    rte_mbuf** const staged = lane.staged.data();
+    for (std::uint16_t i = 0; i < n; ++i) {
+        const std::uint8_t id = pick(i);
+        staged[id * unsigned{kMaxBurst} + counts.take(id)] = frames[i];
+    }
+    counts.each(s, [&](std::uint8_t id, std::uint16_t count) {
+        rte_mbuf** const mine = lane.staged_for(id);
+        if (id != s.active.value)
+            for (std::uint16_t i = 0; i < count; ++i) put_source(mine[i], s.mac[id]);
+        send(lane, s, id, mine, count);
+    });
+}
+
+template <class Pick>
+inline void send_by(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n, Pick pick) noexcept {
+    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
+        send_picked<FewCounts>(lane, s, frames, n, pick);
+    else
+        send_picked<ManyCounts>(lane, s, frames, n, pick);
+}
+
+// Both ways take what place() found; what is not spread leaves by the active member.
+//
+// tlb_dynamic_lb on: kLoadBuckets buckets that control moves, and the unspread behind them. Of full bursts
+// each fourth frame is counted, for four, beginning with another one each time: as much as shares of load
+// need.
+template <class Key> struct ByLoad {
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+        std::uint32_t bucket[kMaxBurst];
+        (void)place<Key>(frames, n, bucket);
+        send(lane, s, frames, n, bucket);
+    }
+    static std::uint64_t sort(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
+        return place<Key>(frames, n, bucket);
+    }
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
+                     const std::uint32_t* bucket) noexcept {
+        const unsigned each = n >= kBurst ? 4 : 1;
+        for (unsigned i = each == 1 ? 0 : lane.policy.position++ % each; i < n; i += each)
+            lane.load.bytes[bucket[i]].add(frames[i]->pkt_len * each);
+        send_by(lane, s, frames, n, [&](std::uint16_t i) noexcept { return s.bucket[bucket[i]]; });
+    }
+};
+
+// tlb_dynamic_lb off: the bond's bucket map as it is.
+template <class Key> struct ByMap {
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+        std::uint32_t bucket[kMaxBurst];
+        (void)sort(frames, n, bucket);
+        send(lane, s, frames, n, bucket);
+    }
+    // Here a place is a whole hash, or all ones.
+    static std::uint64_t sort(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* hash) noexcept {
+        const std::uint64_t spread = place<ByDestination>(frames, n, hash);
+        Key::hash_all(frames, n, hash);
+        for (std::uint64_t left = ~spread & (~std::uint64_t{0} >> (64U - n)); left != 0; left &= left - 1)
+            hash[__builtin_ctzll(left)] = ~0U;
+        return spread;
+    }
+    static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
+                     const std::uint32_t* hash) noexcept {
+        const FastMod bucket_of = s.bucket_mod;
+        send_by(lane, s, frames, n, [&](std::uint16_t i) noexcept {
+            const std::uint8_t mapped = s.bucket[bucket_of(hash[i])];
+            return hash[i] != ~0U ? mapped : s.active.value;
+        });
+    }
+};
+
+} // namespace dpdkbond

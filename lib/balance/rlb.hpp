@@ -1,0 +1,104 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Receive load balancing (balance-alb): neighbours are told different MACs of ours, so that what they send
+// arrives by different members; the same neighbour always hears of the same member. ARP of our own goes out
+// through here and is rewritten; the neighbours' own is listened to. IPv6 neighbour discovery likewise where
+// the option says so (ours alone; Linux leaves it be). Sans-IO: frames and time in, frames out. Owner: the
+// control lcore; nothing allocates after construction.
+#pragma once
+
+#include <array>
+#include <span>
+
+#include "balance/clients.hpp"
+#include "base/bytes.hpp"
+#include "base/fixed_vec.hpp"
+#include "base/time.hpp"
+#include "proto/arp.hpp"
+
+namespace dpdkbond {
+
+struct RlbMember { // one that can receive
+    MemberId id{};
+    Mac mac{};                    // by which it is reached
+    std::uint32_t speed_mbps = 0; // 0: unknown, counts as the slowest that is known
+    bool operator==(const RlbMember&) const = default;
+};
+
+struct RlbFrame {
+    static constexpr std::size_t kMost = 128;
+    MemberId member{};
+    std::uint16_t length = 0;
+    std::array<std::uint8_t, kMost> bytes{};
+};
+
+class Rlb {
+public:
+    // A broadcast request of ours puts the bond's MAC into every neighbour's cache. This long afterwards they
+    // are told again: a Linux neighbour takes no second change within a second (locktime).
+    static constexpr Duration kAfterRequest = std::chrono::seconds(2);
+    static constexpr Duration kBetweenRounds = std::chrono::milliseconds(100);
+    static constexpr std::uint8_t kBurst = 2;        // frames of one update
+    static constexpr std::uint8_t kRoundsOnLoss = 4; // updates after a member's loss: one, and three more
+    static constexpr std::uint32_t kAtOnce = 64;     // clients told in a row; the next ones 10 ms later
+    static constexpr Duration kBreath = std::chrono::milliseconds(10);
+
+    // ---- inputs
+    void set_ipv6(bool on) { ipv6_ = on; }
+    // The bond's and all its members', usable or not: by these our own frames are known.
+    void set_own_macs(std::span<const Mac> macs);
+    // The members that can receive, in the order in which they joined; `active` wears the bond's MAC. Clients
+    // of one that is gone are shared out among the rest and told at once; a member that is new takes over as
+    // many clients as evens it out, by speed.
+    void set_members(std::span<const RlbMember> members, MemberId active, Time now);
+    // A frame of the logical interface's, ARP or neighbour discovery, as it is to be sent: what comes of it
+    // is among the frames to transmit. A frame too long to be one (RlbFrame::kMost) must not be given.
+    void handle_own(Bytes frame, Time now);
+    void handle_received(Bytes frame, Time now);
+    void handle_timeout(Time now);
+
+    // ---- outputs
+    [[nodiscard]] Time next_deadline() const { return next_due_; }
+    bool poll_transmit(RlbFrame& out);
+    [[nodiscard]] const Clients& clients() const { return clients_; }
+    [[nodiscard]] std::uint32_t clients_of(MemberId id) const;
+
+private:
+    struct Member {
+        RlbMember is;
+        double speed = 1;
+        std::uint32_t clients = 0;
+    };
+    // What ARP and neighbour discovery have in common.
+    struct Heard {
+        ClientKey key;
+        Mac mac{};
+    };
+    Member* find(MemberId id);
+    [[nodiscard]] bool is_ours(const Mac& mac) const;
+    Member* fewest_clients();
+    void count_clients();
+    void move(const Ipv6& client, Member& to, Time now, std::uint8_t rounds);
+    void even_out(Time now);
+    void update(Client& c, Time at, std::uint8_t rounds);
+    Client& client_at(const ClientKey& key, Time now);
+    void own_arp(Bytes frame, const EthView& eth, const ArpPacket& arp, Time now);
+    bool own_nd(Bytes frame, const EthView& eth, Time now);
+    void everyone_was_taught(const Ipv6& ours, const VlanTags& tags, const Mac& mac, Time now);
+    void heard(const Heard& h, Time now);
+    void purge(const Ipv6& ours);
+    RlbFrame& send(MemberId by, Bytes frame);
+    void send_update(const Client& c, const Member& by);
+
+    Clients clients_;
+    FixedVec<Member, kMaxMembers> members_;
+    MemberId active_ = kNoMember;
+    FixedVec<Mac, kMaxMembers + 1> own_macs_;
+    bool ipv6_ = false;
+    Time next_due_ = kNever;
+    // Frames to send: more than workers hand over between two rounds of control's, and what falls due.
+    static constexpr std::size_t kRoom = 1024;
+    std::unique_ptr<std::array<RlbFrame, kRoom>> queue_ = std::make_unique<std::array<RlbFrame, kRoom>>();
+    std::size_t first_ = 0, queued_ = 0;
+};
+
+} // namespace dpdkbond
