@@ -11,7 +11,7 @@ INFO = {"name", "mode", "mode_id", "link_up", "active_member", "primary", "mac",
 MEMBER = {"name", "device", "port_id", "carrier", "mii_status", "state", "usable", "speed_mbps", "duplex", "link_failures",
           "mac", "perm_mac", "mtu", "promiscuous", "allmulticast", "filter", "rx_packets", "rx_bytes", "tx_packets",
           "tx_bytes", "drops"}
-STATS = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops", "punted", "injected", "copied", "copies_lost"}
+STATS = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops", "punted", "injected", "copied", "copies_lost", "held", "held_overflow"}
 
 
 @pytest.fixture(scope="module")
