@@ -59,7 +59,7 @@ public:
     void quit() override;
 
 private:
-    // ---- wiring (program.cpp)
+    // ---- wiring.cpp; start_workers(), close_all() and max_mtu() with the start and the end in program.cpp
     void start_workers();
     [[nodiscard]] std::uint32_t max_mtu() const; // that packet buffers hold in one piece
     [[nodiscard]] MemberSetup member_setup(const BondConfig& config, const MemberConfig& member) const;
@@ -83,14 +83,14 @@ private:
     void wait_for_grace();
     void close_all();
 
-    // ---- what the host thread tells (program.cpp)
+    // ---- what the host thread tells (notices.cpp)
     void on_notice(const Notice& notice);
     void report_groups(BondUnit& unit);
     void on_signal(int signal);
     void on_poll(std::uint32_t bond, MemberPort& member);
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
 
-    // ---- commands.cpp, reload.cpp; mutex_ is held
+    // ---- queries.cpp, commands.cpp, reload.cpp; mutex_ is held
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);

@@ -1,0 +1,93 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What the host thread hears from control, from signals and at its polls, and what is done about it.
+#include "app/program.hpp"
+
+#include <fmt/format.h>
+
+#include <csignal>
+
+#include "app/group_reports.hpp"
+#include "app/log.hpp"
+#include "dpdk/clock.hpp"
+
+namespace dpdkbond {
+
+void Program::on_notice(const Notice& notice) {
+    const std::lock_guard lock(served_mutex_);
+    BondUnit* unit = served_[notice.bond];
+    if (unit == nullptr) return;
+    if (notice.kind == Notice::Kind::macs) {
+        (void)unit->macs->apply();
+        return;
+    }
+    if (notice.kind == Notice::Kind::reports) {
+        report_groups(*unit);
+        return;
+    }
+    if (notice.kind == Notice::Kind::speed) {
+        BondStatus status;
+        unit->core->status.load(status);
+        if (auto done = unit->logical->set_speed(status.speed_mbps); !done) log_line(done.error());
+        return;
+    }
+    const Event& e = notice.event;
+    unit->remember(e);
+    log_line(fmt::format("{}{}{}: {}{}{}", unit->config.name, e.member.empty() ? "" : " ", e.member.view(),
+                         event_name(e.kind), e.detail.empty() ? "" : ": ", e.detail.view()));
+    if (e.kind != EventKind::bond_up && e.kind != EventKind::bond_down) return;
+    if (auto done = unit->logical->set_carrier(e.kind == EventKind::bond_up); !done)
+        log_line(fmt::format("{}: its carrier: {}", unit->config.name, done.error()));
+    unit->carrier_set = e.kind == EventKind::bond_up;
+}
+
+void Program::report_groups(BondUnit& unit) {
+    if (!unit.logical->in_kernel()) return; // its memberships are known to whoever has the other end
+    const std::vector<OwnFrame> reports = group_reports(unit.logical->netdev());
+    for (std::span<const OwnFrame> left = reports; !left.empty();) {
+        std::size_t taken = 0;
+        control_->call([&] {
+            taken = unit.core->bond.send_by_active(left);
+            control_->settle(unit.number);
+        });
+        if (taken == 0) return; // nobody is active any more
+        left = left.subspan(taken);
+    }
+}
+
+void Program::on_signal(int signal) {
+    if (signal != SIGHUP) {
+        quit();
+        return;
+    }
+    const std::lock_guard lock(reload_mutex_);
+    if (reload_wishes_ >= 0) ++reload_wishes_;
+    reload_wish_.notify_one();
+}
+
+// A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the
+// kernel, once, to let it cut them itself.
+void Program::on_poll(std::uint32_t bond, MemberPort& member) {
+    if (!member.port->is_kernel_socket() || member.netdev.empty() || member.shield) return;
+    const std::lock_guard lock(served_mutex_);
+    const BondUnit* unit = served_[bond];
+    if (unit == nullptr) return;
+    std::uint64_t oversize = 0;
+    for (const auto& lane : unit->lanes)
+        oversize += lane->counters.member[member.id.value]
+                        .drops[static_cast<std::size_t>(DropReason::oversize)]
+                        .get();
+    if (oversize == member.oversize_seen) return;
+    member.oversize_seen = oversize;
+    auto shield = ask_peer_to_segment(member.netdev);
+    if (shield) member.shield.emplace(std::move(shield).value());
+    const std::string what =
+        shield || member.shield
+            ? "its peer sent frames longer than the MTU; it has been asked to segment them itself"
+            : "it receives frames longer than the MTU: " + shield.error();
+    control_->call([&] {
+        if (BondCore* core = control_->bond(bond))
+            core->bond.note(EventKind::warning, member.id, what, now());
+    });
+}
+
+} // namespace dpdkbond

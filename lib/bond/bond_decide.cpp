@@ -1,0 +1,170 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What follows from an input: the decision of the mode, MACs, moves of flows, announcements.
+#include "bond/bond.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr Duration ms(std::uint32_t n) { return std::chrono::milliseconds(n); }
+constexpr Duration kReportDistance = std::chrono::milliseconds(200); // Linux's
+
+} // namespace
+
+// The bond's MAC is what the members' make it.
+void Bond::follow_macs(Time now) {
+    if (macs_.bond() == mac_) return;
+    mac_ = macs_.bond();
+    raise(EventKind::mac_changed, nullptr, mac_.to_string(), now);
+    mode_.controller->set_mac(mac_, now);
+    changed_ = true;
+}
+
+void Bond::tell_mac(Member& m, Time now) {
+    const Mac worn = macs_.worn_by(m.id);
+    if (m.dismissed || m.told_mac == worn) return;
+    // A switch learns by these where a MAC went, whoever speaks next.
+    if (macs_.distinct() && is_up(m) && !m.told_mac.is_zero())
+        for (std::size_t n = 0;; ++n) {
+            const OwnFrame frame = learning_frame(m.id, worn, addresses_, n);
+            if (frame.length == 0 || !frames_.push_back(frame)) break;
+        }
+    m.told_mac = worn;
+    changed_ = true;
+    mode_.controller->set_member_mac(m.id, worn, now);
+}
+
+bool Bond::take_macs_changed() {
+    const std::uint64_t version = macs_.version();
+    return macs_.pending() && std::exchange(macs_told_, version) != version;
+}
+
+void Bond::macs_applied(std::uint64_t version, Time now) {
+    macs_.applied(version);
+    if (macs_.pending()) return;
+    for (Member& m : members_) tell_mac(m, now);
+    settle(now);
+}
+
+void Bond::settle(Time now) {
+    // Linux skips updelay when no member is usable: the first that has carrier is better than none.
+    const bool any_up =
+        std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return is_up(m); });
+    if (!any_up)
+        for (Member& m : members_)
+            if (!m.admin_down && m.monitor.skip_updelay()) break;
+    for (const Member& m : members_)
+        prober_.monitor().set_link(m.id, m.link.carrier && !m.admin_down && !m.dismissed, now);
+    do {
+        hold_out_flapping(now);
+    } while (report_verdicts(now));
+    for (Member& m : members_) tell_link(m, now);
+    hear_controller();
+    reselect_ |= mode_.controller->take_changed();
+    if (std::exchange(reselect_, false)) decide(now);
+    if ((move_.asking() && mode_.controller->all_arrived()) || now >= move_.deadline()) {
+        move_.finish();
+        end_move(now);
+    }
+    changed_ |= mode_.controller->take_redrawn();
+    const std::uint32_t watch = options_.miimon != 0 ? options_.miimon : options_.arp_interval;
+    const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : watch;
+    if (macs_.pending()) return;
+    announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    reports_wanted_ |= reports_.take(now, kReportDistance);
+}
+
+void Bond::decide(Time now) {
+    FixedVec<Candidate, kMaxMembers> candidates;
+    for (const Member& m : members_)
+        candidates.push_back({m.id, is_up(m), m.info.options.prio, m.link.speed_mbps, m.link.duplex});
+    const MemberId primary = options_.primary.empty() ? kNoMember : find(options_.primary);
+    MemberId current = active_;
+    bool forced = primary_is_new_;
+    MemberId preferred = primary;
+    if (wanted_active_ != kNoMember) { // the operator's word, once: as a primary that has just been named
+        preferred = wanted_active_;
+        forced = true;
+        wanted_active_ = kNoMember;
+    }
+    const Member* active = member(active_);
+    if (!std::exchange(choose_active_, false) && active != nullptr && is_up(*active)) {
+        preferred = active_; // nothing has happened that would make it another
+        forced = true;
+    }
+    const Decision next = mode_.controller->decide(
+        {{candidates.begin(), candidates.size()}, options_, current, preferred, forced, now});
+    const Member* p = member(primary);
+    if (p != nullptr && is_up(*p)) primary_is_new_ = false;
+
+    const bool more_send = (next.may_send & ~decision_.may_send) != 0;
+    changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
+                next.usable != decision_.usable || next.may_receive != decision_.may_receive;
+    decision_ = next;
+    plan_move(now);
+    if (next.active != active_) become_active(next.active, now);
+    if (more_send && mode_.controller->announces_members()) announcer_.start(options_.num_grat_arp, now);
+
+    const bool up = next.carrier.value_or(next.may_send != 0);
+    if (up == link_up_) return;
+    link_up_ = up;
+    changed_ = true;
+    raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
+}
+
+void Bond::plan_move(Time now) {
+    FixedVec<MemberId, kMaxMembers> all;
+    for (const Member& m : members_) all.push_back(m.id);
+    const bool was_under_way = move_.under_way();
+    move_.plan(make_bucket_map({all.begin(), all.size()}, decision_.may_send), mode_.tx_burst,
+               mode_.controller->flow_means(), now);
+    if (was_under_way && !move_.under_way()) end_move(now);
+}
+
+void Bond::handle_published(Time now) {
+    if (changed_) return; // what they go by is out of date already
+    const std::uint32_t ask = move_.workers_follow();
+    if (ask == 0) return;
+    mode_.controller->ask_arrival(ask, move_.deadline(), now);
+    settle(now);
+}
+
+void Bond::end_move(Time now) {
+    const Duration took = now - move_.began();
+    raise(EventKind::flows_moved, nullptr,
+          fmt::format("{} buckets after {:.1f} ms{}", move_.buckets(),
+                      std::chrono::duration<double, std::milli>(took).count(),
+                      took < FlowMove::kLimit ? "" : ", not all has been acknowledged"),
+          now);
+    changed_ = true;
+}
+
+void Bond::become_active(MemberId id, Time now) {
+    const Member* was = member(active_);
+    active_ = id;
+    prober_.monitor().set_active(id, now);
+    const Member* is = member(id);
+    macs_.set_active(id);
+    if (mode_.controller->has_active())
+        raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
+              now);
+    follow_macs(now);
+    if (mode_.controller->announces()) announcer_.start(is != nullptr ? options_.num_grat_arp : 0, now);
+    static const OptionDef& resend_igmp = *find_option("resend_igmp");
+    const bool reports = is != nullptr && (resend_igmp.effective & mask_of(mode_.mode)) != 0;
+    reports_.start(reports ? options_.resend_igmp : 0, now);
+    if (is == nullptr) return;
+    if (had_active_ && mode_.controller->has_active()) ++failovers_;
+    had_active_ = true;
+}
+
+std::uint32_t Bond::announcers() const {
+    if (mode_.controller->announces_members()) return decision_.may_send;
+    return active_ != kNoMember ? 1U << active_.value : 0;
+}
+
+} // namespace dpdkbond

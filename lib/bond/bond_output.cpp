@@ -1,0 +1,144 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What comes of it: events, frames, the snapshot for the workers and the status for readers.
+#include "bond/bond.hpp"
+
+#include <algorithm>
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr bool has(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
+
+} // namespace
+
+void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) {
+    raise(kind, member(id), detail, now);
+}
+
+void Bond::raise(EventKind kind, const Member* m, std::string_view detail, Time now) {
+    Event e;
+    e.at = now;
+    e.kind = kind;
+    if (m != nullptr) e.member = m->info.name;
+    e.detail = detail;
+    if (!events_.push_back(e)) ++events_lost_;
+}
+
+bool Bond::poll_event(Event& out) {
+    if (events_.empty()) hear_controller();
+    if (events_.empty()) return false;
+    out = events_[0];
+    events_.erase_at(0);
+    return true;
+}
+
+std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
+    if (active_ == kNoMember) return 0;
+    std::size_t taken = 0;
+    for (OwnFrame f : frames) {
+        f.member = active_;
+        if (!frames_.push_back(f)) break;
+        ++taken;
+    }
+    return taken;
+}
+
+bool Bond::poll_transmit(Transmit& out) {
+    const auto probe = [&] {
+        const MemberId asker = prober_.next_asker();
+        if (asker == kNoMember) return false;
+        const Mac worn = macs_.worn_by(asker);
+        return prober_.poll_transmit(worn.is_zero() ? mac_ : worn, out);
+    };
+    const auto from_others = [&] {
+        return announcer_.poll(out, addresses_, mac_) || probe() || mode_.controller->poll_transmit(out);
+    };
+    if (!filter_.up) { // as Linux: a bond that is down says nothing
+        frames_.clear();
+        while (from_others()) {
+        }
+        return false;
+    }
+    if (frames_.empty()) return from_others();
+    out = frames_[0];
+    frames_.erase_at(0);
+    return true;
+}
+
+void Bond::fill(Snapshot& out) const {
+    out.tx_burst = mode_.tx_burst;
+    const bool listens = mode_.punt == nullptr && prober_.on();
+    out.punt = !filter_.up ? nullptr : listens ? mode_.punt_neighbors : mode_.punt;
+    out.active = decision_.active;
+    out.packets_per_member = options_.packets_per_slave;
+    out.rx_accept = decision_.may_receive;
+    out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
+    std::uint32_t sorting = 0;
+    out.tx_mask = 0;
+    out.tx_count = 0;
+    out.rx_count = 0;
+    for (const Member& m : members_) {
+        out.member[m.id.value] = m.info.data;
+        out.rx[out.rx_count++] = m.id.value;
+        if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
+        if (!has(decision_.may_send, m.id)) continue;
+        out.tx_mask |= 1U << m.id.value;
+        out.tx[out.tx_count++] = m.id.value;
+    }
+    fill_filter(out.filter, filter_, mac_, sorting);
+    move_.fill(out);
+    mode_.controller->fill(out);
+}
+
+std::uint32_t Bond::speed_mbps() const {
+    std::uint32_t sum = 0;
+    for (const Member& m : members_) {
+        const std::uint32_t speed = m.link.speed_mbps;
+        if (!has(decision_.may_send, m.id) || speed == 0) continue;
+        sum = decision_.all_send_all && sum != 0 ? std::min(sum, speed)
+              : decision_.all_send_all           ? speed
+                                                 : sum + speed;
+    }
+    return sum;
+}
+
+void Bond::fill(BondStatus& out) const {
+    out.speed_mbps = speed_mbps();
+    out.name = name_;
+    out.mode = mode_.mode;
+    out.link_up = link_up_;
+    out.active_member = mode_.controller->has_active() ? active_ : kNoMember;
+    out.primary = options_.primary.empty() ? kNoMember : find(options_.primary);
+    out.mac = mac_;
+    out.mtu = mtu_;
+    out.failovers = failovers_;
+    out.members.clear();
+    for (const Member& m : members_) {
+        MemberStatus s;
+        s.id = m.id;
+        s.name = m.info.name;
+        s.device = m.info.device;
+        s.port_id = m.info.data.port;
+        s.carrier = m.link.carrier;
+        s.admin_down = m.admin_down;
+        s.mii = mii(m);
+        s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
+        s.usable = has(decision_.usable, m.id);
+        s.speed_mbps = m.link.speed_mbps;
+        s.duplex = m.link.duplex;
+        s.link_failures = m.link_failures;
+        s.mac = macs_.worn_by(m.id);
+        s.perm_mac = m.info.perm_mac;
+        s.options = m.info.options;
+        s.watching = watching();
+        s.objecting = m.objecting;
+        s.objection = describe(m, m.objecting);
+        s.flap_suppressed = m.damping.suppressed();
+        s.flap_penalty = m.damping.last_penalty();
+        s.flap_penalty_at = m.damping.at();
+        out.members.push_back(s);
+    }
+}
+
+} // namespace dpdkbond
