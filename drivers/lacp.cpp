@@ -166,10 +166,14 @@ public:
         }
         Decision d;
         const lacp::Forwarding& f = status_.forwarding;
-        d.may_send = d.usable = f.collecting & f.distributing & up;
+        d.usable = f.collecting & f.distributing & up;
+        // Coupled control lets data out as soon as the partner is in sync, which may be a PDU before the
+        // partner takes any in. As long as it does on other links, those carry the lot.
+        const std::uint32_t heard = d.usable & taken_in_;
+        d.may_send = heard != 0 ? heard : d.usable;
         d.may_receive = in.options.all_slaves_active ? all : f.collecting & all;
         for (const Candidate& c : in.members) {
-            if ((d.usable & lacp::mask_of(c.id)) == 0) continue;
+            if ((d.may_send & lacp::mask_of(c.id)) == 0) continue;
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
         }
         // Linux gives carrier as soon as the active aggregator has a port that is up, before the partner has
@@ -266,7 +270,7 @@ public:
     }
 
     bool take_changed() override {
-        const State now{status_.forwarding, aggregated() != 0};
+        const State now{status_.forwarding, taken_in_, aggregated() != 0};
         return std::exchange(decided_, now) != now;
     }
 
@@ -275,6 +279,7 @@ public:
 private:
     struct State {
         lacp::Forwarding forwarding{};
+        std::uint32_t taken_in = 0;
         bool aggregated = false;
         bool operator==(const State&) const = default;
     };
@@ -283,6 +288,9 @@ private:
     void refresh() {
         while (const auto result = engine_.poll_marker()) asks_.end(*result);
         engine_.status(bond_, status_);
+        taken_in_ = 0;
+        for (const lacp::PortStatus& p : status_.ports)
+            if (p.partner.state.has(StateBit::collecting)) taken_in_ |= lacp::mask_of(p.member);
         box_.store(status_);
     }
 
@@ -300,6 +308,7 @@ private:
     const lacp::BondId bond_;
     Mac mac_{};
     lacp::BondStatus status_{};
+    std::uint32_t taken_in_ = 0; // bit MemberId: the partner says that it collects there
     State decided_{};
     bool tells_neighbors_ = false;
     TxBurstFn hold_ = nullptr;

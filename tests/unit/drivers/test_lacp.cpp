@@ -34,6 +34,34 @@ TEST_CASE("LACPDUs carry the member's own address, and the bond's as the system"
     }
 }
 
+TEST_CASE("a link on which the partner takes nothing in yet sends nothing while another does") {
+    Pair p;
+    p.run(4s);
+    const auto say = [&](std::uint8_t member, bool collecting) { // what b would say of this link
+        const lacp::BondStatus status = p.b.lacp();
+        const lacp::PortStatus& port = status.ports[member];
+        Lacpdu pdu;
+        pdu.actor = port.actor;
+        pdu.partner = port.partner;
+        if (!collecting) pdu.actor.state.clear(StateBit::collecting);
+        SlowFrame frame;
+        encode_lacpdu(frame, Mac{{2, 0, 0, 0, 0xb, member}}, pdu);
+        p.a.bond.handle_frame(MemberId{member}, frame, p.now);
+    };
+    say(1, false);
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.a.bond.link_up());
+    CHECK(p.a.snapshot().tx_mask == 1);
+    CHECK(p.a.snapshot().rx_accept == 3);
+    say(0, false); // nowhere: then what the standard allows
+    CHECK(p.a.snapshot().tx_mask == 3);
+    say(1, true);
+    CHECK(p.a.snapshot().tx_mask == 2);
+    say(0, true);
+    p.run(1s); // flows move back by markers
+    CHECK(p.a.snapshot().tx_mask == 3);
+}
+
 TEST_CASE("a lost link takes its member out at once") {
     Pair p;
     p.run(4s);
