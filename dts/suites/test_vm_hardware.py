@@ -162,8 +162,9 @@ def queued(guests):
 
 
 def test_vhost_net_with_two_queues(queued, guests):
-    said = guests.a.run("ip -d link show bond0; ls /sys/class/net/bond0/queues; cat /sys/class/net/bond0/carrier")
-    assert "mtu 1400" in said and "02:bd:00:00:00:01" in said and "numqueues 2" in said and said.endswith("1\n")
+    eventually(lambda: guests.a.run("cat /sys/class/net/bond0/carrier") == "1\n", 12, "carrier")
+    said = guests.a.run("ip -d link show bond0; ls /sys/class/net/bond0/queues")
+    assert "mtu 1400" in said and "02:bd:00:00:00:01" in said and "numqueues 2" in said
     logical = queued.info()["logical"]
     assert (logical["backend"], logical["name"]) == ("virtio-user", "bond0")
     masks = guests.a.run("for t in $(pgrep vhost-); do grep Cpus_allowed_list /proc/$t/status; done").split("\n")[:-1]

@@ -20,9 +20,9 @@ struct Step {
 
 class Bench {
 public:
-    Bench()
-        : controller_(find_mode(Mode::active_backup)->control_half()),
-          bond_("bench", {Mode::active_backup, controller_.get()}, options_, std::nullopt, 1500) {
+    explicit Bench(Mode mode)
+        : controller_(find_mode(mode)->control_half()),
+          bond_("bench", {mode, controller_.get()}, options_, std::nullopt, 1500) {
         for (unsigned i = 0; i < 3; ++i) join(i);
     }
 
@@ -65,20 +65,24 @@ private:
     Bond bond_;
 };
 
+constexpr Mode kModes[] = {Mode::active_backup, Mode::balance_tlb, Mode::balance_alb};
+
 } // namespace
 
 TEST_CASE(
     "without a primary the highest prio is active, a command stands until somebody with more right comes") {
-    Bench bench;
-    CHECK(bench.active() == 0);
     const std::pair<Step, int> table[] = {
         {{Do::prio, 1, 5}, 1}, {{Do::prio, 2, 10}, 2}, {{Do::command, 0}, 0}, {{Do::down, 1}, 0},
         {{Do::up, 1}, 2},      {{Do::command, 0}, 0},  {{Do::down, 2}, 0},    {{Do::up, 2}, 2},
     };
-    for (const auto& [step, active] : table) {
-        bench.carry_out(step);
-        INFO("row " << &step - &table[0].first);
-        CHECK(bench.active() == active);
+    for (const Mode mode : kModes) {
+        Bench bench(mode);
+        CHECK(bench.active() == 0);
+        for (const auto& row : table) {
+            bench.carry_out(row.first);
+            INFO(mode_name(mode) << ", row " << &row - table);
+            CHECK(bench.active() == row.second);
+        }
     }
 }
 
@@ -110,17 +114,19 @@ TEST_CASE("primary and prio against every primary_reselect") {
         {{Do::up, 2}, {2, 0, 0}},
         {{Do::primary, 0}, {0, 0, 0}},
     };
-    for (int reselect = 0; reselect < 3; ++reselect) {
-        Bench bench;
-        bench.carry_out({Do::prio, 1, 5});
-        bench.carry_out({Do::prio, 2, 10});
-        bench.carry_out({Do::primary, 0});
-        bench.carry_out({Do::reselect, 3, reselect});
-        REQUIRE(bench.active() == 0);
-        for (const Row& row : table) {
-            bench.carry_out(row.step);
-            INFO("reselect " << reselect << ", row " << &row - table);
-            CHECK(bench.active() == row.active[reselect]);
+    for (const Mode mode : kModes) {
+        for (int reselect = 0; reselect < 3; ++reselect) {
+            Bench bench(mode);
+            bench.carry_out({Do::prio, 1, 5});
+            bench.carry_out({Do::prio, 2, 10});
+            bench.carry_out({Do::primary, 0});
+            bench.carry_out({Do::reselect, 3, reselect});
+            REQUIRE(bench.active() == 0);
+            for (const Row& row : table) {
+                bench.carry_out(row.step);
+                INFO(mode_name(mode) << ", reselect " << reselect << ", row " << &row - table);
+                CHECK(bench.active() == row.active[reselect]);
+            }
         }
     }
 }
