@@ -15,6 +15,7 @@
 
 #include "dpdk/clock.hpp"
 #include "host/lacp_socket.hpp"
+#include "proto/slow.hpp"
 
 namespace dpdkbond {
 
@@ -160,6 +161,12 @@ void Control::listen(std::uint32_t bond, MemberId member, int socket) {
     if (epoll_ctl(ears_, EPOLL_CTL_ADD, socket, &e) != 0) return;
     core->ears |= 1U << member.value;
     has_ears_ = true;
+}
+
+void Control::warn(std::uint32_t bond, MemberId member, const std::string& what) {
+    call([&] {
+        if (BondCore* core = bonds_[bond]) core->bond.note(EventKind::warning, member, what, now());
+    });
 }
 
 void Control::hear_sockets(Time at) {

@@ -96,6 +96,8 @@ public:
     // LACPDUs of the member come by this socket too, and those by the workers count for nothing; -1: they
     // come by the workers alone. Closing the socket is enough to end it.
     void listen(std::uint32_t bond, MemberId member, int socket);
+    // Ordinary threads: an event of the bond's, if it is still served.
+    void warn(std::uint32_t bond, MemberId member, const std::string& what);
     void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
 
 private:

@@ -49,12 +49,6 @@ LocalAddresses local_addresses(const Stack& stack, const LinkEvent& link) {
 
 } // namespace
 
-void LogicalWatch::warn(std::uint32_t bond, MemberId member, const std::string& what) {
-    control_.call([&] {
-        if (BondCore* core = control_.bond(bond)) core->bond.note(EventKind::warning, member, what, now());
-    });
-}
-
 void LogicalWatch::handle(const LinkEvent& link) {
     const std::lock_guard lock(mutex_);
     stack_.handle(link);
@@ -109,11 +103,12 @@ void LogicalWatch::take_mac(std::uint32_t bond, const Logical& l, const Mac& mac
 // The MTU that holds from now on.
 std::uint32_t LogicalWatch::take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu) {
     if (mtu > l.max_mtu && l.wishes.mtu != 0) {
-        warn(bond, kNoMember,
-             fmt::format(
-                 "packet buffers of this run hold an MTU of {}, not of {}; it stays {}. Set logical.mtu "
-                 "in the file and restart",
-                 l.max_mtu, mtu, l.wishes.mtu));
+        control_.warn(
+            bond, kNoMember,
+            fmt::format(
+                "packet buffers of this run hold an MTU of {}, not of {}; it stays {}. Set logical.mtu "
+                "in the file and restart",
+                l.max_mtu, mtu, l.wishes.mtu));
         (void)set_mtu(l.netdev, l.wishes.mtu);
         return l.wishes.mtu;
     }

@@ -57,7 +57,6 @@ private:
     std::uint32_t take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu);
     void tell_members(std::uint32_t bond, const MemberWishes& wishes);
     void tell_member(std::uint32_t bond, MemberPort& member, const MemberWishes& wishes);
-    void warn(std::uint32_t bond, MemberId member, const std::string& what);
 
     Control& control_;
     bool tells_groups_ = false;

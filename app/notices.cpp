@@ -8,7 +8,6 @@
 
 #include "app/group_reports.hpp"
 #include "app/log.hpp"
-#include "dpdk/clock.hpp"
 
 namespace dpdkbond {
 
@@ -80,14 +79,10 @@ void Program::on_poll(std::uint32_t bond, MemberPort& member) {
     member.oversize_seen = oversize;
     auto shield = ask_peer_to_segment(member.netdev);
     if (shield) member.shield.emplace(std::move(shield).value());
-    const std::string what =
-        shield || member.shield
-            ? "its peer sent frames longer than the MTU; it has been asked to segment them itself"
-            : "it receives frames longer than the MTU: " + shield.error();
-    control_->call([&] {
-        if (BondCore* core = control_->bond(bond))
-            core->bond.note(EventKind::warning, member.id, what, now());
-    });
+    control_->warn(bond, member.id,
+                   shield || member.shield
+                       ? "its peer sent frames longer than the MTU; it has been asked to segment them itself"
+                       : "it receives frames longer than the MTU: " + shield.error());
 }
 
 } // namespace dpdkbond

@@ -7,14 +7,13 @@
 #include <algorithm>
 #include <set>
 
+#include "app/pci_shelf.hpp"
 #include "host/numa.hpp"
 
 namespace dpdkbond {
 
 std::optional<int> node_of(const MemberConfig& member) {
-    if (member.is_pci())
-        if (const auto address = PciAddress::parse(devargs_head(member.device)))
-            return numa_node_of_pci(*address);
+    if (const auto address = pci_address_of(member)) return numa_node_of_pci(*address);
     const std::string netdev = devargs_value(member.device, "iface");
     return netdev.empty() ? std::nullopt : numa_node_of_netdev(netdev);
 }

@@ -3,21 +3,16 @@
 
 #include <algorithm>
 
+#include "bond/announcer.hpp"
 #include "bond/buckets.hpp"
+#include "bond/rx_filter.hpp"
 #include "bond/snapshot.hpp"
-#include "proto/learning.hpp"
 
 namespace dpdkbond {
 
 namespace {
 
 constexpr std::uint32_t bit(MemberId id) { return 1U << id.value; }
-
-std::uint64_t raw(const Mac& mac) {
-    std::uint64_t v = 0;
-    std::copy(mac.bytes.begin(), mac.bytes.end(), reinterpret_cast<std::uint8_t*>(&v));
-    return v;
-}
 
 } // namespace
 
@@ -56,8 +51,8 @@ void BalanceController::rearrange(Time now) {
     FixedVec<BalancedMember, kMaxMembers> senders;
     for (const Member& m : members_)
         if (m.up) senders.push_back({m.id, m.speed_mbps});
-    redrawn_ |= load_.set_members({senders.begin(), senders.size()}, active_);
-    redrawn_ = true; // MACs go by the active member too
+    (void)load_.set_members({senders.begin(), senders.size()}, active_);
+    redrawn_ = true; // whatever became of the buckets: MACs go by the active member too
     rearranged(now);
 }
 
@@ -74,16 +69,6 @@ void BalanceController::set_options(const BondOptions& options, Time now) {
 void BalanceController::set_mac(const Mac& mac, Time now) {
     bond_mac_ = mac;
     rearrange(now);
-}
-
-void BalanceController::set_addresses(const LocalAddresses& addresses) {
-    tags_.clear();
-    tags_.push_back({});
-    for (const LocalAddress& a : addresses) {
-        VlanTags tags = a.tags;
-        const auto same = [&](const VlanTags& t) { return std::ranges::equal(t, tags); };
-        if (std::ranges::none_of(tags_, same)) tags_.push_back(tags);
-    }
 }
 
 void BalanceController::member_joined(const JoiningMember& m, Time) {
@@ -139,8 +124,7 @@ bool BalanceController::learning_frame(OwnFrame& out) {
         const Mac mac = mac_of(m);
         if (!m.up || !mac.is_valid_unicast() || learning_tags_ >= tags_.size()) continue;
         const VlanTags& tags = tags_[learning_tags_++];
-        out.member = m.id;
-        out.length = static_cast<std::uint16_t>(build_learning(out.frame, mac, tags));
+        out = dpdkbond::learning_frame(m.id, mac, tags);
         return true;
     }
     return false;
@@ -149,10 +133,10 @@ bool BalanceController::learning_frame(OwnFrame& out) {
 bool BalanceController::poll_transmit(OwnFrame& out) { return learning_frame(out); }
 
 void BalanceController::fill(Snapshot& out) const {
-    out.bond_mac = raw(bond_mac_);
+    out.bond_mac = mac_key(bond_mac_);
     for (const Member& m : members_) {
         const Mac mac = mac_of(m);
-        out.mac[m.id.value] = raw(mac.is_zero() ? bond_mac_ : mac); // a ring has none of its own
+        out.mac[m.id.value] = mac_key(mac.is_zero() ? bond_mac_ : mac); // a ring has none of its own
     }
     if (!dynamic()) return;
     out.buckets = kLoadBuckets;

@@ -19,7 +19,7 @@ public:
 
     void set_options(const BondOptions& options, Time now) override;
     void set_mac(const Mac& mac, Time now) override;
-    void set_addresses(const LocalAddresses& addresses) override;
+    void set_addresses(const LocalAddresses& addresses) override { tags_ = tag_sets(addresses); }
     void member_joined(const JoiningMember& m, Time now) override;
     void member_left(MemberId id, Time now) override;
     void set_member_mac(MemberId id, const Mac& mac, Time now) override;
@@ -74,7 +74,7 @@ private:
     Time next_load_ = kNever;
     Time next_learning_ = kNever;
     // Learning frames of the present round: which member's and which tags' is next.
-    FixedVec<VlanTags, 32> tags_; // of the bond's addresses, as they are on its wires; the first: none
+    TagSets tags_;
     std::size_t learning_member_ = kMaxMembers, learning_tags_ = 0;
 };
 

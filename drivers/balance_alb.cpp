@@ -3,7 +3,7 @@
 // by all members too. ARP of the logical interface's is handed to control, which rewrites it and sends it
 // (lib/balance/rlb); what neighbours say is copied to control.
 #include "balance/rlb.hpp"
-#include "bond/flow_hash.hpp"
+#include "bond/rx_filter.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/punt_neighbors.hpp"
 #include "datapath/rx_engine.hpp"
@@ -11,6 +11,7 @@
 #include "drivers/by_hash.hpp"
 #include "drivers/by_load.hpp"
 #include "drivers/registry.hpp"
+#include "proto/nd.hpp"
 
 namespace dpdkbond {
 
@@ -123,16 +124,10 @@ TxBurstFn data_half(const BondOptions& options) {
 
 Placing place(const BondOptions& options, Bytes frame) {
     if (options.tlb_dynamic_lb) return {is_spread(frame), destination_hash(frame), "the destination address"};
-    return {is_spread(frame),
-            flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
-            bond_option_text(options, *find_option("xmit_hash_policy"))};
+    return place_by_hash(options, frame);
 }
 
 // ---- receiving
-
-std::uint64_t destination_of(const rte_mbuf* m) noexcept {
-    return flow_hash_detail::load_raw64(rte_pktmbuf_mtod(m, const std::uint8_t*)) & 0xffff'ffff'ffffULL;
-}
 
 void put_destination(rte_mbuf* m, std::uint64_t mac) noexcept {
     std::memcpy(rte_pktmbuf_mtod(m, std::uint8_t*), &mac, 6);
@@ -149,14 +144,14 @@ Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
 // What is sent to the member's MAC goes up with the bond's. On the active member also what is sent to
 // another's: one that is lost is still known to neighbours for a moment. A switch that floods shows the rest
 // on several members: it is heard once, on the active one.
-std::uint16_t receive_alb(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
-    const Snapshot& s = *lane.snapshot->load(std::memory_order_acquire);
-    n = punt_neighbors(lane, member, frames, n);
+std::uint16_t receive_alb(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
+                          std::uint16_t n) noexcept {
+    n = punt_neighbors(lane, s, member, frames, n);
     const bool active = member == s.active.value, groups = (s.rx_groups >> member & 1U) != 0;
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
         rte_mbuf* const m = frames[i];
-        const std::uint64_t to = destination_of(m);
+        const std::uint64_t to = mac_key(rte_pktmbuf_mtod(m, const std::uint8_t*));
         bool up = groups;
         if (to == s.mac[member]) {
             if (to != s.bond_mac) put_destination(m, s.bond_mac);

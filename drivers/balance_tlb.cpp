@@ -2,7 +2,6 @@
 // Mode 5, balance-tlb: flows leave by all members in proportion to their speeds, everything is received by
 // the active one. Any switch will do. When the active member is lost another takes its MAC over and announces
 // it.
-#include "bond/flow_hash.hpp"
 #include "drivers/balance.hpp"
 #include "drivers/by_hash.hpp"
 #include "drivers/by_load.hpp"
@@ -29,12 +28,6 @@ TxBurstFn data_half(const BondOptions& options) {
     });
 }
 
-Placing place(const BondOptions& options, Bytes frame) {
-    return {is_spread(frame),
-            flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
-            bond_option_text(options, *find_option("xmit_hash_policy"))};
-}
-
 } // namespace
 
 const ModeDescriptor balance_tlb_mode{
@@ -42,7 +35,7 @@ const ModeDescriptor balance_tlb_mode{
     .data_half = data_half,
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<TlbController>(); },
     .hashes = true,
-    .place = place,
+    .place = place_by_hash,
 };
 
 } // namespace dpdkbond

@@ -6,14 +6,15 @@
 #pragma once
 
 #include "datapath/hash_burst.hpp"
+#include "datapath/mode.hpp"
 #include "datapath/tx_engine.hpp"
 
 namespace dpdkbond {
 
 bool is_spread(Bytes frame) noexcept;
-bool is_neighbor_frame(Bytes frame) noexcept; // ARP, neighbour solicitation or advertisement
 
-std::uint32_t destination_hash(Bytes frame) noexcept; // the XOR of the bytes of the address
+std::uint32_t destination_hash(Bytes frame) noexcept;           // the XOR of the bytes of the address
+Placing place_by_hash(const BondOptions& options, Bytes frame); // ModeDescriptor::place, by xmit_hash_policy
 
 // ---- which bucket: by xmit_hash_policy …
 template <HashPolicy Policy> struct ByPolicy {

@@ -12,7 +12,7 @@
 #include "drivers/by_hash.hpp"
 #include "drivers/registry.hpp"
 #include "lacp/engine.hpp"
-#include "proto/eth.hpp"
+#include "proto/nd.hpp"
 
 namespace dpdkbond {
 
@@ -21,19 +21,6 @@ namespace {
 // broadcast_neighbor (Linux: for partners that keep a neighbour table for each link, as an ECMP fabric
 // does): ARP and neighbour discovery leave by every active member, all else by hash.
 template <HashPolicy Policy> struct NeighborsByAll {
-    static bool is_neighbor(const rte_mbuf* m) noexcept {
-        const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
-        const auto eth = parse_eth(frame);
-        if (!eth) return false;
-        if (eth->type == ethertype::arp) return true;
-        constexpr std::size_t kIpv6Header = 40, kNextHeader = 6;
-        constexpr std::uint8_t kIcmpv6 = 58, kSolicitation = 135, kAdvertisement = 136;
-        if (eth->type != ethertype::ipv6 || frame.size() <= eth->payload_offset + kIpv6Header) return false;
-        const std::uint8_t* ip = frame.data() + eth->payload_offset;
-        return ip[kNextHeader] == kIcmpv6 &&
-               (ip[kIpv6Header] == kSolicitation || ip[kIpv6Header] == kAdvertisement);
-    }
-
     // Returns how many are left for others to send, in front.
     static std::uint16_t send_neighbors(Lane& lane, const Snapshot& s, rte_mbuf** frames,
                                         std::uint16_t n) noexcept {
@@ -41,7 +28,7 @@ template <HashPolicy Policy> struct NeighborsByAll {
         std::uint16_t count = 0, rest = 0;
         for (std::uint16_t i = 0; i < n; ++i) {
             rte_mbuf* const m = frames[i];
-            if (is_neighbor(m))
+            if (is_neighbor_frame({rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len}))
                 neighbors[count++] = m;
             else
                 frames[rest++] = m;

@@ -175,11 +175,7 @@ class DpdkBond(DpdkProcess):
         self.start(binary(), "-c", self.config_path, *(["-i"] if console else []),
                    stdin=subprocess.PIPE if console else subprocess.DEVNULL)
         if wait:
-            try:
-                self.wait_ready()
-            except BaseException:
-                self.close()
-                raise
+            self.wait_ready_or_close()
 
     def write(self, config):
         """Put another configuration into the file (text or dict); the running one does not notice until reload()."""
@@ -197,6 +193,13 @@ class DpdkBond(DpdkProcess):
         wanted = len(self.config["bonds"][0]["members"])
         self.wait_up(wanted, deadline)
         return self
+
+    def wait_ready_or_close(self):
+        try:
+            self.wait_ready()
+        except BaseException:
+            self.close()
+            raise
 
     def info(self, bond=None):
         return self.ask(f"/bond/info,{bond or self.name}")

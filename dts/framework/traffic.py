@@ -311,3 +311,13 @@ def iperf(ns, target, seconds=3, port=5301, reverse=False, streams=1):
     if "error" in report:
         raise AssertionError("iperf3: " + report["error"])
     return report["end"]["sum_received"]["bits_per_second"] / 1e6
+
+
+def tcp_reaches_every_link(bond, wires, address):
+    """TCP from wires.a until each member has carried some of it: a connection's ports, and so its link, are the kernel's choice."""
+    before = [bond.member(name)["tx_packets"] for name in wires.members]
+
+    def all_carried():
+        assert iperf(wires.a, address, seconds=1, streams=4) > 1
+        return all(bond.member(name)["tx_packets"] - a > 200 for name, a in zip(wires.members, before))
+    eventually(all_carried, 30, "frames on both links")

@@ -63,11 +63,7 @@ class GuestBond(DpdkBond):
             self.write(config)
         self.process = GuestProcess(vm, [app.binary(), "-c", self.config_path], self.log_path)
         if wait:
-            try:
-                self.wait_ready()
-            except BaseException:
-                self.close()
-                raise
+            self.wait_ready_or_close()
 
     @property
     def log(self):

@@ -8,9 +8,8 @@ import pytest
 
 from framework.app import bond_config, unique_prefix
 from framework.frames import DST, IP, SRC, UDP, Ether, Raw, build, number_of
-from framework.netns import veth
 from framework.peers.lacp_port import A, C, D, G, S, T, Partner, is_slow, marker, parse
-from framework.peers.relay import Relay
+from framework.peers.relay import relayed_wires
 from framework.topology import BOND_ADDRESS, HOST_ADDRESS
 from framework.traffic import PYTHON, iperf
 from framework.wait import eventually, holds
@@ -117,12 +116,7 @@ def test_udp_at_1000_a_second_is_silent_for_less_than_5_ms_when_its_link_is_cut(
 
 
 def test_a_silent_link_is_out_within_4_seconds_and_comes_back(fresh):
-    a, mid, b = (fresh.namespace(role) for role in "amb")
-    relays = []
-    for i in range(2):
-        veth(a, f"m{i}", mid, f"x{i}")
-        veth(b, f"p{i}", mid, f"y{i}")
-        relays.append(fresh.enter(Relay(mid, f"x{i}", f"y{i}")))
+    a, _, b, relays = relayed_wires(fresh, 2)
     near = fresh.bond_from(a, bond_config([f"net_af_packet{i},iface=m{i}" for i in range(2)], prefix=unique_prefix(),
                                           addresses=[f"{BOND_ADDRESS}/24"], **LACP))
     far = far_bond(fresh, b, ["p0", "p1"])

@@ -7,9 +7,8 @@ import pytest
 
 from framework.app import bond_config, unique_prefix
 from framework.flows import Flows
-from framework.netns import veth
 from framework.peers import ovs
-from framework.peers.relay import Relay
+from framework.peers.relay import relayed_wires
 from framework.topology import BOND_ADDRESS, HOST_ADDRESS
 from framework.wait import eventually
 
@@ -33,12 +32,7 @@ class LongLink:
     """Two bonds on two wires of which the second is long; the first can be cut."""
 
     def __init__(self, lab):
-        self.a, self.mid, self.b = (lab.namespace(role) for role in "amb")
-        self.relays = []
-        for i in range(2):
-            veth(self.a, f"m{i}", self.mid, f"x{i}")
-            veth(self.b, f"p{i}", self.mid, f"y{i}")
-            self.relays.append(lab.enter(Relay(self.mid, f"x{i}", f"y{i}")))
+        self.a, self.mid, self.b, self.relays = relayed_wires(lab, 2)
         self.near = lab.bond_from(self.a, bond_config([f"net_af_packet{i},iface=m{i}" for i in range(2)],
                                                       prefix=unique_prefix(), addresses=[f"{BOND_ADDRESS}/24"], **LACP))
 

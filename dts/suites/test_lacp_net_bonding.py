@@ -5,11 +5,10 @@ import time
 import pytest
 
 from framework.app import bond_config, unique_prefix
-from framework.netns import veth
 from framework.peers.net_bonding import NetBonding
-from framework.peers.relay import Relay
+from framework.peers.relay import relayed_wires
 from framework.topology import BOND_ADDRESS
-from framework.traffic import iperf
+from framework.traffic import tcp_reaches_every_link
 from framework.wait import eventually
 
 OTHER = "192.0.2.3"
@@ -45,12 +44,7 @@ def test_tcp_uses_both_links(net, fresh):
     wires, bond, _ = net
     eventually(lambda: agreed(bond), 8)
     fresh.iperf_server(wires.sink)
-    before = [bond.member(name)["tx_packets"] for name in wires.members]
-
-    def both_carried():  # the ports of a connection, and so its link, are the kernel's choice
-        assert iperf(wires.a, OTHER, seconds=1, streams=4) > 1
-        return all(bond.member(name)["tx_packets"] - a > 200 for name, a in zip(wires.members, before))
-    eventually(both_carried, 30, "frames on both links")
+    tcp_reaches_every_link(bond, wires, OTHER)
 
 
 def test_a_cut_is_survived_and_the_link_comes_back(net, fresh):
@@ -77,12 +71,7 @@ def test_it_answers_markers_when_flows_move_back_to_a_link(net):
 def test_a_silent_link_is_out_within_4_seconds_though_the_partner_believes_it_for_90(fresh):
     if reason := NetBonding.why_not():
         pytest.skip(reason)
-    a, mid, b = (fresh.namespace(role) for role in "amb")
-    relays = []
-    for i in range(2):
-        veth(a, f"m{i}", mid, f"x{i}")
-        veth(b, f"p{i}", mid, f"y{i}")
-        relays.append(fresh.enter(Relay(mid, f"x{i}", f"y{i}")))
+    a, _, b, relays = relayed_wires(fresh, 2)
     bond = fresh.bond_from(a, bond_config([f"net_af_packet{i},iface=m{i}" for i in range(2)], prefix=unique_prefix(),
                                           addresses=[f"{BOND_ADDRESS}/24"], mode="802.3ad", lacp_rate="fast"))
     NetBonding(fresh, b, ["p0", "p1"])

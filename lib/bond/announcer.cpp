@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bond/announcer.hpp"
 
-#include <algorithm>
 #include <bit>
 #include <utility>
 
@@ -44,18 +43,9 @@ bool Announcer::poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& 
     return true;
 }
 
-OwnFrame learning_frame(MemberId member, const Mac& mac, const LocalAddresses& addresses, std::size_t nth) {
+OwnFrame learning_frame(MemberId member, const Mac& mac, const VlanTags& tags) {
     OwnFrame out;
     out.member = member;
-    const auto same_tags = [](const VlanTags& a, const VlanTags& b) { return std::ranges::equal(a, b); };
-    VlanTags tags;
-    for (const LocalAddress* a = addresses.begin(); nth > 0; ++a) {
-        if (a == addresses.end()) return out;
-        const auto before = [&](const LocalAddress& other) { return same_tags(other.tags, a->tags); };
-        if (a->tags.empty() || std::any_of(addresses.begin(), a, before)) continue;
-        tags = a->tags;
-        --nth;
-    }
     out.length = static_cast<std::uint16_t>(build_learning(out.frame, mac, tags));
     return out;
 }

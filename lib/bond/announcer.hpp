@@ -52,8 +52,7 @@ private:
     std::size_t address_ = 0;    // … of this one next
 };
 
-// Frames by which a switch learns that `mac` is behind this member: one without a tag, and one for each VLAN
-// in which the bond has an address (`nth` counts them). Length 0: no more.
-OwnFrame learning_frame(MemberId member, const Mac& mac, const LocalAddresses& addresses, std::size_t nth);
+// The frame by which a switch learns that `mac` is behind this member, in the VLAN of these tags.
+OwnFrame learning_frame(MemberId member, const Mac& mac, const VlanTags& tags);
 
 } // namespace dpdkbond

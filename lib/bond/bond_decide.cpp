@@ -29,10 +29,7 @@ void Bond::tell_mac(Member& m, Time now) {
     if (m.dismissed || m.told_mac == worn) return;
     // A switch learns by these where a MAC went, whoever speaks next.
     if (macs_.distinct() && is_up(m) && !m.told_mac.is_zero())
-        for (std::size_t n = 0;; ++n) {
-            const OwnFrame frame = learning_frame(m.id, worn, addresses_, n);
-            if (frame.length == 0 || !frames_.push_back(frame)) break;
-        }
+        for (const VlanTags& tags : tag_sets(addresses_)) frames_.push_back(learning_frame(m.id, worn, tags));
     m.told_mac = worn;
     changed_ = true;
     mode_.controller->set_member_mac(m.id, worn, now);

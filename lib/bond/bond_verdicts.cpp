@@ -2,7 +2,6 @@
 // Which members are fit for use, and who says which are not.
 #include "bond/bond.hpp"
 
-#include <algorithm>
 namespace dpdkbond {
 
 namespace {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include <algorithm>
+
 #include "base/fixed_vec.hpp"
 #include "base/ip.hpp"
 #include "base/mac.hpp"
@@ -25,5 +27,17 @@ struct LocalAddress {
 
 inline constexpr std::size_t kMaxAddresses = 64; // of a bond, that are announced
 using LocalAddresses = FixedVec<LocalAddress, kMaxAddresses>;
+
+// The tags that the bond's frames carry, each kind once; the first: none.
+using TagSets = FixedVec<VlanTags, kMaxAddresses + 1>;
+inline TagSets tag_sets(const LocalAddresses& addresses) {
+    TagSets sets;
+    sets.push_back({});
+    for (const LocalAddress& a : addresses) {
+        const auto same = [&](const VlanTags& t) { return std::ranges::equal(t, a.tags); };
+        if (std::ranges::none_of(sets, same)) sets.push_back(a.tags);
+    }
+    return sets;
+}
 
 } // namespace dpdkbond

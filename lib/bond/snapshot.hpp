@@ -24,7 +24,8 @@ using TxBurstFn = void (*)(Lane& lane, const Snapshot& snapshot, rte_mbuf** fram
 
 // Takes out of a received burst what is control's and returns how many frames stay, in front and in order.
 // What it takes it hands on, or frees and counts. Worker threads only; noexcept by contract.
-using PuntFn = std::uint16_t (*)(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n);
+using PuntFn = std::uint16_t (*)(Lane& lane, const Snapshot& snapshot, std::uint8_t member, rte_mbuf** frames,
+                                 std::uint16_t n);
 
 struct SnapshotMember {
     std::uint16_t port = 0;

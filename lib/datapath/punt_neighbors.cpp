@@ -11,17 +11,6 @@ namespace {
 
 constexpr std::uint32_t kCopied = 256; // bytes: a neighbour's frame with all its options
 
-bool is_neighbor(Bytes frame) noexcept {
-    const auto eth = parse_eth(frame);
-    if (!eth) return false;
-    if (eth->type == ethertype::arp) return true;
-    constexpr std::size_t kNextHeader = 6, kHeader = 40;
-    const Bytes ip = frame.subspan(eth->payload_offset);
-    if (eth->type != ethertype::ipv6 || ip.size() <= kHeader || ip[kNextHeader] != 58) return false;
-    return ip[kHeader] == static_cast<std::uint8_t>(NdType::solicitation) ||
-           ip[kHeader] == static_cast<std::uint8_t>(NdType::advertisement);
-}
-
 [[gnu::cold]] void copy_to_control(Lane& lane, std::uint8_t member, const rte_mbuf* frame) noexcept {
     rte_mbuf* const copy = rte_pktmbuf_copy(frame, frame->pool, 0, kCopied);
     if (copy != nullptr) copy->port = member;
@@ -36,13 +25,14 @@ bool is_neighbor(Bytes frame) noexcept {
 
 } // namespace
 
-std::uint16_t punt_neighbors(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
+std::uint16_t punt_neighbors(Lane& lane, const Snapshot&, std::uint8_t member, rte_mbuf** frames,
+                             std::uint16_t n) noexcept {
     for (std::uint16_t i = 0; i < n; ++i) {
         const auto* bytes = rte_pktmbuf_mtod(frames[i], const std::uint8_t*);
         // A buffer has room for a header, whatever is in it.
         if (load_be16(bytes + 12) == ethertype::ipv4) [[likely]]
             continue;
-        if (is_neighbor({bytes, frames[i]->data_len})) copy_to_control(lane, member, frames[i]);
+        if (is_neighbor_frame({bytes, frames[i]->data_len})) copy_to_control(lane, member, frames[i]);
     }
     return n;
 }

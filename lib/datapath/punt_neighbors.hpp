@@ -9,6 +9,7 @@ namespace dpdkbond {
 
 // A PuntFn that takes nothing out. A copy that finds no buffer or no room is counted as copies_lost. An IPv4
 // frame without a tag costs one comparison. Worker threads only.
-std::uint16_t punt_neighbors(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept;
+std::uint16_t punt_neighbors(Lane& lane, const Snapshot&, std::uint8_t member, rte_mbuf** frames,
+                             std::uint16_t n) noexcept;
 
 } // namespace dpdkbond

@@ -82,7 +82,8 @@ bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept {
     return true;
 }
 
-std::uint16_t punt_lacp(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
+std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mbuf** frames,
+                        std::uint16_t n) noexcept {
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
         rte_mbuf* const m = frames[i];
@@ -113,7 +114,7 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
             seen += n;
             MemberLaneCounters& counters = lane.counters.member[id];
             counters.rx.add(n);
-            if (s.punt != nullptr) n = s.punt(lane, id, frames, n);
+            if (s.punt != nullptr) n = s.punt(lane, s, id, frames, n);
             if (n == 0) continue;
             if ((s.rx_accept >> id & 1U) == 0) {
                 drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);

@@ -12,7 +12,8 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept;  // one burst of each 
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept; // one burst of the logical interface
 // Gives control the LACP and marker frames (PuntFn), whatever their destination: link-local groups differ
 // between networks. Other slow protocols (OAM, SyncE's) stay.
-std::uint16_t punt_lacp(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept;
+std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mbuf** frames,
+                        std::uint16_t n) noexcept;
 // Hands a frame to control (of kNoMember: one of the logical interface's) and counts it as punted. False:
 // there is no room; the frame stays the caller's.
 bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept;

@@ -35,7 +35,8 @@ Result<CrashNote> CrashNote::hold(const fs::path& file) {
         note.file_ = file;
         note.fd_.reset(::open(file.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
         if (!note.fd_) return Error{"cannot open " + file.string() + ": " + errno_text(errno)};
-        if (::flock(note.fd_.get(), LOCK_EX | LOCK_NB) != 0) return Error{"held"};
+        if (::flock(note.fd_.get(), LOCK_EX | LOCK_NB) != 0)
+            return Error{file.string() + " is held by another process"};
         if (still_there(note.fd_.get(), file)) return note;
     }
 }

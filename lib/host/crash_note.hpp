@@ -19,7 +19,7 @@ inline constexpr const char* kLentNotes = "/run/dpdk-bond.lent";
 class CrashNote {
 public:
     CrashNote() = default; // holds nothing
-    // Makes the file (and its folder) or takes over what a dead owner left. An error, "held", when its owner
+    // Makes the file (and its folder) or takes over what a dead owner left. An error when its owner
     // lives: another process, or another note of this one.
     static Result<CrashNote> hold(const std::filesystem::path& file);
     // Notes in `folder` whose names start with `prefix` and whose owners are dead, held from now on.

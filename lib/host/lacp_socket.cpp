@@ -9,8 +9,9 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <cstring>
 #include <iterator>
+
+#include "host/files.hpp"
 
 namespace dpdkbond {
 
@@ -28,7 +29,7 @@ constexpr int PACKET_IGNORE_OUTGOING = 23;
 
 Result<LacpSocket> LacpSocket::open(const std::string& netdev) {
     const auto failed = [&](const char* what) {
-        return Error{netdev + ": a socket for LACPDUs: " + what + ": " + std::strerror(errno)};
+        return Error{netdev + ": a socket for LACPDUs: " + what + ": " + errno_text(errno)};
     };
     // Protocol 0: nothing comes before the filter is in place.
     Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
@@ -61,11 +62,6 @@ Bytes receive_lacpdu(int fd, std::span<std::uint8_t> room) noexcept {
         if (n < 0 && (errno == ENETDOWN || errno == EINTR)) continue; // the former is told once
         return {};
     }
-}
-
-bool is_lacpdu(Bytes frame) {
-    return frame.size() > kSubtypeAt && load_be16(frame.data() + kTypeAt) == kSlowProtocols &&
-           frame[kSubtypeAt] == kLacp;
 }
 
 } // namespace dpdkbond

@@ -26,7 +26,5 @@ private:
 
 // The next frame of such a socket, into `room` (what is longer is cut); empty: none. Never waits. Any thread.
 Bytes receive_lacpdu(int fd, std::span<std::uint8_t> room) noexcept;
-// What such a socket gives; the driver gives it once more.
-bool is_lacpdu(Bytes frame);
 
 } // namespace dpdkbond

@@ -101,9 +101,8 @@ Result<PciBinding> PciBus::bind(const PciAddress& address, const std::string& dr
     if (!notes_.empty()) {
         auto note = CrashNote::hold(note_of(address));
         if (!note)
-            return Error{note.error() == "held"
-                             ? address.to_string() + " is in the hands of a running dpdk-bond"
-                             : note.error()};
+            return Error{is_lent(address) ? address.to_string() + " is in the hands of a running dpdk-bond"
+                                          : note.error()};
         binding.note_ = std::move(note).value();
         if (auto noted = binding.note_.write(binding.to_text()); !noted) return Error{noted.error()};
     }

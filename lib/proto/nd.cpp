@@ -87,6 +87,21 @@ std::optional<NdPacket> parse_nd(Bytes ipv6_packet) {
     return packet;
 }
 
+bool is_neighbor_discovery(Bytes ip) noexcept {
+    constexpr std::size_t kNextHeader = 6;
+    if (ip.size() <= kIpv6HeaderSize || ip[kNextHeader] != kNextHeaderIcmpv6) return false;
+    const std::uint8_t type = ip[kIpv6HeaderSize];
+    return type == static_cast<std::uint8_t>(NdType::solicitation) ||
+           type == static_cast<std::uint8_t>(NdType::advertisement);
+}
+
+bool is_neighbor_frame(Bytes frame) noexcept {
+    const auto eth = parse_eth(frame);
+    if (!eth) return false;
+    return eth->type == ethertype::arp ||
+           (eth->type == ethertype::ipv6 && is_neighbor_discovery(frame.subspan(eth->payload_offset)));
+}
+
 std::optional<NdPacket> parse_nd_frame(Bytes frame) {
     const auto eth = parse_eth(frame);
     if (!eth || eth->type != ethertype::ipv6) return std::nullopt;

@@ -32,6 +32,11 @@ std::optional<NdPacket> parse_nd(Bytes ipv6_packet);
 // The same for a whole frame, tagged or not.
 std::optional<NdPacket> parse_nd_frame(Bytes frame);
 
+// Whether a solicitation or an advertisement stands directly behind this IPv6 header: a look, not a check.
+bool is_neighbor_discovery(Bytes ipv6_packet) noexcept;
+// ARP or neighbour discovery, tagged or not.
+bool is_neighbor_frame(Bytes frame) noexcept;
+
 // Both write a whole frame and return its length (86, and 4 for each tag), 0 when `out` is too small.
 // "Our `address` is at `source`", to all nodes (ff02::1), override set, with the target link-layer option.
 std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, const VlanTags& tags = {});

@@ -33,6 +33,8 @@ inline std::optional<std::uint8_t> slow_frame_subtype(Bytes frame) {
         return std::nullopt;
     return frame[kSlowSubtypeOffset];
 }
+// An LACPDU as far as ethertype and subtype say.
+inline bool is_lacpdu(Bytes frame) { return slow_frame_subtype(frame) == slow_subtype::lacp; }
 
 // The three group addresses that aAggPortProtocolDA may name (802.1AX-2014 6.2.8.1.1): nearest customer
 // bridge, slow protocols (the default), nearest non-TPMR bridge.

@@ -6,6 +6,8 @@ import socket
 import threading
 import time
 
+from framework.netns import veth
+
 SOL_PACKET, PACKET_IGNORE_OUTGOING, PACKET_QDISC_BYPASS = 263, 23, 20
 SLOW = b"\x88\x09"
 
@@ -73,3 +75,15 @@ class Relay:
 
     def __exit__(self, *_):
         self.close()
+
+
+def relayed_wires(lab, count):
+    """Namespaces a (m0, m1, …) and b (p0, p1, …), cabled through relays in a third: (a, mid, b, relays).
+    In the third the wires' ends are x0, y0, …"""
+    a, mid, b = (lab.namespace(role) for role in "amb")
+    relays = []
+    for i in range(count):
+        veth(a, f"m{i}", mid, f"x{i}")
+        veth(b, f"p{i}", mid, f"y{i}")
+        relays.append(lab.enter(Relay(mid, f"x{i}", f"y{i}")))
+    return a, mid, b, relays

@@ -81,9 +81,8 @@ TEST_CASE("a switch is taught a MAC once without a tag and once in each VLAN wit
     for (const auto& [last, tags] : {std::pair{1, VlanTags{}}, {2, vlan(5)}, {3, vlan(5)}, {4, vlan(6)}})
         addresses.push_back(address(static_cast<std::uint8_t>(last), tags));
     std::vector<unsigned> vlans;
-    for (std::size_t n = 0;; ++n) {
-        const OwnFrame f = learning_frame(MemberId{3}, kBond, addresses, n);
-        if (f.length == 0) break;
+    for (const VlanTags& tags : tag_sets(addresses)) {
+        const OwnFrame f = learning_frame(MemberId{3}, kBond, tags);
         const auto eth = parse_eth({f.frame.data(), f.length});
         CHECK(f.member == MemberId{3});
         CHECK(eth->source == kBond);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/lacp_socket.hpp"
+#include "proto/slow.hpp"
 
 #include <catch2/catch.hpp>
 
