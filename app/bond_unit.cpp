@@ -49,6 +49,7 @@ BondCounters BondUnit::raw_counters() const {
         sum.rx_packets += c.up.get();
         sum.tx_packets += c.down.get();
         sum.injected += c.injected.get();
+        sum.answered += c.answered.get();
         sum.punted += c.punted.get();
         sum.held += c.held.get();
         sum.held_overflow += c.held_overflow.get();
@@ -87,6 +88,7 @@ BondCounters BondUnit::counters() const {
     subtract(c.tx_packets, baseline_.tx_packets);
     subtract(c.tx_bytes, baseline_.tx_bytes);
     subtract(c.injected, baseline_.injected);
+    subtract(c.answered, baseline_.answered);
     subtract(c.punted, baseline_.punted);
     subtract(c.held, baseline_.held);
     subtract(c.held_overflow, baseline_.held_overflow);
@@ -101,6 +103,7 @@ void BondUnit::start_counting(MemberPort& member) const { member.baseline = raw_
 void BondUnit::clear_counters() {
     baseline_ = raw_counters();
     for (const auto& m : members) start_counting(*m);
+    clear_sprayed();
 }
 
 void BondUnit::remember(const Event& event) {

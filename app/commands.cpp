@@ -55,6 +55,7 @@ namespace {
 
 // Options that the mode does not take go back to their defaults: they were for the mode before.
 void forget_foreign(Mode mode, BondOptions& options, OptionSet& given) {
+    if (mode != Mode::balance_spray) options.spray = {};
     for (const OptionDef& def : option_table()) {
         if (def.of_member || (def.modes & mask_of(mode)) != 0) continue;
         given &= ~option_bit(option_index(def));

@@ -45,6 +45,7 @@ public:
     Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) override;
     std::optional<std::vector<MemberLoad>> load(std::string_view bond) override;
     std::optional<std::vector<RlbClientView>> rlb(std::string_view bond) override;
+    std::optional<SprayView> spray(std::string_view bond) override;
     Result<std::string> config_text(std::string_view bond) override;
     Result<void> set_bond_option(std::string_view bond, std::string_view option,
                                  std::string_view value) override;
@@ -90,7 +91,8 @@ private:
     void on_poll(std::uint32_t bond, MemberPort& member);
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
 
-    // ---- queries.cpp, commands.cpp, reload.cpp; mutex_ is held
+    // ---- queries.cpp, spray_queries.cpp, commands.cpp, reload.cpp; mutex_ is held
+    std::optional<Explanation> explain_spray(BondUnit& unit, Bytes frame); // nullopt: it is not sprayed
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);

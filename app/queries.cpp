@@ -73,11 +73,12 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
     std::uint8_t frame[kMaxFlowFrame];
     const std::size_t length = build_flow_frame(whole, frame);
 
+    const Bytes bytes{frame, length};
+    if (auto sprayed = explain_spray(u, bytes)) return *std::move(sprayed);
     const HashPolicy policy = u.config.options.xmit_hash_policy;
     Explanation out;
     const ModeDescriptor& mode = *find_mode(u.config.mode);
     const OptionDef* def = find_option("xmit_hash_policy");
-    const Bytes bytes{frame, length};
     Placing placing = mode.place != nullptr
                           ? mode.place(u.config.options, bytes)
                           : Placing{true, flow_hash(policy, frame, static_cast<std::uint32_t>(length)),
@@ -117,7 +118,9 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
                          : fmt::format("the usable members take turns of {} frame(s), whatever the flow",
                                        u.config.options.packets_per_slave);
     } else {
-        out.reason = "the active member sends everything";
+        out.reason = u.config.mode == Mode::balance_spray
+                         ? "not for one of the peers: the active member sends it"
+                         : "the active member sends everything";
     }
     return out;
 }

@@ -10,6 +10,7 @@
 #include "drivers/balance.hpp"
 #include "drivers/by_hash.hpp"
 #include "drivers/by_load.hpp"
+#include "drivers/own_macs.hpp"
 #include "drivers/registry.hpp"
 #include "proto/nd.hpp"
 
@@ -129,45 +130,10 @@ Placing place(const BondOptions& options, Bytes frame) {
 
 // ---- receiving
 
-void put_destination(rte_mbuf* m, std::uint64_t mac) noexcept {
-    std::memcpy(rte_pktmbuf_mtod(m, std::uint8_t*), &mac, 6);
-}
-
-enum class Whose : std::uint8_t { nobodys, a_members, a_lost_members };
-Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
-    for (unsigned k = 0; k < s.rx_count; ++k)
-        if (s.mac[s.rx[k]] == mac)
-            return (s.tx_mask >> s.rx[k] & 1U) != 0 ? Whose::a_members : Whose::a_lost_members;
-    return Whose::nobodys;
-}
-
-// What is sent to the member's MAC goes up with the bond's. On the active member also what is sent to
-// another's: one that is lost is still known to neighbours for a moment. A switch that floods shows the rest
-// on several members: it is heard once, on the active one.
 std::uint16_t receive_alb(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
     n = punt_neighbors(lane, s, member, frames, n);
-    const bool active = member == s.active.value, groups = (s.rx_groups >> member & 1U) != 0;
-    std::uint16_t kept = 0;
-    for (std::uint16_t i = 0; i < n; ++i) {
-        rte_mbuf* const m = frames[i];
-        const std::uint64_t to = mac_key(rte_pktmbuf_mtod(m, const std::uint8_t*));
-        bool up = groups;
-        if (to == s.mac[member]) {
-            if (to != s.bond_mac) put_destination(m, s.bond_mac);
-            up = true;
-        } else if ((to & 1U) == 0 && active) {
-            const Whose w = whose(s, to);
-            if (w == Whose::a_lost_members) put_destination(m, s.bond_mac);
-            up = w != Whose::a_members;
-        }
-        if (up)
-            frames[kept++] = m;
-        else
-            drop(lane.counters.member[member].drops[static_cast<unsigned>(DropReason::inactive_member)],
-                 &frames[i], 1);
-    }
-    return kept;
+    return take_by_mac(lane, s, member, frames, n);
 }
 
 } // namespace

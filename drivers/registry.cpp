@@ -6,9 +6,9 @@
 namespace dpdkbond {
 
 std::span<const ModeDescriptor* const> mode_registry() {
-    static constexpr std::array<const ModeDescriptor*, 7> modes{
+    static constexpr std::array<const ModeDescriptor*, kModeCount> modes{
         &balance_rr_mode, &active_backup_mode, &balance_xor_mode, &broadcast_mode,
-        &ieee8023ad_mode, &balance_tlb_mode,   &balance_alb_mode};
+        &ieee8023ad_mode, &balance_tlb_mode,   &balance_alb_mode, &balance_spray_mode};
     return modes;
 }
 

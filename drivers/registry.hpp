@@ -18,5 +18,6 @@ extern const ModeDescriptor broadcast_mode;
 extern const ModeDescriptor ieee8023ad_mode;
 extern const ModeDescriptor balance_tlb_mode;
 extern const ModeDescriptor balance_alb_mode;
+extern const ModeDescriptor balance_spray_mode;
 
 } // namespace dpdkbond

@@ -51,7 +51,7 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     macs_.join(m.id, info.perm_mac, wears.value());
     members_.push_back(m);
     prober_.monitor().join(m.id, now);
-    mode_.controller->member_joined({m.id, info.perm_mac, info.options}, now);
+    mode_.controller->member_joined({m.id, info.perm_mac, info.options, info.name.view()}, now);
     tell_mac(members_.back(), now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = choose_active_ = true;
@@ -214,7 +214,7 @@ void Bond::join_controller(Time now) {
     for (Member& m : members_) {
         m.told.reset();
         if (m.dismissed) continue;
-        c.member_joined({m.id, m.info.perm_mac, m.info.options}, now);
+        c.member_joined({m.id, m.info.perm_mac, m.info.options, m.info.name.view()}, now);
         c.set_member_mac(m.id, m.told_mac, now);
     }
 }

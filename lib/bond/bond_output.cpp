@@ -38,6 +38,9 @@ std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
     std::size_t taken = 0;
     for (OwnFrame f : frames) {
         f.member = active_;
+        const Mac worn = macs_.worn_by(active_);
+        if (!worn.is_zero() && std::equal(mac_.bytes.begin(), mac_.bytes.end(), f.frame.begin() + 6))
+            std::copy(worn.bytes.begin(), worn.bytes.end(), f.frame.begin() + 6);
         if (!frames_.push_back(f)) break;
         ++taken;
     }

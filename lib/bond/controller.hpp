@@ -8,6 +8,7 @@
 #include <cstdint>
 #include <optional>
 #include <span>
+#include <string_view>
 
 #include "base/bytes.hpp"
 #include "base/mac.hpp"
@@ -59,6 +60,7 @@ struct JoiningMember {
     MemberId id{};
     Mac perm_mac{}; // zero: it has none
     const MemberOptions& options;
+    std::string_view name{};
 };
 
 class Controller {

@@ -12,6 +12,7 @@ namespace dpdkbond {
 
 #define DPDKBOND_DROP_REASONS(X)                                                                             \
     X(no_member, "no usable member to send by")                                                              \
+    X(no_path, "every path to the balance-spray peer is out of use")                                         \
     X(member_full, "the member's transmit queue stayed full")                                                \
     X(logical_full, "the logical interface's queue stayed full")                                             \
     X(inactive_member, "received on a member that is not active")                                            \

@@ -40,6 +40,8 @@ namespace dpdkbond {
     X(lacp_bad_frame)  /* malformed, or our own come back */                                                 \
     X(lacp_left)       /* a last LACPDU told the partner */                                                  \
     X(flows_moved)     /* from members that still work, after they were held for the sake of their order */  \
+    X(path_up)         /* balance-spray: the next hop answers, its share goes there */                       \
+    X(path_down)       /* … is silent, or the link is lost */                                              \
     X(warning)                                                                                               \
     X(reloaded)
 

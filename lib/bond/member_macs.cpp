@@ -73,7 +73,8 @@ void MemberMacs::set_bond(const Mac& mac) {
 Result<Mac> MemberMacs::to_join(const Mac& permanent) const {
     if (policy_ == MacPolicy::same) return bond_.is_zero() ? permanent : bond_;
     // The bond's own is free for whoever has it by birth as long as nobody wears it.
-    if (policy_ == MacPolicy::active || permanent.is_zero() || who_wears(permanent) == nullptr)
+    if (policy_ == MacPolicy::active || policy_ == MacPolicy::own || permanent.is_zero() ||
+        who_wears(permanent) == nullptr)
         return permanent;
     if (policy_ == MacPolicy::follow) return unused(permanent);
     for (const Wearer& w : wearers_)
@@ -125,7 +126,7 @@ MacPlan MemberMacs::plan() const {
     MacPlan p;
     p.version = version_;
     p.bond = bond_;
-    p.accept_all = policy_ == MacPolicy::swap;
+    p.accept_all = policy_ == MacPolicy::swap || policy_ == MacPolicy::own;
     for (const Wearer& w : wearers_) p.members.push_back({w.id, w.worn});
     return p;
 }

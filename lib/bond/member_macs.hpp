@@ -19,6 +19,7 @@ enum class MacPolicy : std::uint8_t {
     active, // each keeps its own; the bond's is the active member's (fail_over_mac active)
     follow, // the active member wears the bond's, the others one of their own (fail_over_mac follow)
     swap,   // likewise, and each is told from the others by it (balance-tlb, balance-alb)
+    own,    // each keeps its own; the bond's stays, and is on no wire unless it is a member's (balance-spray)
 };
 
 struct MemberMac {

@@ -18,8 +18,8 @@ constexpr std::array<ModeDef, kModeCount> kModes = {{
     {Mode::ieee8023ad, "802.3ad", true, "LACP agrees with the partner on the members that form one link"},
     {Mode::balance_tlb, "balance-tlb", true, "transmit load decides the member, receive stays on one"},
     {Mode::balance_alb, "balance-alb", true, "balance-tlb, and ARP spreads the IPv4 peers over the members"},
-    {Mode::balance_spray, "balance-spray", false,
-     "single packets of a flow spread over all members, put in order again"},
+    {Mode::balance_spray, "balance-spray", true,
+     "the packets of one flow leave by all members, to peers with a next hop behind each (not in Linux)"},
 }};
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

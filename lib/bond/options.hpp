@@ -14,6 +14,7 @@
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "bond/spray_options.hpp"
 
 namespace dpdkbond {
 
@@ -107,6 +108,7 @@ struct BondOptions {
     std::uint32_t damping_half_life = 0; // seconds; 0: off
     std::uint32_t damping_suppress = 2000;
     std::uint32_t damping_reuse = 750;
+    SprayOptions spray; // balance-spray's own section
     bool operator==(const BondOptions&) const = default;
 };
 

@@ -22,11 +22,12 @@ constexpr ModeMask only(auto... modes) { return static_cast<ModeMask>((mask_of(m
 constexpr ModeMask kEvery = 0xff;
 constexpr ModeMask kRoundRobin = only(Mode::balance_rr);
 constexpr ModeMask kActiveBackup = only(Mode::active_backup);
-constexpr ModeMask kAnnouncing = only(Mode::active_backup, Mode::balance_tlb);
+constexpr ModeMask kSpray = only(Mode::balance_spray);
+constexpr ModeMask kAnnouncing = only(Mode::active_backup, Mode::balance_tlb) | kSpray;
 constexpr ModeMask kLacp = only(Mode::ieee8023ad);
 constexpr ModeMask kAdaptive = only(Mode::balance_tlb, Mode::balance_alb);
-constexpr ModeMask kOneActive = only(Mode::active_backup, Mode::balance_tlb, Mode::balance_alb);
-constexpr ModeMask kProbing = static_cast<ModeMask>(kEvery & ~(kLacp | kAdaptive));
+constexpr ModeMask kOneActive = only(Mode::active_backup, Mode::balance_tlb, Mode::balance_alb) | kSpray;
+constexpr ModeMask kProbing = static_cast<ModeMask>(kEvery & ~(kLacp | kAdaptive | kSpray));
 
 constexpr std::array<Choice, 2> kOffOn = {{{"off", 0}, {"on", 1}}};
 constexpr std::array<Choice, 1> kOn = {{{"on", 1}}};
@@ -196,7 +197,7 @@ constexpr std::array kOptions = {
                                 .default_text = "1",
                                 .unit = "reports",
                                 .modes = kEvery,
-                                .effective = only(Mode::balance_rr, Mode::active_backup) | kAdaptive,
+                                .effective = only(Mode::balance_rr, Mode::active_backup) | kAdaptive | kSpray,
                                 .help = "how often multicast memberships (IGMP, MLD) are reported after a "
                                         "failover, 200 ms apart"}),
     choice<&Bond::all_slaves_active>({.name = "all_slaves_active",

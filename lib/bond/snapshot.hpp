@@ -10,6 +10,7 @@
 #include "bond/buckets.hpp"
 #include "bond/fast_mod.hpp"
 #include "bond/rx_filter.hpp"
+#include "bond/spray_table.hpp"
 
 struct rte_mbuf;
 
@@ -64,6 +65,7 @@ struct alignas(64) Snapshot {
     std::uint64_t bond_mac = 0;
     std::uint32_t hold = 0; // flows are on the move: which move it is; tx_burst holds their frames. 0: none
     std::array<std::uint64_t, kMaxBuckets / 64> held{}; // … a bit for each bucket that is on the move
+    SprayTable spray;                                   // balance-spray
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
     std::uint64_t generation = 0;
 };

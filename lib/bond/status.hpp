@@ -79,6 +79,7 @@ struct BondCounters {
     std::uint64_t copied = 0;                   // … of which it got a copy, the frame went its way
     std::uint64_t copies_lost = 0;              // … should have got one
     std::uint64_t injected = 0;                 // frames of control's own put on the wire
+    std::uint64_t answered = 0;                 // frames of the logical interface answered on the spot
     std::array<std::uint64_t, kDropReasons>
         drops{}; // of the bond as a whole: those of its members are among them
 };

@@ -4,6 +4,7 @@
 #include <array>
 
 #include "bond/options.hpp"
+#include "config/spray.hpp"
 
 namespace dpdkbond {
 namespace {
@@ -126,6 +127,15 @@ std::string markdown_modes() {
     return out;
 }
 
+std::string markdown_spray() {
+    std::string out = "| Key | What it does | Values | Default |\n|---|---|---|---|\n";
+    for (const SprayKey& key : spray_keys())
+        out += "| " + cell(code(key.name)) + " " + cell(std::string(key.help) + ".") + " " +
+               cell(std::string(key.values)) + " " +
+               cell(key.default_text.empty() ? "needed" : std::string(key.default_text)) + "\n";
+    return out;
+}
+
 constexpr std::array<const char*, 12> kDeviations = {
     "`miimon` is 100 when neither it nor `arp_interval` is given. Linux starts most modes with 0, and such a "
     "bond never "
@@ -178,6 +188,13 @@ std::string modes_text() {
             if (def.of_member == of_member) out += option_text(def);
         }
     }
+    out += "\nKeys of the section spray of a bond in mode balance-spray\n  " + padded("NAME", 20) +
+           padded("DEFAULT", 24) + "VALUES\n";
+    for (const SprayKey& key : spray_keys()) {
+        const std::string_view def = key.default_text.empty() ? "needed" : key.default_text;
+        out += "  " + padded(std::string(key.name), 20) + padded(std::string(def), 24) +
+               std::string(key.values) + "\n" + wrapped(std::string(key.help), "      ");
+    }
     return out + "\nTAKEN BY: the modes that take the option, by number; elsewhere it is an error.\n"
                  "WORKS IN: the modes in which it changes anything.\n";
 }
@@ -198,6 +215,7 @@ std::string options_markdown() {
         "is "
         "not available yet is refused, unless\nit is given with its default.\n\n" +
         markdown_options(false) + "\n## Options of a member\n\n" + markdown_options(true) +
+        "\n## The section `spray` of a bond in mode balance-spray\n\n" + markdown_spray() +
         "\n## Rules between options\n\n"
         "- `miimon` and `arp_interval` exclude one another: one of them is 0 or left out.\n"
         "- `arp_validate` goes with `arp_interval`, and not with `miimon`.\n"

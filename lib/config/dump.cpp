@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 
+#include "config/spray.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -37,6 +39,7 @@ std::string dump_bond(const BondConfig& bond) {
                         : fmt::format("    {}: {}\n", def.name, quoted(value));
         }
     }
+    if (bond.mode == Mode::balance_spray) out += dump_spray(bond.options.spray);
     const LogicalConfig& l = bond.logical;
     out += fmt::format("    logical:\n      backend: {}\n", backend_name(l.backend));
     if (!l.device.empty()) out += fmt::format("      device: {}\n", quoted(l.device));

@@ -14,6 +14,7 @@
 #include <yaml-cpp/eventhandler.h>
 
 #include "base/quote.hpp"
+#include "config/spray.hpp"
 #include "config/validate.hpp"
 #include "config/yaml_reader.hpp"
 
@@ -269,10 +270,7 @@ void Loader::read_bond(const Node& node, const std::string& path) {
                  {"mode", [&](auto& v, auto& at) { read_mode(bond, v, at); }},
                  {"logical", [&](auto& v, auto& at) { read_logical(bond.logical, v, at); }},
                  {"members", [&](auto& v, auto& at) { reader_.list(v, at, member); }},
-                 {"spray", [&](auto&, auto& at) {
-                      reader_.problem(
-                          at, "belongs to balance-spray (7), which is not available yet; leave it out");
-                  }}};
+                 {"spray", [&](auto& v, auto& at) { read_spray(reader_, bond.options.spray, v, at); }}};
     add_option_keys(keys, false, bond.options, unused, bond.given);
     reader_.map(node, path, keys, [](const std::string& key) -> std::string {
         const OptionDef* def = find_option(key);
@@ -281,6 +279,11 @@ void Loader::read_bond(const Node& node, const std::string& path) {
     if (!node.IsNull() && !node.IsMap()) return;
     if (!reader_.has(path + ".name"))
         reader_.problem(path + ".name", "is missing; the name of the interface is needed");
+    if (bond.mode == Mode::balance_spray || !reader_.has(path + ".spray")) return;
+    bond.options.spray = {};
+    if (!reader_.broken_paths().contains(path + ".mode"))
+        reader_.problem(path + ".spray",
+                        "belongs to the mode balance-spray (7); leave it out, or set the mode");
 }
 
 void Loader::read_mac(LogicalConfig& logical, const Node& node, const std::string& path) {

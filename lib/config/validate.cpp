@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "base/quote.hpp"
+#include "config/spray.hpp"
 
 namespace dpdkbond {
 namespace {
@@ -67,6 +68,9 @@ private:
                     std::string(mode_name(bond.mode)) + " is not available yet; allowed: " + available());
             }
         }
+        if (bond.mode == Mode::balance_spray)
+            for (ConfigProblem& problem : check_spray(bond, key, broken_))
+                problems_.push_back(std::move(problem));
         check_logical(bond.logical, key + ".logical");
         if (bond.members.size() > kMaxMembers) {
             add(key + ".members", std::to_string(bond.members.size()) +

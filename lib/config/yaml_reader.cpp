@@ -70,15 +70,39 @@ void YamlReader::map(const YAML::Node& node, const std::string& path, const std:
             continue;
         }
         const std::string key_path = child(path, key->path_name);
-        if (const auto first = places_.find(key_path); first != places_.end()) {
-            problem_at(mark.line + 1, mark.column + 1, key_path,
-                       "is given twice, first in line " + std::to_string(first->second.line) +
-                           "; allowed: once");
+        if (is_new_key(mark, key_path)) key->read(entry.second, key_path);
+    }
+}
+
+void YamlReader::entries(const YAML::Node& node, const std::string& path, const VisitEntry& visit) {
+    if (node.IsNull()) return;
+    if (!node.IsMap()) {
+        broken(path, form_of(node) + " is not a mapping; allowed: NAME: VALUE, one a line");
+        return;
+    }
+    for (const auto& entry : node) {
+        if (!may_go_on()) return;
+        const YAML::Mark mark = entry.first.Mark();
+        if (!entry.first.IsScalar()) {
+            problem_at(mark.line + 1, mark.column + 1, path, form_of(entry.first) + " is not a name");
             continue;
         }
-        note_place(key_path, mark);
-        key->read(entry.second, key_path);
+        const std::string& name = entry.first.Scalar();
+        const std::string shown = in_quotes(name, 64);
+        const std::string key_path = child(path, std::string_view(shown).substr(1, shown.size() - 2));
+        if (is_new_key(mark, key_path)) visit(name, entry.second, key_path);
     }
+}
+
+bool YamlReader::is_new_key(const YAML::Mark& mark, const std::string& key_path) {
+    const auto first = places_.find(key_path);
+    if (first == places_.end()) {
+        note_place(key_path, mark);
+        return true;
+    }
+    problem_at(mark.line + 1, mark.column + 1, key_path,
+               "is given twice, first in line " + std::to_string(first->second.line) + "; allowed: once");
+    return false;
 }
 
 void YamlReader::list(const YAML::Node& node, const std::string& path, const Visit& visit) {

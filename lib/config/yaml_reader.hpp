@@ -36,6 +36,10 @@ public:
     // The entries of a mapping, each key at most once. An empty value is an empty mapping.
     void map(const YAML::Node& node, const std::string& path, const std::vector<Key>& keys,
              const Hint& hint = {});
+    // The entries of a mapping whose keys are names that somebody chose, each at most once.
+    using VisitEntry =
+        std::function<void(const std::string& name, const YAML::Node& value, const std::string& path)>;
+    void entries(const YAML::Node& node, const std::string& path, const VisitEntry& visit);
     void list(const YAML::Node& node, const std::string& path, const Visit& visit);
 
     // Single values; nothing and a problem if the value has another form or is not allowed.
@@ -58,6 +62,8 @@ public:
 
 private:
     bool may_go_on();
+    // Notes where the key is; false, and a problem, when it was there before.
+    bool is_new_key(const YAML::Mark& mark, const std::string& key_path);
     void note_place(const std::string& path, const YAML::Mark& mark);
 
     struct Place {

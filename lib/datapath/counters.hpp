@@ -33,6 +33,7 @@ struct alignas(64) LaneCounters {
     Counter up;                              // received frames handed to the logical interface
     Counter down;                            // frames taken from the logical interface
     Counter injected;                        // control's own frames put on the wire
+    Counter answered;                        // frames of the logical interface answered on the spot
     Counter punted;                          // received frames given to control
     Counter held;                            // frames that waited while their flow moved
     Counter held_overflow;                   // … for which there was no room: sent at once instead

@@ -10,6 +10,7 @@
 
 #include <atomic>
 
+#include "bond/flowlets.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
 #include "datapath/doubt.hpp"
@@ -52,6 +53,13 @@ struct HeldFrames {
     std::array<rte_mbuf*, kRoom + kMaxBurst> frames;
 };
 
+// balance-spray. Owner: the lane's worker, but for the counters, which others read.
+struct SprayLane {
+    std::array<std::uint16_t, kMaxSprayPeers> position{}; // in the peer's round
+    std::array<Counter, kMaxSprayPaths> frames;           // by SprayTarget::counter
+    Flowlets flowlets;
+};
+
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
@@ -83,6 +91,7 @@ public:
     HeldFrames held;
     LaneCounters counters;
     LoadCounters load; // modes that balance by load
+    SprayLane spray;
 
     // Staging of one burst: kMaxBurst places for each MemberId. Contents live only within a data half.
     std::array<rte_mbuf*, kMaxMembers * kMaxBurst> staged{};

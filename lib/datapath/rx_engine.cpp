@@ -21,19 +21,6 @@ std::uint16_t hand_up_once(const LogicalQueue& q, rte_mbuf** frames, std::uint16
     return sent;
 }
 
-void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
-    std::uint16_t sent = hand_up_once(lane.logical, frames, n);
-    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
-        rte_pause();
-        sent = static_cast<std::uint16_t>(
-            sent + hand_up_once(lane.logical, frames + sent, static_cast<std::uint16_t>(n - sent)));
-    }
-    lane.counters.up.add(sent);
-    if (sent < n)
-        drop(lane.counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + sent,
-             static_cast<std::uint16_t>(n - sent));
-}
-
 // Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine
 // that left the cutting to hardware that is not there) and completes checksums left to such hardware. Returns
 // how many stay.
@@ -73,6 +60,19 @@ void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) n
 }
 
 } // namespace
+
+void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t sent = hand_up_once(lane.logical, frames, n);
+    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
+        rte_pause();
+        sent = static_cast<std::uint16_t>(
+            sent + hand_up_once(lane.logical, frames + sent, static_cast<std::uint16_t>(n - sent)));
+    }
+    lane.counters.up.add(sent);
+    if (sent < n)
+        drop(lane.counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + sent,
+             static_cast<std::uint16_t>(n - sent));
+}
 
 bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept {
     frame->port = from.value;

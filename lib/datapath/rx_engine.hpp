@@ -17,6 +17,9 @@ std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mb
 // Hands a frame to control (of kNoMember: one of the logical interface's) and counts it as punted. False:
 // there is no room; the frame stays the caller's.
 bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept;
+// Gives frames to the logical interface and counts them; what it does not take after a bounded retry is freed
+// and counted.
+void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept;
 unsigned inject(Lane& lane, const Snapshot& s) noexcept; // what control wants sent
 
 } // namespace dpdkbond

@@ -75,6 +75,14 @@ Reply cmd_rlb(Instance& instance, const Words& args) {
     });
 }
 
+Reply cmd_spray(Instance& instance, const Words& args) {
+    return with_bond(instance, args[0], [&](const BondView& view) {
+        if (const auto spray = instance.spray(args[0])) return said(render_spray(*spray));
+        return refused(fmt::format("{} is in mode {}; this shows bonds of mode {}", args[0],
+                                   mode_name(view.status.mode), mode_name(Mode::balance_spray)));
+    });
+}
+
 Reply cmd_lacp(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
         if (view.lacp) return said(render_lacp(view));
@@ -143,6 +151,7 @@ constexpr Command kCommands[] = {
     {"show bond NAME load", "buckets by member, in modes that balance", cmd_load},
     {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_lacp},
     {"show bond NAME rlb", "balance-alb: clients and their members", cmd_rlb},
+    {"show bond NAME spray", "balance-spray: peers and their paths", cmd_spray},
     {"show member NAME MEMBER", "state and counters of a member", cmd_member},
     {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,sport=,dport=,...", cmd_explain},
     {"set bond NAME active MEMBER", "make a member the active one", cmd_active},

@@ -19,6 +19,7 @@
 #include "bond/options.hpp"
 #include "bond/status.hpp"
 #include "lacp/status.hpp"
+#include "ops/spray_view.hpp"
 
 namespace dpdkbond {
 
@@ -84,6 +85,8 @@ public:
     virtual std::optional<std::vector<MemberLoad>> load(std::string_view /*bond*/) { return std::nullopt; }
     // balance-alb's clients, by address; nullopt: unknown bond, or another mode.
     virtual std::optional<std::vector<RlbClientView>> rlb(std::string_view /*bond*/) { return std::nullopt; }
+    // balance-spray's peers and paths; nullopt: unknown bond, or another mode.
+    virtual std::optional<SprayView> spray(std::string_view /*bond*/) { return std::nullopt; }
     virtual Result<std::string> config_text(std::string_view bond) = 0; // YAML of the bond as it runs now
 
     // Commands. They return when they took effect or were refused; a refusal changes nothing.

@@ -33,7 +33,7 @@ constexpr std::array<ModeText, kModeCount> kModeTexts{{
     {"IEEE 802.3ad Dynamic link aggregation", ShowHash::yes, false},
     {"transmit load balancing", ShowHash::unless_dynamic, true},
     {"adaptive load balancing", ShowHash::unless_dynamic, true},
-    {"load balancing (balance-spray)", ShowHash::no, false}, // ours, no counterpart in Linux
+    {"load balancing (balance-spray)", ShowHash::no, true}, // ours, no counterpart in Linux
 }};
 
 const ModeText& text_of(Mode mode) { return kModeTexts[static_cast<std::size_t>(mode)]; }

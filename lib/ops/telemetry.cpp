@@ -13,6 +13,7 @@
 #include "ops/render_lacp.hpp"
 #include "ops/telemetry_compat.hpp"
 #include "ops/telemetry_lacp.hpp"
+#include "ops/telemetry_spray.hpp"
 
 namespace dpdkbond {
 
@@ -188,6 +189,7 @@ int answer_stats(Instance& instance, std::string_view params, rte_tel_data* d) {
     out.number("copied", view->counters.copied);
     out.number("copies_lost", view->counters.copies_lost);
     out.number("injected", view->counters.injected);
+    out.number("answered", view->counters.answered);
     return 0;
 }
 
@@ -272,6 +274,20 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
     return 0;
 }
 
+int answer_spray(Instance& instance, std::string_view params, rte_tel_data* d) {
+    const std::string_view bond = next_param(params);
+    std::size_t page = 0;
+    if (!params.empty()) {
+        const auto [end, error] = std::from_chars(params.data(), params.data() + params.size(), page);
+        if (error != std::errc() || end != params.data() + params.size()) return -EINVAL;
+    }
+    const auto view = instance.spray(bond);
+    if (!view) return -ENOENT;
+    tel::Dict out(d);
+    put_spray(out, *view, page);
+    return 0;
+}
+
 // {"hashed", "hash", "bucket", "buckets", "member", "reason"}, or {"error"} for a flow that cannot be read.
 int answer_explain(Instance& instance, std::string_view params, rte_tel_data* d) {
     const std::string_view bond = next_param(params);
@@ -326,6 +342,8 @@ constexpr Command kCommands[] = {
     {"/bond/load", callback<answer_load>, "Buckets by member, in modes that balance. Parameters: bond"},
     {"/bond/rlb", callback<answer_rlb>,
      "balance-alb: clients and their members, 100 at a time. Parameters: bond[,page]"},
+    {"/bond/spray", callback<answer_spray>,
+     "balance-spray: peers and their paths, some at a time. Parameters: bond[,page]"},
     {"/bond/explain", callback<answer_explain>,
      "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan="},
 };

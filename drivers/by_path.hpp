@@ -1,0 +1,134 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The data half of balance-spray. IPv4 to a peer leaves by one of the peer's usable paths, under that
+// member's MAC and to the next hop's; its IP header stays as it is. All else leaves by the active member,
+// under that one's MAC. Worker threads only.
+#pragma once
+
+#include <rte_cycles.h>
+
+#include "datapath/hash_burst.hpp"
+#include "datapath/tx_engine.hpp"
+
+namespace dpdkbond {
+
+// Where what is not sprayed goes: `active` stage it for the active member, `gone` it is answered already.
+// Neighbours must not learn the bond's MAC, which no member may wear: ARP and neighbour discovery say the
+// active's. A question for a peer is answered here, as nobody else would.
+enum class Unsprayed : std::uint8_t { active, gone };
+[[gnu::cold]] Unsprayed tend_neighbor(Lane& lane, const Snapshot& s, rte_mbuf* frame) noexcept;
+
+// The MAC that a peer has for the kernel: always the same, of no card.
+std::uint64_t peer_mac(std::uint32_t address) noexcept;
+
+// ---- which path of a peer, by index; asked only when the peer has one
+
+class PathInTurn {
+public:
+    PathInTurn(Lane& lane, const Snapshot& s, rte_mbuf* const*, std::uint16_t) noexcept
+        : position_(lane.spray.position), table_(s.spray) {}
+    unsigned operator()(const SprayPeer& peer, std::uint16_t) noexcept {
+        std::uint16_t& at = position_[table_.index(peer)];
+        if (at >= peer.slots) at = 0;
+        return peer.slot[at++];
+    }
+
+private:
+    std::array<std::uint16_t, kMaxSprayPeers>& position_;
+    const SprayTable& table_;
+};
+
+class PathByFlow {
+public:
+    PathByFlow(Lane&, const Snapshot&, rte_mbuf* const* frames, std::uint16_t n) noexcept {
+        hash_burst<HashPolicy::layer34>(frames, n, hash_);
+    }
+    unsigned operator()(const SprayPeer& peer, std::uint16_t i) const noexcept {
+        return peer.slot[spray_bucket(hash_[i])];
+    }
+
+private:
+    std::uint32_t hash_[kMaxBurst];
+};
+
+class PathByFlowlet {
+public:
+    PathByFlowlet(Lane& lane, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n) noexcept
+        : in_turn_(lane, s, frames, n), flowlets_(lane.spray.flowlets), gap_(s.spray.flowlet_gap),
+          now_(rte_rdtsc()) {
+        hash_burst<HashPolicy::layer34>(frames, n, hash_);
+    }
+    unsigned operator()(const SprayPeer& peer, std::uint16_t i) noexcept {
+        return flowlets_.pick(hash_[i], now_, gap_, peer.live,
+                              [&]() noexcept { return static_cast<std::uint8_t>(in_turn_(peer, i)); });
+    }
+
+private:
+    PathInTurn in_turn_;
+    Flowlets& flowlets_;
+    const std::uint64_t gap_, now_;
+    std::uint32_t hash_[kMaxBurst];
+};
+
+// ---- the burst
+
+inline void put_macs(std::uint8_t* f, std::uint64_t destination, std::uint64_t source) noexcept {
+    const std::uint64_t first8 = destination | source << 48U;
+    const auto last4 = static_cast<std::uint32_t>(source >> 16U);
+    std::memcpy(f, &first8, 8);
+    std::memcpy(f + 8, &last4, 4);
+}
+
+// May hold what tend_neighbor() has to see: ARP, ICMPv6, or anything behind a tag.
+inline bool may_be_neighbors(const std::uint8_t* f, std::uint16_t type) noexcept {
+    return type == ethertype::arp || is_vlan_ethertype(type) || (type == ethertype::ipv6 && f[20] == 58);
+}
+
+template <class Counts, class Path>
+inline void spray_staged(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    Counts counts;
+    Path path(lane, s, frames, n);
+    rte_mbuf** const staged = lane.staged.data();
+    const auto stage = [&](std::uint8_t id, rte_mbuf* m) noexcept {
+        staged[id * unsigned{kMaxBurst} + counts.take(id)] = m;
+    };
+    const std::uint64_t active_mac = s.mac[s.active.value];
+    for (std::uint16_t i = 0; i < n; ++i) {
+        auto* f =
+            rte_pktmbuf_mtod(frames[i], std::uint8_t*); // a buffer has room for headers, whatever is in it
+        const std::uint16_t type = load_be16(f + 12);
+        const SprayPeer* peer = nullptr;
+        if (type == ethertype::ipv4 && (f[0] & 1U) == 0)
+            peer = s.spray.find(load_raw32(f + 30));
+        if (peer != nullptr) [[likely]] {
+            if (peer->slots == 0) [[unlikely]] {
+                drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_path)], &frames[i], 1);
+                continue;
+            }
+            const SprayTarget& to = s.spray.path[peer->first + path(*peer, i)];
+            put_macs(f, to.destination, s.mac[to.member]);
+            lane.spray.frames[to.counter].add(1);
+            stage(to.member, frames[i]);
+            continue;
+        }
+        if (may_be_neighbors(f, type) && tend_neighbor(lane, s, frames[i]) == Unsprayed::gone) continue;
+        if (mac_key(f + 6) == s.bond_mac) { // a guest behind a bridge keeps its own
+            std::memcpy(f + 6, &active_mac, 6);
+        }
+        stage(s.active.value, frames[i]);
+    }
+    counts.each(s,
+                [&](std::uint8_t id, std::uint16_t count) { send(lane, s, id, lane.staged_for(id), count); });
+}
+
+template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (s.tx_count == 0) [[unlikely]] {
+        drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_member)], frames, n);
+        return;
+    }
+    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
+        spray_staged<FewCounts, Path>(lane, s, frames, n);
+    else
+        spray_staged<ManyCounts, Path>(lane, s, frames, n);
+}
+
+} // namespace dpdkbond
