@@ -101,51 +101,45 @@ std::optional<Explanation> Program::explain_spray(BondUnit& unit, Bytes frame) {
     if (rows.empty()) return std::nullopt;
 
     Explanation out;
-    std::string live, dead;
     std::uint32_t used = 0, may_send = 0;
     for (const Row& r : rows) {
         const bool up = r.state == SprayState::up;
-        std::string& list = up ? live : dead;
-        list +=
-            (list.empty() ? "" : ", ") + where(r) +
-            (up ? fmt::format(" (weight {})", r.weight) : fmt::format(" ({})", spray_state_name(r.state)));
+        out.paths.push_back(where(r) + (up ? fmt::format(", weight {}", r.weight)
+                                           : fmt::format(": {}", spray_state_name(r.state))));
         if (!up) continue;
         used |= 1U << r.id.value;
         out.member += (out.member.empty() ? "" : ",") + r.member.str();
     }
-    const std::string without = dead.empty() ? "" : "; out of use: " + dead;
-    const std::string peer = "peer " + to.to_string();
-    if (live.empty()) {
-        out.reason = fmt::format("{} has no usable path: the frame is dropped and counted as no_path{}", peer,
-                                 without);
+    const SprayOptions& options = unit.config.options.spray;
+    const std::string peer =
+        fmt::format("peer {}, granularity {}", to.to_string(), spray_granularity_name(options.granularity));
+    if (used == 0) {
+        out.reason = peer + ": no usable path, the frame is dropped and counted as no_path";
         return out;
     }
+    std::optional<std::size_t> chosen;
     control_->call([&] {
         const Snapshot& s = *unit.core->publisher.slot().load(std::memory_order_acquire);
         may_send = s.tx_mask;
         const SprayPeer* p = s.spray.find(ipv4_key(to));
-        if (unit.config.options.spray.granularity != SprayGranularity::flow || p == nullptr || p->slots == 0)
-            return;
-        out.hashed = true;
+        if (options.granularity != SprayGranularity::flow || p == nullptr || p->slots == 0) return;
         out.hash = flow_hash<HashPolicy::layer34>(frame.data(), static_cast<std::uint32_t>(frame.size()));
         out.buckets = p->slots;
         out.bucket = static_cast<std::uint32_t>(spray_bucket(out.hash));
-        used = p->slot[out.bucket];
+        chosen = p->slot[out.bucket];
     });
-    if (out.hashed) {
-        const Row& r = rows[std::min<std::size_t>(used, rows.size() - 1)];
-        out.member = r.member.str();
-        out.reason = fmt::format("{}, granularity flow: layer3+4 hashes to {}, bucket {} of {} goes by {}{}",
-                                 peer, out.hash, out.bucket, out.buckets, where(r), without);
+    if (chosen && *chosen < rows.size()) {
+        out.hashed = true;
+        out.member = rows[*chosen].member.str();
+        out.reason = fmt::format("{}: layer3+4 hashes to {}, bucket {} of {} goes by {}", peer, out.hash,
+                                 out.bucket, out.buckets, out.member);
         return out;
     }
     if (used == may_send) out.member = "*";
-    const bool packet = unit.config.options.spray.granularity == SprayGranularity::packet;
-    out.reason = fmt::format("{}, granularity {} take turns over {}{}", peer,
-                             packet ? "packet: packets"
-                                    : fmt::format("flowlet: the parts of a flow between pauses of {} us",
-                                                  unit.config.options.spray.flowlet_gap_us),
-                             live, without);
+    out.reason = options.granularity == SprayGranularity::flowlet
+                     ? fmt::format("{}: after each pause of {} us the flow takes the next path", peer,
+                                   options.flowlet_gap_us)
+                     : peer + ": its packets take turns over the usable paths, by weight";
     return out;
 }
 

@@ -8,6 +8,7 @@
 
 #include "datapath/hash_burst.hpp"
 #include "datapath/tx_engine.hpp"
+#include "proto/eth.hpp"
 
 namespace dpdkbond {
 

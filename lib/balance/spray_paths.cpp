@@ -328,6 +328,7 @@ void SprayPaths::weights(std::span<const SprayPath> peer, std::span<std::uint32_
 }
 
 void SprayPaths::fill(SprayTable& out, std::uint32_t may_send) const {
+    out.clear();
     for (const Member& m : members_) out.own[m.id.value] = ipv4_key(m.own);
     std::array<std::uint32_t, kMaxMembers> room{};
     for (std::size_t begin = 0; begin < paths_.size();) {

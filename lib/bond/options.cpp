@@ -19,7 +19,7 @@ constexpr std::array<ModeDef, kModeCount> kModes = {{
     {Mode::balance_tlb, "balance-tlb", true, "transmit load decides the member, receive stays on one"},
     {Mode::balance_alb, "balance-alb", true, "balance-tlb, and ARP spreads the IPv4 peers over the members"},
     {Mode::balance_spray, "balance-spray", true,
-     "the packets of one flow leave by all members, to peers with a next hop behind each (not in Linux)"},
+     "a flow's packets leave by all members, to peers with a next hop behind each"},
 }};
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {

@@ -55,12 +55,19 @@ struct SprayTable {
     std::array<SprayPeer, kMaxSprayPeers> peer{};
     std::array<SprayTarget, kMaxSprayPaths> path{};
 
+    void clear() noexcept {
+        peers = 0;
+        paths = 0;
+        own = {};
+        at = {};
+    }
     // The new peer, or nullptr when there is no room. An address may be added once.
     SprayPeer* add(std::uint32_t address) noexcept {
         if (peers == kMaxSprayPeers) return nullptr;
         std::size_t slot = slot_of(address);
         while (at[slot] != 0) slot = (slot + 1) % at.size();
         SprayPeer& p = peer[peers];
+        p = {};
         p.address = address;
         p.first = paths;
         at[slot] = ++peers;

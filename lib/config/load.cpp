@@ -244,15 +244,14 @@ void Loader::read_mode(BondConfig& bond, const Node& node, const std::string& pa
         return;
     }
     std::vector<std::string_view> names;
-    ModeMask available = 0;
+    std::string list;
     for (const ModeDef& def : mode_table()) {
         names.push_back(def.name);
-        if (def.available) available |= mask_of(def.mode);
+        if (def.available) list += (list.empty() ? "" : ", ") + modes_phrase(mask_of(def.mode));
     }
     const std::string near = nearest_name(*text, names);
-    reader_.broken(path,
-                   in_quotes(*text) + " is not a mode; " +
-                       (near.empty() ? "allowed: " + modes_phrase(available) : "did you mean " + near + "?"));
+    reader_.broken(path, in_quotes(*text) + " is not a mode; " +
+                             (near.empty() ? "allowed: " + list : "did you mean " + near + "?"));
 }
 
 void Loader::read_bond(const Node& node, const std::string& path) {

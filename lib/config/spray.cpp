@@ -196,12 +196,13 @@ private:
         return it != broken_.end() && it->starts_with(prefix);
     }
 
-    void names_member(const std::string& name, const std::string& key) {
-        if (any_broken(bond_key_ + ".members")) return;
+    // False, and a problem: there is no such member.
+    bool names_member(const std::string& name, const std::string& key) {
+        if (any_broken(bond_key_ + ".members")) return true;
         std::vector<std::string_view> names;
         std::string list;
         for (const MemberConfig& member : bond_.members) {
-            if (member.name == name || member.name.empty()) return;
+            if (member.name == name || member.name.empty()) return true;
             names.push_back(member.name);
             list += (list.empty() ? "" : ", ") + member.name;
         }
@@ -209,6 +210,7 @@ private:
         add(key, in_quotes(name) + " is not a member of the bond; " +
                      (near.empty() ? "allowed: " + (list.empty() ? "none, as it has no members" : list)
                                    : "did you mean " + near + "?"));
+        return false;
     }
 
     // Notes who uses the address; a problem when someone does already.
@@ -220,7 +222,7 @@ private:
     void addresses() {
         for (const SprayAddress& a : spray_.addresses) {
             const std::string at = key_ + ".addresses." + a.member;
-            names_member(a.member, at);
+            (void)names_member(a.member, at);
             claim(a.prefix.v4, at);
             if (!is_in_network(a.prefix.v4, a.prefix))
                 add(at, a.prefix.to_string() +
@@ -246,8 +248,7 @@ private:
             add(at, "no path leads there; give its next hop behind each member by via, or by macs");
         for (const SprayPathOptions& p : peer.paths) {
             const std::string path_at = at + (p.via ? ".via." : ".macs.") + p.member;
-            names_member(p.member, path_at);
-            if (p.via) next_hop(p, path_at);
+            if (names_member(p.member, path_at) && p.via) next_hop(p, path_at);
         }
     }
 

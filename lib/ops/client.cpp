@@ -19,6 +19,7 @@
 #include "ops/client_json.hpp"
 #include "ops/console_attach.hpp"
 #include "ops/render.hpp"
+#include "ops/spray_json.hpp"
 
 namespace dpdkbond {
 
@@ -78,6 +79,12 @@ Result<BondAnswers> ask_bond(TelemetryClient& client, const std::string& name) {
             if (port.value() != "null") out.lacp_ports.push_back(std::move(port).value());
         }
     }
+    for (bool more = true; more;) {
+        auto page = ask_payload(client, fmt::format("/bond/spray,{},{}", name, out.spray.size()));
+        if (!page) return Error{page.error()};
+        more = page.value() != "null" && (out.spray.empty() || has_peers(page.value()));
+        if (more) out.spray.push_back(std::move(page).value());
+    }
     out.info = std::move(info).value();
     out.stats = stats.value();
     return out;
@@ -90,7 +97,7 @@ Error no_bond(const std::string& name, const std::vector<std::string>& names) {
 Result<std::string> status_text(const std::vector<BondAnswers>& bonds) {
     std::string text;
     for (const BondAnswers& bond : bonds) {
-        const auto view = bond_from_json(bond.info, bond.members, bond.lacp, bond.lacp_ports);
+        const auto view = bond_from_json(bond.info, bond.members, bond.lacp, bond.lacp_ports, bond.spray);
         if (!view) return Error{view.error()};
         if (bonds.size() > 1) text += fmt::format("{}==> {} <==\n", text.empty() ? "" : "\n", bond.name);
         text += render_proc(view.value());

@@ -7,6 +7,7 @@
 
 #include "base/quote.hpp"
 #include "ops/lacp_json.hpp"
+#include "ops/spray_json.hpp"
 
 namespace dpdkbond {
 
@@ -127,6 +128,7 @@ Json bond_json(const BondAnswers& bond) {
         members[bond.member_names[i]] = Json::parse(bond.members[i]);
     out["stats"] = Json::parse(bond.stats);
     if (!bond.lacp.empty()) out["lacp"] = Json::parse(bond.lacp);
+    if (!bond.spray.empty()) out["spray"] = spray_json(bond.spray);
     return out;
 }
 
@@ -150,10 +152,12 @@ Result<std::vector<std::string>> member_names_from_json(std::string_view info) {
 }
 
 Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members,
-                                const std::string& lacp, const std::vector<std::string>& lacp_ports) {
+                                const std::string& lacp, const std::vector<std::string>& lacp_ports,
+                                const std::vector<std::string>& spray) {
     return reading<BondView>(info, [&](const Json& json) {
         BondView view = read_bond(json, members);
         if (!lacp.empty()) view.lacp = lacp_from_json(view, lacp, lacp_ports);
+        if (!spray.empty()) view.spray = spray_from_json(spray);
         return view;
     });
 }
@@ -161,8 +165,13 @@ Result<BondView> bond_from_json(std::string_view info, const std::vector<std::st
 Result<Explanation> explanation_from_json(std::string_view payload) {
     return reading<Explanation>(payload, [](const Json& json) -> Result<Explanation> {
         if (json.contains("error")) return Error{text_at(json, "error")};
-        return Explanation{flag_at(json, "hashed"), json.at("hash"),         json.at("bucket"),
-                           json.at("buckets"),      text_at(json, "member"), text_at(json, "reason")};
+        return Explanation{flag_at(json, "hashed"),
+                           json.at("hash"),
+                           json.at("bucket"),
+                           json.at("buckets"),
+                           text_at(json, "member"),
+                           text_at(json, "reason"),
+                           json.value("paths", std::vector<std::string>{})};
     });
 }
 

@@ -24,19 +24,21 @@ Result<std::vector<std::string>> member_names_from_json(std::string_view info);
 // those carry: the bond's counters and what was taken down by command are not among it. Member ids count from
 // 0. In 802.3ad: `lacp`, the payload of /bond/lacp, and `lacp_ports`, those of its members. Error: one line.
 Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members,
-                                const std::string& lacp = {},
-                                const std::vector<std::string>& lacp_ports = {});
+                                const std::string& lacp = {}, const std::vector<std::string>& lacp_ports = {},
+                                const std::vector<std::string>& spray = {});
 
 // The payload of /bond/explain; its "error" is the error.
 Result<Explanation> explanation_from_json(std::string_view payload);
 
 // What `status BOND --json` prints: the keys of /bond/info, "member": {NAME: payload of /bond/member},
-// "stats": payload of /bond/stats, in 802.3ad "lacp": that of /bond/lacp. Indented.
+// "stats": payload of /bond/stats, in 802.3ad "lacp": that of /bond/lacp, in balance-spray "spray": that of
+// /bond/spray. Indented.
 struct BondAnswers {
     std::string name, info, stats;
     std::vector<std::string> member_names, members;
     std::string lacp; // empty in other modes
     std::vector<std::string> lacp_ports;
+    std::vector<std::string> spray; // pages of /bond/spray; none in other modes
 };
 std::string status_json(const BondAnswers& bond);
 // … without BOND: {NAME: the same} for every bond.

@@ -25,7 +25,7 @@ Reply no_bond(Instance& instance, std::string_view name) {
 }
 
 template <class Show> Reply with_bond(Instance& instance, std::string_view name, Show show) {
-    const auto view = instance.bond(name);
+    auto view = instance.bond(name);
     return view ? show(*view) : no_bond(instance, name);
 }
 
@@ -34,13 +34,18 @@ Reply cmd_help(Instance& instance, const Words& args);
 Reply cmd_show_all(Instance& instance, const Words&) {
     std::string text;
     for (const std::string& name : instance.bond_names())
-        if (const auto view = instance.bond(name))
+        if (auto view = instance.bond(name)) {
+            view->spray = instance.spray(name);
             text += fmt::format("{}==> {} <==\n{}", text.empty() ? "" : "\n", name, render_proc(*view));
+        }
     return said(std::move(text));
 }
 
 Reply cmd_show(Instance& instance, const Words& args) {
-    return with_bond(instance, args[0], [](const BondView& view) { return said(render_proc(view)); });
+    return with_bond(instance, args[0], [&](BondView& view) {
+        view.spray = instance.spray(args[0]);
+        return said(render_proc(view));
+    });
 }
 
 Reply cmd_stats(Instance& instance, const Words& args) {

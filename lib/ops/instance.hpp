@@ -48,6 +48,7 @@ struct BondView {
     BondCounters counters;
     LogicalView logical;
     std::optional<lacp::BondStatus> lacp; // 802.3ad
+    std::optional<SprayView> spray{};     // balance-spray, where somebody has asked for it too
     std::vector<MemberView> members;      // as status.members
 };
 
@@ -56,8 +57,9 @@ struct Explanation {     // which member a flow would leave by, and why
     std::uint32_t hash = 0;
     std::uint32_t bucket = 0;
     std::uint32_t buckets = 0;
-    std::string member; // empty: none usable; "*": every usable member
-    std::string reason; // one sentence
+    std::string member;               // empty: none usable; "*": every usable member
+    std::string reason;               // one sentence
+    std::vector<std::string> paths{}; // balance-spray: the peer's, each with what becomes of it
 };
 
 struct MemberLoad { // what of a balancing mode's table lies on one member

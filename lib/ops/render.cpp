@@ -143,9 +143,11 @@ std::string render_proc(const BondView& view) {
     put_mode(out, view);
     put_monitoring(out, view);
     out += lacp_info_lines(view);
+    if (view.spray) out += spray_lines(*view.spray);
     for (const MemberView& member : view.members) {
         put_member(out, member.status);
         out += lacp_port_lines(view, member.status.id);
+        if (view.spray) out += spray_member_line(*view.spray, member.status.name);
     }
     return out;
 }
@@ -225,6 +227,7 @@ std::string render_explain(const Explanation& e) {
     if (e.hashed) put(out, "hash {:#010x}, bucket {} of {}: ", e.hash, e.bucket, e.buckets);
     put(out, "{}\n", member);
     if (!e.reason.empty()) put(out, "{}\n", e.reason);
+    for (const std::string& path : e.paths) put(out, "  {}\n", path);
     return out;
 }
 

@@ -5,6 +5,38 @@
 
 namespace dpdkbond {
 
+namespace {
+
+// "up of all" paths for which `counts` says yes.
+template <class Counts> std::string up_of(const std::vector<SprayPeerView>& peers, Counts counts) {
+    std::size_t up = 0, all = 0;
+    for (const SprayPeerView& peer : peers)
+        for (const SprayPathView& p : peer.paths) {
+            if (!counts(peer, p)) continue;
+            ++all;
+            up += p.state == "up" ? 1 : 0;
+        }
+    return fmt::format("{} of {} paths up", up, all);
+}
+
+} // namespace
+
+std::string spray_lines(const SprayView& view) {
+    std::string out =
+        fmt::format("\nSpray Granularity: {}\n", spray_granularity_name(view.options.granularity));
+    for (const SprayPeerView& peer : view.peers)
+        out += fmt::format(
+            "Spray Peer: {}, {}\n", peer.address,
+            up_of(view.peers, [&](const SprayPeerView& p, const SprayPathView&) { return &p == &peer; }));
+    return out;
+}
+
+std::string spray_member_line(const SprayView& view, std::string_view member) {
+    return fmt::format("Spray: {}\n", up_of(view.peers, [&](const SprayPeerView&, const SprayPathView& p) {
+                           return p.member == member;
+                       }));
+}
+
 std::string render_spray(const SprayView& view) {
     const SprayOptions& o = view.options;
     std::string out = fmt::format("Granularity: {}", spray_granularity_name(o.granularity));

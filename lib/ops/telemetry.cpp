@@ -310,6 +310,9 @@ int answer_explain(Instance& instance, std::string_view params, rte_tel_data* d)
     out.number("buckets", e.buckets);
     out.text("member", e.member);
     out.text("reason", e.reason);
+    if (e.paths.empty()) return 0;
+    tel::Strings paths = out.strings("paths");
+    for (const std::string& path : e.paths) paths.add(path);
     return 0;
 }
 

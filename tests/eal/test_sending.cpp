@@ -196,7 +196,8 @@ TEST_CASE("broadcast gives every member every frame, one buffer with a reference
 
 TEST_CASE("without a usable member all is dropped and counted, in every mode") {
     const NothingLost check;
-    for (const Mode mode : {Mode::balance_rr, Mode::active_backup, Mode::balance_xor, Mode::broadcast}) {
+    for (const Mode mode :
+         {Mode::balance_rr, Mode::active_backup, Mode::balance_xor, Mode::broadcast, Mode::balance_spray}) {
         Rig rig(mode, 2);
         rig.set_link(0, false);
         rig.set_link(1, false);
@@ -211,7 +212,8 @@ TEST_CASE("without a usable member all is dropped and counted, in every mode") {
 
 TEST_CASE("what a full member does not take is freed and counted; the others' frames leave, in every mode") {
     const NothingLost check;
-    for (const Mode mode : {Mode::balance_rr, Mode::active_backup, Mode::balance_xor, Mode::broadcast}) {
+    for (const Mode mode :
+         {Mode::balance_rr, Mode::active_backup, Mode::balance_xor, Mode::broadcast, Mode::balance_spray}) {
         Rig rig(mode, 3, policy(HashPolicy::layer34));
         fill_up(rig.port(0));
         // Room for five on the first member.
@@ -235,7 +237,7 @@ TEST_CASE("what a full member does not take is freed and counted; the others' fr
 
 TEST_CASE("a member that is lost between bursts costs nothing of what follows") {
     const NothingLost check;
-    for (const Mode mode : {Mode::balance_rr, Mode::active_backup, Mode::balance_xor}) {
+    for (const Mode mode : {Mode::balance_rr, Mode::active_backup, Mode::balance_xor, Mode::balance_spray}) {
         Rig rig(mode, 3, policy(HashPolicy::layer34));
         std::uint32_t number = 0;
         for (int round = 0; round < 12; ++round) {

@@ -95,7 +95,7 @@ TEST_CASE(
     std::mt19937 random(7);
     std::vector<TxBurstFn> modes;
     std::vector<std::unique_ptr<Controller>> controllers;
-    constexpr Mode kModes[] = {Mode::balance_rr, Mode::active_backup, Mode::balance_xor};
+    constexpr Mode kModes[] = {Mode::balance_rr, Mode::active_backup, Mode::balance_xor, Mode::balance_spray};
     BondOptions options;
     options.xmit_hash_policy = HashPolicy::layer34;
     for (const Mode m : kModes) {
@@ -109,7 +109,7 @@ TEST_CASE(
             std::this_thread::yield();
             continue;
         }
-        const unsigned mode = random() % 3;
+        const unsigned mode = random() % std::size(kModes);
         rig.bond.set_mode({kModes[mode], controllers[mode].get(), modes[mode]}, options, Time{});
         rig.bond.handle_link(MemberId{static_cast<std::uint8_t>(random() % kMembers)},
                              {.carrier = random() % 3 != 0}, Time{});

@@ -65,7 +65,7 @@ private:
     Bond bond_;
 };
 
-constexpr Mode kModes[] = {Mode::active_backup, Mode::balance_tlb, Mode::balance_alb};
+constexpr Mode kModes[] = {Mode::active_backup, Mode::balance_tlb, Mode::balance_alb, Mode::balance_spray};
 
 } // namespace
 

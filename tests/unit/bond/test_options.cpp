@@ -325,7 +325,7 @@ TEST_CASE("each mode refuses the options that Linux refuses there") {
     REQUIRE(problems.size() == 1);
     CHECK(problems[0].message ==
           "the mode balance-rr does not take it; taken by active-backup (1), balance-tlb (5), "
-          "balance-alb (6)");
+          "balance-alb (6), balance-spray (7)");
 }
 
 TEST_CASE("each mode refuses the member options that Linux refuses there") {

@@ -195,7 +195,8 @@ TEST_CASE("all problems are told at once and in the order of the file") {
         "f:6:31: bonds[0].members[1].prio: \"x\" is not a whole number; allowed: -2147483648-2147483647\n"
         "f:7:5: bonds[0].mode: \"9\" is not a mode; allowed: balance-rr (0), active-backup (1), balance-xor "
         "(2), "
-        "broadcast (3), 802.3ad (4), balance-tlb (5), balance-alb (6)\n"
+        "broadcast (3), 802.3ad (4), balance-tlb (5), balance-alb (6), "
+        "balance-spray (7)\n"
         "f:8:5: bonds[0].miimon: -1 is out of range; allowed: 0-2147483647\n"
         "f:9:11: runtime.idle: \"lazy\" is not one of its values; allowed: adaptive, busy\n"
         "f:9:42: runtime.worker_lcores[1]: 1 is there twice; list each lcore once\n"
@@ -429,7 +430,7 @@ TEST_CASE("options that the mode does not take are refused at their line") {
     CHECK(
         problems(file_with("", "prio: 4", "balance-xor")) ==
         "f:6:9: bonds[0].members[0].prio: the mode balance-xor does not take it; taken by active-backup (1), "
-        "balance-tlb (5), balance-alb (6)\n");
+        "balance-tlb (5), balance-alb (6), balance-spray (7)\n");
     CHECK(
         problems(file_with("miimon: 0\n    updelay: 100")) ==
         "f:7:5: bonds[0].updelay: counts in steps of miimon, which is 0; set miimon too, or leave it out\n");
@@ -437,16 +438,10 @@ TEST_CASE("options that the mode does not take are refused at their line") {
           std::string::npos);
 }
 
-TEST_CASE("what is not available yet is refused and never ignored") {
-    CHECK(problems(file_with("", "", "balance-spray")) ==
-          "f:3:5: bonds[0].mode: balance-spray is not available yet; allowed: balance-rr (0), active-backup "
-          "(1), balance-xor (2), broadcast (3), 802.3ad (4), balance-tlb (5), balance-alb (6)\n");
+TEST_CASE("targets and defaults of options that a mode does not heed are taken") {
     CHECK(problems(file_with("arp_interval: 100\n    arp_ip_target: [192.0.2.1]")).empty());
     CHECK(problems(file_with("arp_ip_target: []\n    fail_over_mac: none\n    resend_igmp: 1", "queue_id: 0"))
               .empty());
-    CHECK(problems(file_with("spray: {}")) ==
-          "f:6:5: bonds[0].spray: belongs to balance-spray (7), which is not "
-          "available yet; leave it out\n");
 }
 
 TEST_CASE("a list of targets is a YAML list or words with commas") {

@@ -94,7 +94,7 @@ TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong an
           "error: \"bonds\" is not known after \"show\"; there may stand bond or member\n");
     CHECK(say("show bond bond0 now", false) ==
           "error: \"now\" is not known after \"show bond bond0\"; there may stand "
-          "stats, events, config, load, lacp or rlb\n");
+          "stats, events, config, load, lacp, rlb or spray\n");
     CHECK(say("reload all", false) == "error: \"all\" is too much after \"reload\"\n");
     CHECK(
         say("set member bond0 m0 link sideways", false) ==
