@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """balance-spray's bench: members and a plain Linux host with as many cards, all on one switch that knows nothing of it."""
 import contextlib
+import shutil
 
 from .netns import Netns
 from .peers.bridge import Bridge
@@ -27,6 +28,18 @@ def section(wires, by=hop, **more):
         peer["weights"] = dict(zip(wires.members, weights))
     return {"addresses": {name: f"{own(i)}/24" for i, name in enumerate(wires.members)}, "peers": [peer],
             "probe_interval": 200, **more}
+
+
+def why_not():
+    """Why a plain Linux host cannot spray here, or None when it can."""
+    if not shutil.which("nft"):
+        return "needs nftables for a host that marks its packets in turn"
+    probe = Netns("probe")
+    try:
+        done = probe.run("nft", "add table ip t; add chain ip t c; add rule ip t c meta mark set numgen inc mod 2", check=False)
+        return f"nftables cannot count in turns here: {done.stderr.strip()}" if done.returncode else None
+    finally:
+        probe.delete()
 
 
 class SprayHost:

@@ -5,6 +5,7 @@ import time
 
 import pytest
 
+from framework import spray
 from framework.app import bond_config
 from framework.flows import Flows
 from framework.spray import (PEER_VIRTUAL, VIRTUAL, SprayPair, SprayTopology, closing, counted, grown, hop, own, paths,
@@ -13,6 +14,12 @@ from framework.traffic import IperfServer, iperf
 from framework.wait import eventually, holds
 
 MEMBERS = 3
+
+
+@pytest.fixture(scope="module", autouse=True)
+def linux_host():
+    if reason := spray.why_not():
+        pytest.skip(reason)
 
 
 @pytest.fixture(scope="module")

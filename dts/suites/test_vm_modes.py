@@ -11,7 +11,7 @@ from framework.vm_lab import MODELS
 from framework.wait import eventually
 
 # The partner of a mode is Linux's bonding in the same mode, but for those that need nothing of the switch.
-PARTNERS = {"active-backup": "bridge", "balance-tlb": "bridge", "balance-alb": "bridge", "balance-spray": "balance-rr"}
+PARTNERS = {"active-backup": "bridge", "balance-tlb": "bridge", "balance-alb": "bridge", "balance-spray": "bridge"}
 EXTRA = {"802.3ad": {"lacp_rate": "fast"}}
 
 
