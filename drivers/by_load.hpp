@@ -162,7 +162,7 @@ template <class Key> struct ByLoad {
     }
     static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
                      const std::uint32_t* bucket) noexcept {
-        const unsigned each = n >= kBurst ? 4 : 1;
+        const unsigned each = n >= 8 ? 4 : 1;
         for (unsigned i = each == 1 ? 0 : lane.policy.position++ % each; i < n; i += each)
             lane.load.bytes[bucket[i]].add(frames[i]->pkt_len * each);
         send_by(lane, s, frames, n, [&](std::uint16_t i) noexcept { return s.bucket[bucket[i]]; });
