@@ -84,52 +84,37 @@ inline bool may_be_neighbors(const std::uint8_t* f, std::uint16_t type) noexcept
     return type == ethertype::arp || is_vlan_ethertype(type) || (type == ethertype::ipv6 && f[20] == 58);
 }
 
-template <class Counts, class Path>
-inline void spray_staged(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-    Counts counts;
-    Path path(lane, s, frames, n);
-    rte_mbuf** const staged = lane.staged.data();
-    const auto stage = [&](std::uint8_t id, rte_mbuf* m) noexcept {
-        staged[id * unsigned{kMaxBurst} + counts.take(id)] = m;
-    };
-    const std::uint64_t active_mac = s.mac[s.active.value];
-    for (std::uint16_t i = 0; i < n; ++i) {
-        auto* f =
-            rte_pktmbuf_mtod(frames[i], std::uint8_t*); // a buffer has room for headers, whatever is in it
-        const std::uint16_t type = load_be16(f + 12);
-        const SprayPeer* peer = nullptr;
-        if (type == ethertype::ipv4 && (f[0] & 1U) == 0)
-            peer = s.spray.find(load_raw32(f + 30));
-        if (peer != nullptr) [[likely]] {
-            if (peer->slots == 0) [[unlikely]] {
-                drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_path)], &frames[i], 1);
-                continue;
-            }
-            const SprayTarget& to = s.spray.path[peer->first + path(*peer, i)];
-            put_macs(f, to.destination, s.mac[to.member]);
-            lane.spray.frames[to.counter].add(1);
-            stage(to.member, frames[i]);
-            continue;
-        }
-        if (may_be_neighbors(f, type) && tend_neighbor(lane, s, frames[i]) == Unsprayed::gone) continue;
-        if (mac_key(f + 6) == s.bond_mac) { // a guest behind a bridge keeps its own
-            std::memcpy(f + 6, &active_mac, 6);
-        }
-        stage(s.active.value, frames[i]);
-    }
-    counts.each(s,
-                [&](std::uint8_t id, std::uint16_t count) { send(lane, s, id, lane.staged_for(id), count); });
-}
-
 template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
     if (s.tx_count == 0) [[unlikely]] {
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_member)], frames, n);
         return;
     }
-    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
-        spray_staged<FewCounts, Path>(lane, s, frames, n);
-    else
-        spray_staged<ManyCounts, Path>(lane, s, frames, n);
+    Path path(lane, s, frames, n);
+    const std::uint64_t active_mac = s.mac[s.active.value];
+    stage(lane, s, n, [&](auto& counts) noexcept {
+        rte_mbuf** const* const of = lane.stage.of.data();
+        for (std::uint16_t i = 0; i < n; ++i) {
+            auto* f =
+                rte_pktmbuf_mtod(frames[i], std::uint8_t*); // a buffer has room for headers, come what may
+            const std::uint16_t type = load_be16(f + 12);
+            const SprayPeer* peer = nullptr;
+            if (type == ethertype::ipv4 && (f[0] & 1U) == 0) peer = s.spray.find(load_raw32(f + 30));
+            if (peer != nullptr) [[likely]] {
+                if (peer->slots == 0) [[unlikely]] {
+                    drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_path)], &frames[i], 1);
+                    continue;
+                }
+                const SprayTarget& to = s.spray.path[peer->first + path(*peer, i)];
+                put_macs(f, to.destination, s.mac[to.member]);
+                lane.spray.frames[to.counter].add(1);
+                of[to.member][counts.add(to.member, 1)] = frames[i];
+                continue;
+            }
+            if (may_be_neighbors(f, type) && tend_neighbor(lane, s, frames[i]) == Unsprayed::gone) continue;
+            if (mac_key(f + 6) == s.bond_mac) std::memcpy(f + 6, &active_mac, 6); // a guest's stays its own
+            of[s.active.value][counts.add(s.active.value, 1)] = frames[i];
+        }
+    });
 }
 
 } // namespace dpdkbond

@@ -128,13 +128,24 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     return seen;
 }
 
+const Snapshot& newest(Lane& lane) noexcept {
+    const Snapshot& s = *lane.snapshot->load(std::memory_order_acquire);
+    if (lane.stage.under != &s) flush(lane);
+    return s;
+}
+
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
     if (!lane.logical.receives) return 0;
     rte_mbuf* frames[kBurst];
     const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, lane.logical.rx_queue, frames, kBurst);
-    if (n == 0) return 0;
+    if (n == 0) {
+        flush(lane);
+        return 0;
+    }
     lane.counters.down.add(n);
+    lane.stage.more_to_come = n >= kWorthWaiting;
     s.tx_burst(lane, s, frames, n);
+    lane.stage.more_to_come = false;
     return n;
 }
 

@@ -135,9 +135,9 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     CHECK(held["flap_penalty"] == 1500);
     CHECK(held["flap_suppressed"] == 0);
     const Json stats = ask("/bond/stats,bond0");
-    CHECK(keys(stats) == std::vector<std::string>{"copied", "copies_lost", "drops", "held", "held_overflow",
-                                                  "injected", "punted", "rx_bytes", "rx_packets", "tx_bytes",
-                                                  "tx_packets"});
+    CHECK(keys(stats) == std::vector<std::string>{"answered", "copied", "copies_lost", "drops", "held",
+                                                  "held_overflow", "injected", "punted", "rx_bytes",
+                                                  "rx_packets", "tx_bytes", "tx_packets"});
     CHECK(stats["drops"].size() == kDropReasons);
     CHECK(stats["drops"][std::string(kDropReasonNames[0])] == 9);
 }
@@ -148,7 +148,7 @@ TEST_CASE("what is not known answers null") {
          {"/bond/info", "/bond/info,", "/bond/info,bond1", "/bond/info,bond0,m0", "/bond/stats,x",
           "/bond/member,bond0", "/bond/member,bond0,m9", "/bond/member,,", "/bond/events,bond1",
           "/bond/events,bond0,x", "/bond/events,bond0,-1", "/bond/explain,bond1,src=192.0.2.1",
-          "/bond/load,bond0", "/bond/lacp,bond0", "/bond/rlb,bond0"})
+          "/bond/load,bond0", "/bond/lacp,bond0", "/bond/rlb,bond0", "/bond/spray,bond0"})
         CHECK(ask(command).is_null());
 }
 
@@ -192,6 +192,38 @@ TEST_CASE("events come oldest first, and pages follow one another without gap") 
         told.insert(told.begin(), times.begin(), times.end());
     }
     CHECK(told == all);
+}
+
+TEST_CASE("bond/spray tells of peers and paths, some at a time, and the client puts the pages together") {
+    Registered r;
+    SprayView v;
+    v.options.addresses = {{"0000:01:00.0", IpPrefix{false, {{10, 0, 1, 1}}, {}, 24}}};
+    for (unsigned p = 0; p < kMaxSprayPeers; ++p) {
+        SprayPeerView peer{"10.99.255." + std::to_string(p + 1), {}};
+        for (unsigned m = 0; m < 4; ++m)
+            peer.paths.push_back({"m" + std::to_string(m), "10.0.1.2", Mac{{2, 0, 0, 0, 0, 1}}, "asking", 255,
+                                  0xffff'ffff'ffffU});
+        v.peers.push_back(peer);
+    }
+    r.instance.paths = v;
+    const Json first = ask("/bond/spray,bond0");
+    CHECK(first["granularity"] == "packet");
+    CHECK(first["addresses"]["0000_01_00_0"] == "10.0.1.1/24");
+    CHECK(first["peers"].size() == 24);
+    CHECK(first["peers"]["10_99_255_1"]["address"] == "10.99.255.1");
+    CHECK(first["peers"]["10_99_255_24"]["paths"]["m3"] == Json({{"member", "m3"},
+                                                                 {"next_hop", "10.0.1.2"},
+                                                                 {"mac", "02:00:00:00:00:01"},
+                                                                 {"state", "asking"},
+                                                                 {"weight", 255},
+                                                                 {"frames", 0xffff'ffff'ffffU}}));
+    CHECK(ask("/bond/spray,bond0,2")["peers"].size() == kMaxSprayPeers - 48);
+    CHECK(ask("/bond/spray,bond0,3")["peers"].empty());
+    CHECK(ask("/bond/spray,bond0,x").is_null());
+    const std::string text = printed([] { return status_command(eal_prefix(), "bond0", false); });
+    CHECK(text.find("Spray Peer: 10.99.255.64, 0 of 4 paths up\n") != std::string::npos);
+    const Json whole = Json::parse(printed([] { return status_command(eal_prefix(), "bond0", true); }));
+    CHECK(whole["spray"]["peers"].size() == kMaxSprayPeers);
 }
 
 TEST_CASE("bond/load tells a balancing mode's buckets by member") {

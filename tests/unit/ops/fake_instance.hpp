@@ -69,6 +69,7 @@ public:
     std::vector<Event> history;
     Explanation explanation{true, 0x2f3a1b04, 4, 6, "m1", "layer2+3 of the frame"};
     std::vector<MemberLoad> shares;
+    std::optional<SprayView> paths;
     std::string refusal; // not empty: every command is refused with it
 
     std::vector<std::string> calls() {
@@ -92,6 +93,7 @@ public:
         if (shares.empty()) return std::nullopt;
         return shares;
     }
+    std::optional<SprayView> spray(std::string_view) override { return paths; }
     Result<std::string> config_text(std::string_view bond) override {
         return "name: " + std::string(bond) + "\nmode: balance-rr\n";
     }

@@ -194,6 +194,25 @@ TEST_CASE("an explanation says hash, bucket, member and why") {
           "hash 0x00000001, bucket 0 of 0: no member\nnone is up\n");
 }
 
+TEST_CASE("the paths of balance-spray are told, and each with what becomes of it") {
+    SprayView v;
+    v.options.granularity = SprayGranularity::flowlet;
+    v.options.addresses = {{"m0", IpPrefix{false, {{10, 0, 1, 1}}, {}, 24}}};
+    v.peers = {
+        {"10.99.255.2",
+         {{"m0", "10.0.1.2", Mac{{2, 0, 0, 0, 0, 1}}, "up", 1, 1234}, {"m1", "", Mac{}, "silent", 40, 5}}}};
+    CHECK(render_spray(v) ==
+          "Granularity: flowlet (gap 500 us)\nProbes: every 1000 ms, 3 unanswered take a path out of use\n"
+          "Address of m0: 10.0.1.1/24\n\nPeer: 10.99.255.2\n"
+          "  m0            up       weight     1  10.0.1.2         02:00:00:00:00:01          1234 frames\n"
+          "  m1            silent   weight    40  -                                -             5 frames\n");
+    CHECK(spray_lines(v) == "\nSpray Granularity: flowlet\nSpray Peer: 10.99.255.2, 1 of 2 paths up\n");
+    CHECK(spray_member_line(v, "m1") == "Spray: 0 of 1 paths up\n");
+    Explanation e{false, 0, 0, 0, "m0", "peer"};
+    e.paths = {"m0 via 10.0.1.2, weight 1", "m1 at 02:00:00:00:00:02: silent"};
+    CHECK(render_explain(e) == "m0\npeer\n  m0 via 10.0.1.2, weight 1\n  m1 at 02:00:00:00:00:02: silent\n");
+}
+
 TEST_CASE("a member taken down by command says so") {
     MemberView m = make_member(0);
     m.status.admin_down = true;
