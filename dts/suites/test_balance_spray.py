@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """balance-spray: one connection over all links, to a plain Linux host and to another dpdk-bond, on switches that know nothing of it."""
 import copy
+import json
 import time
 
 import pytest
@@ -226,6 +227,8 @@ def test_what_it_shows_and_explains(healthy):
     for i, (name, path) in enumerate(paths(bond).items()):
         assert path["member"] == name and path["next_hop"] == hop(i) and path["mac"] == topology.h.mac(f"e{i}")
     assert bond.ask("/bond/spray,nobody") is None
+    whole = json.loads(bond.command("status", "bond0", "--json").stdout)
+    assert whole["spray"]["peers"][PEER_VIRTUAL.replace(".", "_")]["paths"]["m0"]["state"] == "up"
 
 
 def test_flows_that_keep_their_path_are_never_reordered(healthy, fresh):
@@ -318,7 +321,7 @@ def test_two_ends(fresh):
     ping.stop()
 
 
-def test_the_section_can_be_changed_and_a_bad_one_changes_nothing(healthy, fresh):
+def test_the_section_can_be_changed_without_loss_and_a_bad_one_changes_nothing(healthy, fresh):
     topology, bond = healthy
     stream = fresh.udp(topology.a, topology.h, PEER_VIRTUAL, rate=1000)
     good = copy.deepcopy(bond.config)
@@ -327,12 +330,31 @@ def test_the_section_can_be_changed_and_a_bad_one_changes_nothing(healthy, fresh
     bond.write(bad)
     bond.reload()
     eventually(lambda: "is no host of the member's network" in bond.log, 5, "the bad one is refused")
-    all_up(bond)
+    assert states(bond) == ["up"] * MEMBERS
+    for granularity in ("flow", "flowlet", "packet"):
+        with_spray(bond, granularity=granularity)
+        assert bond.ask("/bond/spray,bond0")["granularity"] == granularity
+    assert stream.stop().lost == []
     with_spray(bond, peers=[])
     assert bond.ask("/bond/spray,bond0")["peers"] == {}
+    explained = bond.ask(f"/bond/explain,bond0,dst={PEER_VIRTUAL},proto=udp")
+    assert explained["member"] == bond.active()
     change(bond, good)
     all_up(bond)
-    with_spray(bond, granularity="flow")
-    with_spray(bond, granularity="packet")
-    result = stream.stop()
-    assert len(result.lost) < len(result.tx) / 2  # while there was no such peer they went to nobody
+
+
+def test_the_mode_can_be_entered_and_left_while_it_runs(healthy, fresh):
+    topology, bond = healthy
+    good = copy.deepcopy(bond.config)
+    plain = copy.deepcopy(good)
+    plain["bonds"][0]["mode"] = "active-backup"
+    del plain["bonds"][0]["spray"]
+    change(bond, plain)
+    assert bond.info()["mode"] == "active-backup"
+    assert bond.ask("/bond/spray,bond0") is None
+    change(bond, good)
+    all_up(bond)
+    worn = {name: bond.member(name) for name in topology.members}
+    assert all(member["mac"] == member["perm_mac"] for member in worn.values())
+    ping = fresh.ping(topology.a, PEER_VIRTUAL).settled(10)
+    ping.stop()

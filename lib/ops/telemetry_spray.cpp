@@ -6,7 +6,7 @@
 namespace dpdkbond {
 
 void put_spray(tel::Dict& out, const SprayView& view, std::size_t page) {
-    constexpr std::size_t kPage = 96; // paths: what surely fits into an answer
+    constexpr std::size_t kPage = 64; // paths: what surely fits into an answer
     const SprayOptions& o = view.options;
     out.text("granularity", spray_granularity_name(o.granularity));
     out.number("flowlet_gap_us", o.flowlet_gap_us);
