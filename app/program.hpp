@@ -92,6 +92,7 @@ private:
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
 
     // ---- queries.cpp, spray_queries.cpp, commands.cpp, reload.cpp; mutex_ is held
+    static void count_spray_slots(const SprayTable& table, std::array<std::uint32_t, kMaxMembers>& of);
     std::optional<Explanation> explain_spray(BondUnit& unit, Bytes frame); // nullopt: it is not sprayed
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);

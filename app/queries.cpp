@@ -128,7 +128,9 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
 std::optional<std::vector<MemberLoad>> Program::load(std::string_view name) {
     const std::lock_guard lock(mutex_);
     BondUnit* unit = find(name);
-    if (unit == nullptr || ending_ || !find_mode(unit->config.mode)->hashes) return std::nullopt;
+    if (unit == nullptr || ending_ ||
+        (!find_mode(unit->config.mode)->hashes && unit->config.mode != Mode::balance_spray))
+        return std::nullopt;
     std::array<std::uint32_t, kMaxMembers> buckets{};
     std::array<std::optional<std::uint64_t>, kMaxMembers> rates{};
     control_->call([&] {
@@ -136,6 +138,7 @@ std::optional<std::vector<MemberLoad>> Program::load(std::string_view name) {
             for (std::uint8_t m = 0; m < kMaxMembers; ++m)
                 rates[m] = static_cast<std::uint64_t>(table->member_rate(MemberId{m}));
         const Snapshot& s = *unit->core->publisher.slot().load(std::memory_order_acquire);
+        if (unit->config.mode == Mode::balance_spray) return count_spray_slots(s.spray, buckets);
         for (std::uint32_t b = 0; b < s.buckets; ++b) ++buckets[s.bucket[b]];
     });
     std::vector<MemberLoad> out;

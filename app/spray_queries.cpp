@@ -88,6 +88,14 @@ std::optional<SprayView> Program::spray(std::string_view name) {
     return view;
 }
 
+// How many places in the rounds or maps of all peers each member has.
+void Program::count_spray_slots(const SprayTable& table, std::array<std::uint32_t, kMaxMembers>& of) {
+    for (std::size_t p = 0; p < table.peers; ++p) {
+        const SprayPeer& peer = table.peer[p];
+        for (std::size_t i = 0; i < peer.slots; ++i) ++of[table.path[peer.first + peer.slot[i]].member];
+    }
+}
+
 // What is sprayed is IPv4 without a tag, by the destination.
 std::optional<Explanation> Program::explain_spray(BondUnit& unit, Bytes frame) {
     const auto eth = parse_eth(frame);

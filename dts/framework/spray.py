@@ -54,7 +54,6 @@ class SprayHost:
         self.ports = [f"swe{i}" for i in range(cards)]
         for scope in ("all", "default"):
             self.ns.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 2)
-            self.ns.sysctl(f"net.ipv4.conf.{scope}.arp_ignore", 1)  # on one switch each card hears all questions
         self.ns.address("lo", f"{PEER_VIRTUAL}/32")
         for i, (card, port) in enumerate(zip(self.cards, self.ports)):
             bridge.cable(port, self.ns, card)
@@ -73,9 +72,8 @@ class SprayHost:
                 add rule ip spray out ip daddr {VIRTUAL} meta mark set numgen inc mod {cards} offset 1""")
 
     def received(self):
-        """Frames that each card has received."""
-        return [next(link for link in self.ns.ip_json("-s", "link", "show", "dev", card))["stats64"]["rx"]["packets"]
-                for card in self.cards]
+        """Bytes that each card has received."""
+        return [self.ns.ip_json("-s", "link", "show", "dev", card)[0]["stats64"]["rx"]["bytes"] for card in self.cards]
 
     def delete(self):
         self.ns.delete()

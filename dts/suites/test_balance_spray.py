@@ -84,9 +84,11 @@ def test_a_ping_loses_nothing_and_uses_every_link_both_ways(healthy, fresh):
 def test_one_connection_uses_every_link(healthy, reverse):
     topology, bond = healthy
     field = "rx_bytes" if reverse else "tx_bytes"
-    before = counted(bond, topology, field)
+    before, on_cards = counted(bond, topology, field), topology.host.received()
     assert iperf(topology.a, PEER_VIRTUAL, seconds=1, reverse=reverse) > 10
     assert near(shares(grown(bond, topology, before, field)), [1] * MEMBERS)
+    if not reverse:  # and every card of the other end, though each answers for all of them
+        assert near(shares([now - old for now, old in zip(topology.host.received(), on_cards)]), [1] * MEMBERS)
 
 
 @pytest.mark.parametrize("sending", [True, False], ids=["sending", "receiving"])
@@ -225,7 +227,10 @@ def test_what_it_shows_and_explains(healthy):
     spray = bond.ask("/bond/spray,bond0")
     assert spray["granularity"] == "packet" and spray["addresses"]["m2"] == f"{own(2)}/24"
     for i, (name, path) in enumerate(paths(bond).items()):
-        assert path["member"] == name and path["next_hop"] == hop(i) and path["mac"] == topology.h.mac(f"e{i}")
+        assert path["member"] == name and path["next_hop"] == hop(i)
+    assert {path["mac"] for path in paths(bond).values()} == {topology.h.mac(card) for card in topology.host.cards}
+    load = {entry["member"]: entry["buckets"] for entry in bond.ask("/bond/load,bond0")}
+    assert load == {name: 1 for name in topology.members}
     assert bond.ask("/bond/spray,nobody") is None
     whole = json.loads(bond.command("status", "bond0", "--json").stdout)
     assert whole["spray"]["peers"][PEER_VIRTUAL.replace(".", "_")]["paths"]["m0"]["state"] == "up"
@@ -273,9 +278,6 @@ def test_a_peer_whose_macs_are_given_on_one_network(fresh):
     for i, card in enumerate(topology.host.cards):  # the older way: static neighbours, no next-hop addresses
         topology.h.run("ip", "neigh", "replace", own(i), "lladdr", topology.a.mac(f"m{i}"), "dev", card, "nud", "permanent")
     peer = {"address": PEER_VIRTUAL, "macs": {f"m{i}": topology.h.mac(f"e{i}") for i in range(2)}}
-    topology.h.sysctl("net.ipv4.conf.all.arp_ignore", 0)
-    for card in ("default", *topology.host.cards):
-        topology.h.sysctl(f"net.ipv4.conf.{card}.arp_ignore", 0)
     bond = fresh.bond(topology, mode="balance-spray", addresses=[f"{VIRTUAL}/24"],
                       spray={"peers": [peer], "probe_interval": 100})
     assert states(bond) == ["up", "up"]

@@ -187,9 +187,12 @@ void SprayPaths::ask(SprayPath& path, Time now) {
 }
 
 void SprayPaths::answered(SprayPath& path, const Mac& mac, Time now) {
-    // While the one we know answers, another that claims its address is not believed: a host with several
-    // cards on one network may answer for all of them on each.
-    if (path.state == SprayState::up && path.via && path.mac != mac && path.missed == 0) return;
+    // While the one we know answers, another that claims its address is not believed; except that a host with
+    // several cards on one network answers for all of them on each (Linux: arp_ignore 0), and then every path
+    // is to have a card of its own.
+    if (path.state == SprayState::up && path.via && path.mac != mac && path.missed == 0 &&
+        (!is_shared(path, path.mac) || is_shared(path, mac)))
+        return;
     redrawn_ |= path.mac != mac;
     path.mac = mac;
     path.heard = true;
@@ -198,6 +201,12 @@ void SprayPaths::answered(SprayPath& path, const Mac& mac, Time now) {
     if (path.state == SprayState::up) return;
     change(path, SprayState::up, now);
     path.next = now + interval();
+}
+
+bool SprayPaths::is_shared(const SprayPath& path, const Mac& mac) const {
+    return std::ranges::any_of(paths_, [&](const SprayPath& p) {
+        return &p != &path && p.peer == path.peer && p.state == SprayState::up && p.mac == mac;
+    });
 }
 
 bool SprayPaths::is_local(Ipv4 address) const {
@@ -247,9 +256,11 @@ void SprayPaths::answer(const Member& m, const ArpPacket& request) {
 
 void SprayPaths::probe(const SprayPath& path, OwnFrame& out) const {
     const Member& m = *find(path.member);
-    // Who is known is asked alone; the network only when that one does not answer. A peer with given MACs is
-    // asked for its virtual address, without a word about ours (RFC 5227).
-    const bool alone = !path.via || (path.state == SprayState::up && path.missed == 0);
+    // Who is known is asked alone; the network only when that one does not answer, or is another path's as
+    // well, so that the card that it should be can say so. A peer with given MACs is asked for its virtual
+    // address, without a word about ours (RFC 5227).
+    const bool alone =
+        !path.via || (path.state == SprayState::up && path.missed == 0 && !is_shared(path, path.mac));
     const ArpPacket request{ArpOp::request, m.mac, path.via ? m.own : Ipv4{}, Mac{},
                             path.via ? *path.via : path.peer};
     out.member = m.id;

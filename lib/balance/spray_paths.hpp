@@ -99,6 +99,8 @@ private:
     void ask(SprayPath& path, Time now);
     void answer(const Member& member, const ArpPacket& request);
     void probe(const SprayPath& path, OwnFrame& out) const;
+    // Another usable path of the same peer leads to that MAC.
+    [[nodiscard]] bool is_shared(const SprayPath& path, const Mac& mac) const;
     [[nodiscard]] Duration interval() const { return std::chrono::milliseconds(options_.probe_interval); }
     [[nodiscard]] bool is_local(Ipv4 address) const;
 

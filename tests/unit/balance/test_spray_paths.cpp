@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include <map>
+#include <set>
 #include <vector>
 
 #include "balance/spray_paths.hpp"
@@ -208,6 +209,57 @@ TEST_CASE(
     REQUIRE(w.state(0) == SprayState::up);
     w.hear(0, ours(0), {ArpOp::reply, theirs(7), hop(0), ours(0), own(0)});
     CHECK(w.paths.paths()[0].mac == theirs(7));
+}
+
+TEST_CASE("a host that answers on each card for all of them is reached by all its cards, and again after one "
+          "was lost") {
+    SprayOptions o = options(4);
+    SprayPaths paths;
+    Time now = time_from_ns(1'000'000'000);
+    paths.set_options(o, now);
+    std::uint32_t cards = 0xf;
+    const auto pass = [&](Duration d) {
+        for (const Time end = now + d;;) {
+            paths.handle_timeout(now);
+            for (OwnFrame f; paths.poll_transmit(f);) {
+                const Bytes frame{f.frame.data(), f.length};
+                const Mac to = parse_eth(frame)->destination;
+                const ArpPacket arp = *parse_arp_frame(frame);
+                for (unsigned card = 0; card < 4; ++card) {
+                    if ((cards >> card & 1U) == 0 || (to != kBroadcast && to != theirs(card))) continue;
+                    std::array<std::uint8_t, 128> reply{};
+                    const std::size_t n =
+                        build_arp(reply, arp.sender_mac, theirs(card),
+                                  {ArpOp::reply, theirs(card), arp.target_ip, arp.sender_mac, arp.sender_ip});
+                    paths.handle_frame(f.member, {reply.data(), n}, now);
+                }
+            }
+            if (paths.next_deadline() > end) {
+                now = end;
+                return;
+            }
+            now = std::max(now, paths.next_deadline());
+        }
+    };
+    const auto used = [&] {
+        std::set<Mac> macs;
+        for (const SprayPath& p : paths.paths())
+            if (p.state == SprayState::up) macs.insert(p.mac);
+        return macs.size();
+    };
+    for (unsigned m = 0; m < 4; ++m) {
+        paths.member_joined(id(m), "m" + std::to_string(m), ours(m));
+        paths.set_link(id(m), true, 1000, now);
+    }
+    pass(2s);
+    CHECK(used() == 4);
+    cards = 0xb; // one is lost: the host answers for its address on the others
+    pass(10s);
+    CHECK(used() == 3);
+    for (const SprayPath& p : paths.paths()) CHECK(p.state == SprayState::up);
+    cards = 0xf;
+    pass(2s);
+    CHECK(used() == 4);
 }
 
 TEST_CASE("members answer for their own next-hop addresses, each on its own wire, and for nobody else's") {
