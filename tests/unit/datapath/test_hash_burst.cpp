@@ -21,7 +21,7 @@ Octets random_frame(std::mt19937& random) {
     Octets head(64);
     for (auto& byte : head) byte = static_cast<std::uint8_t>(random());
     std::size_t at = 12;
-    for (unsigned tags = random() % 8 == 0 ? 1 + random() % 2 : 0; tags > 0; --tags) {
+    for (unsigned tags = random() % 4 == 0 ? 1 + random() % 2 : 0; tags > 0; --tags) {
         const bool outer = random() % 2 == 0;
         head[at] = outer ? 0x88 : 0x81;
         head[at + 1] = outer ? 0xa8 : 0x00;
