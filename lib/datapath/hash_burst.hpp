@@ -176,36 +176,60 @@ inline bool all_have(rte_mbuf* const m[4], std::uint32_t bytes) noexcept {
            (m[3]->data_len >= bytes);
 }
 
+inline const std::uint8_t* start_of(const rte_mbuf* m) noexcept {
+    return rte_pktmbuf_mtod(m, const std::uint8_t*);
+}
+inline constexpr std::uint32_t kTag = 4; // bytes
+inline bool begins_with_tag(const std::uint8_t* f) noexcept {
+    const std::uint32_t type = load_raw16(f + 12);
+    return (type == 0x0081U) | (type == 0xa888U);
+}
+
+// Where four frames begin, and where they would without their tags.
+struct FourStarts {
+    const std::uint8_t* frame[4];
+    const std::uint8_t* behind_tags[4];
+
+    static FourStarts of(rte_mbuf* const m[4]) noexcept { // of untagged ones
+        const std::uint8_t *const a = start_of(m[0]), *const b = start_of(m[1]), *const c = start_of(m[2]),
+                                  *const d = start_of(m[3]);
+        return {{a, b, c, d}, {a, b, c, d}};
+    }
+    static FourStarts behind(rte_mbuf* const m[4]) noexcept { // of at least 14 bytes each
+        FourStarts at = of(m);
+        for (unsigned i = 0; i < 4; ++i) at.behind_tags[i] += begins_with_tag(at.frame[i]) * kTag;
+        return at;
+    }
+};
+
 template <HashPolicy P> inline Four hash_four(rte_mbuf* const m[4]) noexcept {
-    const std::uint8_t* const f[4] = {
-        rte_pktmbuf_mtod(m[0], const std::uint8_t*), rte_pktmbuf_mtod(m[1], const std::uint8_t*),
-        rte_pktmbuf_mtod(m[2], const std::uint8_t*), rte_pktmbuf_mtod(m[3], const std::uint8_t*)};
+    const FourStarts at = FourStarts::of(m);
     if constexpr (P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac) {
         if (all_have(m, 16)) [[likely]]
-            return four_by_mac<P>(f);
+            return four_by_mac<P>(at.frame);
     } else {
         if (all_have(m, kV6End + kPorts)) [[likely]] // any Ethernet frame that was on a wire is
-            return four_by_ip<P, true>(f, f);
-        if (all_have(m, kV4End + kPorts)) return four_by_ip<P, false>(f, f);
+            return four_by_ip<P, true>(at.frame, at.frame);
+        if (all_have(m, kV4End + kPorts)) return four_by_ip<P, false>(at.frame, at.frame);
     }
     return {_mm_setzero_si128(), 0};
 }
 
+// Frames with a tag and without.
 template <HashPolicy P> inline Four hash_four_behind_tags(rte_mbuf* const m[4]) noexcept {
-    constexpr std::uint32_t tag = 4;
     constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
-    if (!all_have(m, tag + (by_mac ? 16 : kV6End + kPorts))) return {_mm_setzero_si128(), 0};
-    const std::uint8_t* f[4];
-    const std::uint8_t* behind[4];
-    for (unsigned i = 0; i < 4; ++i) {
-        f[i] = rte_pktmbuf_mtod(m[i], const std::uint8_t*);
-        const std::uint32_t type = load_raw16(f[i] + 12);
-        behind[i] = f[i] + ((type == 0x0081U) | (type == 0xa888U)) * tag;
-    }
+    if (!all_have(m, kTag + (by_mac ? 16 : kV6End + kPorts))) [[unlikely]]
+        return {_mm_setzero_si128(), 0};
+    const FourStarts at = FourStarts::behind(m);
     if constexpr (by_mac)
-        return four_by_mac_behind_tags<P>(f, behind);
+        return four_by_mac_behind_tags<P>(at.frame, at.behind_tags);
     else
-        return four_by_ip<P, true, true>(behind, f);
+        return four_by_ip<P, true, true>(at.behind_tags, at.frame);
+}
+
+// Whether a burst is better looked at behind tags from the start: its first frame stands for the rest.
+inline bool tags_expected(rte_mbuf* const* frames) noexcept {
+    return frames[0]->data_len >= 14 && begins_with_tag(start_of(frames[0]));
 }
 
 } // namespace hash_burst_detail
@@ -218,17 +242,23 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
     std::uint64_t unusual = 0; // bit i
     std::uint16_t i = 0;
 #ifdef __SSE4_1__
-    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) {
-        const hash_burst_detail::Four four = hash_burst_detail::hash_four<P>(frames + i);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + i), four.hashes);
-        unusual |= std::uint64_t{four.usual ^ 0xfU} << i;
-    }
-    for (std::uint16_t k = 0; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
-        if ((unusual >> k & 0xfU) == 0) continue;
-        auto* const out = reinterpret_cast<__m128i*>(hashes + k);
-        const hash_burst_detail::Four four = hash_burst_detail::hash_four_behind_tags<P>(frames + k);
-        _mm_storeu_si128(out, hash_burst_detail::among(four.usual, four.hashes, _mm_loadu_si128(out)));
-        unusual &= ~(std::uint64_t{four.usual} << k);
+    using namespace hash_burst_detail;
+    const auto put = [&](std::uint16_t at, const Four& four) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + at), four.hashes);
+        unusual |= std::uint64_t{four.usual ^ 0xfU} << at;
+    };
+    if (!tags_expected(frames)) {
+        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) put(i, hash_four<P>(frames + i));
+        for (std::uint16_t k = 0; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
+            if ((unusual >> k & 0xfU) == 0) continue;
+            auto* const out = reinterpret_cast<__m128i*>(hashes + k);
+            const Four four = hash_four_behind_tags<P>(frames + k);
+            _mm_storeu_si128(out, among(four.usual, four.hashes, _mm_loadu_si128(out)));
+            unusual &= ~(std::uint64_t{four.usual} << k);
+        }
+    } else {
+        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
+            put(i, hash_four_behind_tags<P>(frames + i));
     }
 #endif
     if (i < n) unusual |= (~std::uint64_t{0} << i) & (~std::uint64_t{0} >> (64U - n));
