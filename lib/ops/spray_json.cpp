@@ -7,7 +7,7 @@ namespace {
 
 using Json = nlohmann::ordered_json;
 
-std::string text_at(const Json& json, const char* key) { return json.at(key).get<std::string>(); }
+std::string spray_text(const Json& json, const char* key) { return json.at(key).get<std::string>(); }
 
 } // namespace
 
@@ -18,17 +18,17 @@ SprayView spray_from_json(const std::vector<std::string>& pages) {
         SprayOptions& o = view.options;
         for (const SprayGranularity g :
              {SprayGranularity::packet, SprayGranularity::flow, SprayGranularity::flowlet})
-            if (spray_granularity_name(g) == text_at(json, "granularity")) o.granularity = g;
+            if (spray_granularity_name(g) == spray_text(json, "granularity")) o.granularity = g;
         o.flowlet_gap_us = json.at("flowlet_gap_us");
         o.probe_interval = json.at("probe_interval");
         o.probe_missed = json.at("probe_missed");
         for (const auto& [key, peer] : json.at("peers").items()) {
             SprayPeerView& p = view.peers.emplace_back();
-            p.address = text_at(peer, "address");
+            p.address = spray_text(peer, "address");
             for (const auto& [name, path] : peer.at("paths").items())
-                p.paths.push_back({text_at(path, "member"), text_at(path, "next_hop"),
-                                   Mac::parse(text_at(path, "mac")).value_or(Mac{}), text_at(path, "state"),
-                                   path.at("weight"), path.at("frames")});
+                p.paths.push_back({spray_text(path, "member"), spray_text(path, "next_hop"),
+                                   Mac::parse(spray_text(path, "mac")).value_or(Mac{}),
+                                   spray_text(path, "state"), path.at("weight"), path.at("frames")});
         }
     }
     return view;

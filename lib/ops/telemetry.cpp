@@ -328,12 +328,12 @@ template <Answer answer> int callback(const char*, const char* params, rte_tel_d
     }
 }
 
-struct Command {
+struct Query {
     const char* name;
     telemetry_cb function;
     const char* help;
 };
-constexpr Command kCommands[] = {
+constexpr Query kQueries[] = {
     {"/bond/list", callback<answer_list>, "Names of the bonds. Takes no parameters"},
     {"/bond/info", callback<answer_info>, "What a bond is and does. Parameters: bond"},
     {"/bond/member", callback<answer_member>, "State and counters of a member. Parameters: bond,member"},
@@ -367,9 +367,8 @@ bool register_telemetry(Instance& instance) {
     static std::once_flag once;
     static bool registered = true;
     std::call_once(once, [] {
-        for (const Command& command : kCommands)
-            if (rte_telemetry_register_cmd(command.name, command.function, command.help) != 0)
-                registered = false;
+        for (const Query& query : kQueries)
+            if (rte_telemetry_register_cmd(query.name, query.function, query.help) != 0) registered = false;
     });
     const std::unique_lock lock(instance_lock);
     current_instance = &instance;

@@ -17,6 +17,8 @@
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
 
+namespace spraying { // its names are other files' too
+
 namespace {
 
 std::uint8_t* bytes(rte_mbuf* m) { return rte_pktmbuf_mtod(m, std::uint8_t*); }
@@ -295,3 +297,5 @@ TEST_CASE("ARP about members' own addresses is control's, all other goes up like
     CHECK(taken >= 7);
     CHECK(rig.dropped(DropReason::control_full) == 12 - taken);
 }
+
+} // namespace spraying

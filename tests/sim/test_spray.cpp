@@ -10,6 +10,8 @@
 using namespace dpdkbond;
 using namespace std::chrono_literals;
 
+namespace spray_sim { // its names are other files' too
+
 namespace {
 
 constexpr Mac own(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
@@ -214,3 +216,5 @@ TEST_CASE("a bond that becomes balance-spray while it runs, and ceases to be, ke
     CHECK(sim.live() == 3);
     CHECK(sim.bond.mac_plan().members[1].mac == own(1));
 }
+
+} // namespace spray_sim

@@ -7,6 +7,8 @@
 
 using namespace dpdkbond;
 
+namespace spray_section { // its names are other files' too
+
 namespace {
 
 std::string file(const std::string& spray, const std::string& mode = "balance-spray") {
@@ -160,3 +162,5 @@ TEST_CASE("there is a largest number of peers") {
     CHECK(problems(file(peers)) ==
           "f:9:7: bonds[0].spray.peers: 65 peers with 65 paths are too many; allowed: up to 64 with 1024\n");
 }
+
+} // namespace spray_section
