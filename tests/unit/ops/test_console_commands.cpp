@@ -55,6 +55,11 @@ TEST_CASE_METHOD(Fixture, "every command that shows something shows it") {
           render_explain(instance.explanation));
     instance.shares = {{"m0", 3, 8}};
     CHECK_THAT(say("show bond bond0 load"), Catch::Contains("3 buckets") && Catch::Contains("8 bytes/s"));
+    CHECK(say("show bond bond0 spray", false) ==
+          "error: bond0 is in mode active-backup; this shows bonds of mode balance-spray\n");
+    instance.paths = SprayView{{}, {{"10.99.255.2", {{"m0", "10.0.1.2", {}, "asking", 1, 0}}}}};
+    CHECK(say("show bond bond0 spray") == render_spray(*instance.paths));
+    CHECK_THAT(say("show bond bond0"), Catch::Contains("Spray Peer: 10.99.255.2, 0 of 1 paths up\n"));
     CHECK_THAT(say("help"), Catch::Contains("set member NAME MEMBER link up|down"));
     CHECK(say("").empty());
     CHECK(say("   # only a comment").empty());
