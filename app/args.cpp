@@ -15,9 +15,10 @@ struct VerbDef {
     std::string_view form;
 };
 
-constexpr std::array<VerbDef, 6> kVerbs{{
+constexpr std::array<VerbDef, 7> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
+    {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
     {"console", Args::Verb::console, 0, 0, "console"},
     {"import", Args::Verb::import, 1, 1, "import DEV"},
     {"modes", Args::Verb::modes, 0, 0, "modes"},
@@ -103,6 +104,8 @@ std::string usage() {
   dpdk-bond status [BOND] [--json] what the running bonds do, as /proc/net/bonding shows it
   dpdk-bond explain BOND FLOW     which member a flow leaves by, and why
                                   FLOW: src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=
+  dpdk-bond capture BOND MEMBER|all FILE [SECONDS]
+                                  members' frames to a pcapng file, for 10 s or so long; Ctrl-C ends it
   dpdk-bond console               the console of the running instance
   dpdk-bond import DEV            YAML for an existing Linux bond
   dpdk-bond modes                 the modes and every option

@@ -56,6 +56,10 @@ public:
     Result<void> remove_member(std::string_view bond, std::string_view member) override;
     Result<void> clear_stats(std::string_view bond) override;
     Result<void> reload() override;
+    Result<std::string> start_capture(std::string_view bond, std::string_view member, std::string_view file,
+                                      std::uint32_t seconds) override;
+    Result<std::string> stop_capture(std::string_view bond) override;
+    Result<std::string> show_capture(std::string_view bond) override;
     void quit() override;
 
 private:
@@ -94,6 +98,7 @@ private:
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);
+    Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
     Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
     Result<void> apply(Config next);
     Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);

@@ -107,6 +107,7 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
 void Program::leave_service(BondUnit& unit) {
     for (auto& member : unit.members) dismiss(unit, *member);
     wait_until_said(unit);
+    if (unit.capture) unit.capture->stop();
     host_->forget_logical(unit.number);
     host_->set_poll_interval(unit.number, 0);
     for (auto& member : unit.members) host_->forget_member(*member);
@@ -181,6 +182,7 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
     unit.macs->remove(member);
     wait_until_unseen(unit);
+    if (unit.capture) unit.capture->forget(member.port->id());
     remove_queues(member.port->id());
     const MemberConfig gone = member.config;
     std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == gone.name; });

@@ -6,6 +6,7 @@
 #include "datapath/checksum.hpp"
 #include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
+#include "dpdk/port_tap.hpp"
 #include "proto/slow.hpp"
 
 namespace dpdkbond {
@@ -57,12 +58,17 @@ constexpr int kOwnFrameRetries = 256;
 
 void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) noexcept {
     const SnapshotMember& m = s.member[id];
-    for (int tries = 0; tries < kOwnFrameRetries; ++tries) {
+    if (send_once(lane, m, &frame, 1) == 1) {
+        lane.counters.member[id].tx.add(1);
+        return;
+    }
+    const OfferedAgain refused_before;
+    for (int tries = 1; tries < kOwnFrameRetries; ++tries) {
+        rte_pause();
         if (send_once(lane, m, &frame, 1) == 1) {
             lane.counters.member[id].tx.add(1);
             return;
         }
-        rte_pause();
     }
     send(lane, s, id, &frame, 1); // the last attempts, and the counting
 }
