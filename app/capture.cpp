@@ -192,6 +192,7 @@ void Capture::finish() {
         out_.statistics(tap->interface(), {start_ns_, end, tap->copied() + tap->lost(), tap->lost()});
     flush();
     file_ = Fd();
+    for (auto& ring : rings_.of_lcore) ring.reset(); // a line of text is all that is kept
 }
 
 std::string Capture::text() const {

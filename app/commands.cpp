@@ -47,6 +47,7 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     unit.config.mode = mode;
     unit.config.options = options;
     unit.config.given = given;
+    steer(unit);
     host_->set_poll_interval(unit.number, options.miimon);
     return {};
 }
@@ -130,8 +131,15 @@ Result<void> Program::set_member_option(std::string_view bond, std::string_view 
     MemberOptions options = m.value()->config.options;
     if (auto set = dpdkbond::set_member_option(options, option, value); !set)
         return Error{fmt::format("{}: {}", option, set.error())};
+    std::vector<MemberConfig> others;
+    for (const auto& other : unit.value()->members)
+        if (other.get() != m.value()) others.push_back(other->config);
+    const unsigned queues = unit.value()->config.logical.queues;
+    if (const std::string wrong = queue_id_problem(options.queue_id, queues, others); !wrong.empty())
+        return Error{"queue_id: " + wrong};
     control_->call([&] { unit.value()->core->bond.set_member_options(m.value()->id, options, now()); });
     m.value()->config.options = options;
+    steer(*unit.value());
     return {};
 }
 

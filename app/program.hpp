@@ -78,8 +78,9 @@ private:
     Result<void> join(BondUnit& unit, std::unique_ptr<MemberPort> member);
     Result<void> put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
                                 const std::vector<std::string>& warnings); // joins a bond that runs
-    void dismiss(BondUnit& unit, const MemberPort& member);                // it has its last say
-    void wait_until_said(const BondUnit& unit);                            // … and that is on the wire
+    void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
+    void dismiss(BondUnit& unit, const MemberPort& member); // it has its last say
+    void wait_until_said(const BondUnit& unit);             // … and that is on the wire
     void part(BondUnit& unit, MemberPort& member); // leaves without a frame in flight, closes, restores
     void add_queues(const Port& port, const std::vector<int>& sockets); // the workers read them from now on
     void remove_queues(std::uint16_t port);

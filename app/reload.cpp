@@ -150,6 +150,7 @@ Result<void> Program::apply(Config next) {
                 member->config.options = same->options;
             }
         }
+        steer(*unit);
     }
     for (NewMember& n : joining) keep(put_in_service(*n.unit, std::move(n.port), n.warnings));
     for (auto& unit : starting) {

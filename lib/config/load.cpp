@@ -316,13 +316,15 @@ void Loader::read_logical(LogicalConfig& logical, const Node& node, const std::s
         read_device(logical.device, value, at);
     };
     const auto address = [&](const Node& item, const std::string& at) { read_address(logical, item, at); };
-    reader_.map(node, path,
-                {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
-                 {"device", device},
-                 {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
-                 {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
-                 {"queues", [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, 16)); }},
-                 {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}});
+    reader_.map(
+        node, path,
+        {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
+         {"device", device},
+         {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
+         {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
+         {"queues",
+          [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
+         {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}});
 }
 
 void Loader::read_device(std::string& device, const Node& node, const std::string& path) {

@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/quote.hpp"
 
 namespace dpdkbond {
@@ -74,7 +76,12 @@ private:
         }
         std::map<std::string, std::string> names;
         for (std::size_t i = 0; i < bond.members.size(); ++i) {
-            check_member(bond, bond.members[i], key + ".members[" + std::to_string(i) + "]", names);
+            const std::string member = key + ".members[" + std::to_string(i) + "]";
+            check_member(bond, bond.members[i], member, names);
+            if (is_broken(key + ".logical.queues")) continue;
+            const std::string queue = queue_id_problem(bond.members[i].options.queue_id, bond.logical.queues,
+                                                       std::span(bond.members).first(i));
+            if (!queue.empty()) add(member + ".queue_id", queue);
         }
         if (is_broken(key + ".members")) return;
         check_names_member(bond, bond.options.primary, key + ".primary");
@@ -118,12 +125,6 @@ private:
             }
         }
         if (!logical.device.empty()) claim_device(logical.device, key + ".device");
-        const std::size_t workers = config_.runtime.worker_lcores.size();
-        if (workers > 0 && !is_broken("runtime.worker_lcores") && logical.queues > workers) {
-            add(key + ".queues", std::to_string(logical.queues) +
-                                     " are more than there are workers; allowed: up to " +
-                                     std::to_string(workers) + ", or more runtime.worker_lcores");
-        }
         std::set<std::string> seen;
         for (std::size_t i = 0; i < logical.addresses.size(); ++i) {
             const std::string text = logical.addresses[i].to_string();
@@ -208,6 +209,20 @@ std::string default_member_name(const std::string& device) {
     if (!netdev.empty()) return netdev;
     const std::string head = devargs_head(device);
     return pci_address(head).value_or(head);
+}
+
+std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others) {
+    if (queue_id == 0) return {};
+    if (queue_id >= queues)
+        return fmt::format(
+            "{} is no queue of the logical interface, which has {}, numbered from 0; allowed: {}", queue_id,
+            queues,
+            queues > 1 ? fmt::format("up to {}, or more logical.queues", queues - 1)
+                       : "0, or more logical.queues");
+    for (const MemberConfig& m : others)
+        if (m.options.queue_id == queue_id)
+            return fmt::format("{} is already that of {}; give each a queue of its own", queue_id, m.name);
+    return {};
 }
 
 std::vector<ConfigProblem> validate(Config& config, const std::set<std::string>& broken) {

@@ -135,13 +135,21 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
 }
 
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
-    if (!lane.logical.receives) return 0;
+    unsigned seen = 0;
     rte_mbuf* frames[kBurst];
-    const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, lane.logical.rx_queue, frames, kBurst);
-    if (n == 0) return 0;
-    lane.counters.down.add(n);
-    s.tx_burst(lane, s, frames, n);
-    return n;
+    for (std::uint16_t q = lane.worker; q < lane.logical.rx_queues;
+         q = static_cast<std::uint16_t>(q + lane.workers)) {
+        const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, q, frames, kBurst);
+        if (n == 0) continue;
+        seen += n;
+        lane.counters.down.add(n);
+        const std::uint8_t own = s.by_queue[q];
+        if (own == kNoMember.value) [[likely]]
+            s.tx_burst(lane, s, frames, n);
+        else
+            send(lane, s, own, frames, n);
+    }
+    return seen;
 }
 
 unsigned inject(Lane& lane, const Snapshot& s) noexcept {

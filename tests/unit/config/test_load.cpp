@@ -280,11 +280,28 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
           "f:7:7: bonds[0].logical.queues: \"17\" is out of range; allowed: 1-16\n");
 }
 
-TEST_CASE("there is a worker for every queue") {
-    CHECK(problems(in_logical("queues: 2")) ==
-          "f:7:7: bonds[0].logical.queues: 2 are more than there are workers; "
-          "allowed: up to 1, or more runtime.worker_lcores\n");
-    CHECK(problems(in_logical("queues: 2") + "runtime: {worker_lcores: [1, 2]}\n").empty());
+TEST_CASE("one worker may read several queues") { CHECK(problems(in_logical("queues: 16")).empty()); }
+
+TEST_CASE("a member's queue is one of the logical interface's, and no other member's") {
+    const auto with = [](const std::string& queues, const std::string& first, const std::string& second) {
+        return "bonds:\n- name: bond0\n  mode: active-backup\n  logical: {" + queues +
+               "}\n  members:\n  - {device: net_null0, queue_id: " + first +
+               "}\n  - {device: net_null1, queue_id: " + second + "}\n";
+    };
+    CHECK(problems(with("queues: 3", "2", "1")).empty());
+    CHECK(problems(with("queues: 3", "0", "0")).empty());
+    CHECK(
+        problems(with("", "0", "1")) ==
+        "f:7:25: bonds[0].members[1].queue_id: 1 is no queue of the logical interface, which has 1, numbered "
+        "from 0; allowed: 0, or more logical.queues\n");
+    CHECK(
+        problems(with("queues: 3", "1", "3")) ==
+        "f:7:25: bonds[0].members[1].queue_id: 3 is no queue of the logical interface, which has 3, numbered "
+        "from 0; allowed: up to 2, or more logical.queues\n");
+    CHECK(problems(with("queues: 3", "2", "2")) == "f:7:25: bonds[0].members[1].queue_id: 2 is already that "
+                                                   "of net_null0; give each a queue of its own\n");
+    CHECK(problems(with("queues: 16", "16", "0")) ==
+          "f:6:25: bonds[0].members[0].queue_id: 16 is out of range; allowed: 0-15\n");
 }
 
 TEST_CASE("the logical interface's addresses are those of a host") {
