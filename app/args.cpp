@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "config/validate.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -55,10 +57,9 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.config = *file;
         } else if (a == "--file-prefix") {
             args.file_prefix = value();
-            if (!args.file_prefix || args.file_prefix->empty()) return bad("--file-prefix needs a NAME");
+            if (!args.file_prefix) return bad("--file-prefix needs a NAME");
         } else if (a.starts_with("--file-prefix=")) {
             args.file_prefix = a.substr(a.find('=') + 1);
-            if (args.file_prefix->empty()) return bad("--file-prefix needs a NAME");
         } else if (a == "-i") {
             args.console = true;
         } else if (a == "--check") {
@@ -74,6 +75,9 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.operands.push_back(a);
         }
     }
+    if (args.file_prefix)
+        if (const std::string wrong = file_prefix_problem(*args.file_prefix); !wrong.empty())
+            return bad("--file-prefix: " + wrong);
     if (help || version) {
         args.verb = help ? Args::Verb::help : Args::Verb::version;
         return args;

@@ -44,7 +44,7 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
             continue;
         if ((def.modes & mask_of(wanted.mode)) == 0) continue; // it was the mode's before
         if (auto may = may_change_running(wanted.mode, def, !running.members.empty()); !may)
-            return fmt::format("{}: {}: {}", running.name, def.name, may.error());
+            return fmt::format("{}: {}", running.name, may.error());
     }
     for (const MemberConfig& m : wanted.members) {
         if (find_same(running.members, m) != nullptr) continue;

@@ -170,16 +170,16 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
         if (!number) reader_.mark_broken("runtime.worker_lcores");
     };
     const auto eal_arg = [&](const Node& item, const std::string& at) {
-        if (auto text = reader_.text(item, at)) runtime.eal_args.push_back(std::move(*text));
+        auto text = reader_.text(item, at);
+        if (!text) return;
+        if (const std::string wrong = eal_arg_problem(*text); !wrong.empty()) reader_.broken(at, wrong);
+        runtime.eal_args.push_back(std::move(*text));
     };
     const auto file_prefix = [&](const Node& value, const std::string& at) {
         const auto text = reader_.text(value, at);
         if (!text) return;
-        const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '/'; };
-        if (text->empty() || text->size() > 64 || !std::ranges::all_of(*text, plain)) {
-            reader_.broken(at, in_quotes(*text) +
-                                   " cannot be part of a file's name; allowed: 1 to 64 printable "
-                                   "characters without space and slash");
+        if (const std::string wrong = file_prefix_problem(*text); !wrong.empty()) {
+            reader_.broken(at, wrong);
             return;
         }
         runtime.file_prefix = *text;

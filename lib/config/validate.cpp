@@ -138,6 +138,11 @@ private:
         bool own_device = true;
         if (!is_broken(key + ".device")) {
             if (!member.device.empty()) own_device = claim_device(member.device, key + ".device");
+            const std::string netdev = devargs_value(member.device, "iface");
+            if (!netdev.empty() &&
+                std::ranges::find(config_.bonds, netdev, &BondConfig::name) != config_.bonds.end())
+                add(key + ".device",
+                    in_quotes(netdev) + " is the logical interface of a bond; a member is another");
             if (!member.driver.empty() && !member.is_pci()) {
                 add(key + ".driver", "is only for a PCI device; leave it out");
             }
@@ -209,6 +214,32 @@ std::string default_member_name(const std::string& device) {
     if (!netdev.empty()) return netdev;
     const std::string head = devargs_head(device);
     return pci_address(head).value_or(head);
+}
+
+std::string file_prefix_problem(const std::string& prefix) {
+    const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '%'; };
+    if (!prefix.empty() && prefix.size() <= 64 && prefix != "." && prefix != ".." &&
+        std::ranges::all_of(prefix, plain))
+        return {};
+    return in_quotes(prefix) +
+           " cannot be part of a file's name; allowed: 1 to 64 printable characters without "
+           "space, slash and percent sign";
+}
+
+std::string eal_arg_problem(const std::string& arg) {
+    const std::string head = arg.substr(0, arg.find('='));
+    // DPDK takes abbreviations, and letters with their values at once ("-l0").
+    const auto is = [&](std::string_view name) {
+        if (!name.starts_with("--")) return !head.starts_with("--") && head.starts_with(name);
+        return head.size() > 3 && name.starts_with(head);
+    };
+    if (is("-h") || is("--help")) return in_quotes(arg) + " ends DPDK; leave it out";
+    if (is("--file-prefix")) return in_quotes(arg) + " is not taken; allowed: the key file_prefix";
+    for (const char* name : {"-l", "-c", "-s", "-S", "--lcores", "--main-lcore"})
+        if (is(name))
+            return in_quotes(arg) + " is not taken; allowed: the keys control_lcore and worker_lcores";
+    if (is("--proc-type")) return in_quotes(arg) + " is not taken; every instance is a primary process";
+    return {};
 }
 
 std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others) {
