@@ -109,11 +109,12 @@ int Worker::entry(void* self) {
 
 unsigned Worker::round() {
     unsigned seen = 0;
+    bool waiting = false;
     const std::size_t count = lane_count_.load(std::memory_order_acquire);
     for (std::size_t i = 0; i < count; ++i) {
         Lane* lane = lanes_[i].load(std::memory_order_acquire);
         if (lane == nullptr) continue;
-        const Snapshot& snapshot = *lane->snapshot->load(std::memory_order_acquire);
+        const Snapshot& snapshot = newest(*lane);
         seen += receive(*lane, snapshot);
         if (lane->bell) [[unlikely]] {
             lane->bell = false;
@@ -123,8 +124,9 @@ unsigned Worker::round() {
         seen += lane->held.count;        // which is no time to sleep
         if (lane->held.count == 0 || release_held(*lane, snapshot)) [[likely]]
             seen += transmit(*lane, snapshot);
+        waiting |= lane->stage.total != 0;
     }
-    rcu_.quiescent(index_);
+    if (!waiting) rcu_.quiescent(index_); // no longer than a few looks (Stage)
     return seen;
 }
 

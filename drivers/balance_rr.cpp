@@ -61,15 +61,15 @@ struct OneEach {
         }
         const std::uint32_t members = s.tx_count,
                             first = lane.policy.position < members ? lane.policy.position : 0;
-        std::uint32_t at = first;
-        for (std::uint32_t k = 0; k < members && k < n; ++k) {
-            const std::uint8_t id = s.tx[at];
-            rte_mbuf** const staged = lane.staged_for(id);
-            std::uint16_t count = 0;
-            for (std::uint32_t i = k; i < n; i += members) staged[count++] = frames[i];
-            dpdkbond::send(lane, s, id, staged, count);
-            at = at + 1 == members ? 0 : at + 1;
-        }
+        stage(lane, s, n, [&](auto& counts) {
+            std::uint32_t at = first;
+            for (std::uint32_t k = 0; k < members && k < n; ++k) {
+                const std::uint8_t id = s.tx[at];
+                rte_mbuf** place = lane.stage.of[id] + counts.add(id, (n - k + members - 1) / members);
+                for (std::uint32_t i = k; i < n; i += members) *place++ = frames[i];
+                at = at + 1 == members ? 0 : at + 1;
+            }
+        });
         lane.policy.position = (first + n) % members;
     }
 };

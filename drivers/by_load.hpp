@@ -134,29 +134,16 @@ inline void put_source(rte_mbuf* m, std::uint64_t mac) noexcept {
     std::memcpy(f + 10, &high, 2);
 }
 
-template <class Counts, class Pick>
-inline void send_picked(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
-                        Pick pick) noexcept {
-    Counts counts;
-    rte_mbuf** const staged = lane.staged.data();
-    for (std::uint16_t i = 0; i < n; ++i) {
-        const std::uint8_t id = pick(i);
-        staged[id * unsigned{kMaxBurst} + counts.take(id)] = frames[i];
-    }
-    counts.each(s, [&](std::uint8_t id, std::uint16_t count) {
-        rte_mbuf** const mine = lane.staged_for(id);
-        if (id != s.active.value)
-            for (std::uint16_t i = 0; i < count; ++i) put_source(mine[i], s.mac[id]);
-        send(lane, s, id, mine, count);
-    });
+// The active member sends what comes from behind the logical interface (a bridge's, a container's frames) as
+// it is.
+inline void put_sources(const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (id == s.active.value) return;
+    for (std::uint16_t i = 0; i < n; ++i) put_source(frames[i], s.mac[id]);
 }
 
 template <class Pick>
 inline void send_by(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n, Pick pick) noexcept {
-    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
-        send_picked<FewCounts>(lane, s, frames, n, pick);
-    else
-        send_picked<ManyCounts>(lane, s, frames, n, pick);
+    send_picked(lane, s, frames, n, pick, put_sources);
 }
 
 // Both ways take what place() found; what is not spread leaves by the active member.
@@ -175,7 +162,7 @@ template <class Key> struct ByLoad {
     }
     static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
                      const std::uint32_t* bucket) noexcept {
-        const unsigned each = n >= kBurst ? 4 : 1;
+        const unsigned each = n >= 8 ? 4 : 1;
         for (unsigned i = each == 1 ? 0 : lane.policy.position++ % each; i < n; i += each)
             lane.load.bytes[bucket[i]].add(frames[i]->pkt_len * each);
         send_by(lane, s, frames, n, [&](std::uint16_t i) noexcept { return s.bucket[bucket[i]]; });

@@ -13,13 +13,13 @@
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
 #include "datapath/doubt.hpp"
+#include "datapath/stage.hpp"
 #include "dpdk/ring.hpp"
 
 namespace dpdkbond {
 
 inline constexpr std::uint16_t kBurst = 32;
-inline constexpr std::uint16_t kMaxBurst = 64; // the most that a data half is given at once
-inline constexpr int kTxRetries = 4;           // after a queue took only a part
+inline constexpr int kTxRetries = 4; // after a queue took only a part
 
 // Locks for transmit queues that several workers share because the PMD has fewer queues than there are
 // workers.
@@ -83,10 +83,7 @@ public:
     HeldFrames held;
     LaneCounters counters;
     LoadCounters load; // modes that balance by load
-
-    // Staging of one burst: kMaxBurst places for each MemberId. Contents live only within a data half.
-    std::array<rte_mbuf*, kMaxMembers * kMaxBurst> staged{};
-    rte_mbuf** staged_for(std::uint8_t member) noexcept { return &staged[member * std::size_t{kMaxBurst}]; }
+    Stage stage;
 };
 
 // Frees n frames and counts them.

@@ -134,8 +134,15 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     return seen;
 }
 
+const Snapshot& newest(Lane& lane) noexcept {
+    const Snapshot& s = *lane.snapshot->load(std::memory_order_acquire);
+    if (lane.stage.under != &s) flush(lane);
+    return s;
+}
+
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
+    bool many = false;
     rte_mbuf* frames[kBurst];
     for (std::uint16_t q = lane.worker; q < lane.logical.rx_queues;
          q = static_cast<std::uint16_t>(q + lane.workers)) {
@@ -143,12 +150,16 @@ unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
         if (n == 0) continue;
         seen += n;
         lane.counters.down.add(n);
+        many |= n >= kWorthWaiting;
+        lane.stage.more_to_come = many;
         const std::uint8_t own = s.by_queue[q];
         if (own == kNoMember.value) [[likely]]
             s.tx_burst(lane, s, frames, n);
         else
             send(lane, s, own, frames, n);
     }
+    lane.stage.more_to_come = false;
+    if (!many) flush(lane);
     return seen;
 }
 

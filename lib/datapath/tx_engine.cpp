@@ -3,6 +3,8 @@
 
 #include <rte_pause.h>
 
+#include <utility>
+
 #include "dpdk/port_tap.hpp"
 
 namespace dpdkbond {
@@ -29,6 +31,33 @@ std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames
     const std::uint16_t sent = rte_eth_tx_burst(m.port, queue, frames, n);
     rte_spinlock_unlock(&lock.lock);
     return sent;
+}
+
+void flush(Lane& lane) noexcept {
+    Stage& stage = lane.stage;
+    if (stage.total == 0) return;
+    const Snapshot& s = *stage.under;
+    const BeforeSending before = stage.before_sending;
+    const auto send_all = [&](std::uint8_t id, std::uint16_t n) {
+        if (before != nullptr) before(s, id, stage.of[id], n);
+        send(lane, s, id, stage.of[id], n);
+    };
+    stage.total = 0;
+    stage.under = nullptr;
+    if ((s.tx_mask & ~FewCounts::members) != 0) {
+        for (unsigned k = 0; k < s.tx_count; ++k)
+            if (const std::uint8_t n = std::exchange(stage.many[s.tx[k]], std::uint8_t{0}); n != 0)
+                send_all(s.tx[k], n);
+        return;
+    }
+    // No branch asks the members that have no frames, as it would be guessed wrong.
+    std::uint64_t left = std::exchange(stage.few, 0);
+    for (unsigned id = 0; left != 0; left >>= 8U, ++id) {
+        const auto skipped = static_cast<unsigned>(__builtin_ctzll(left)) / 8;
+        left >>= skipped * 8;
+        id += skipped;
+        send_all(static_cast<std::uint8_t>(id), static_cast<std::uint16_t>(left & 0xffU));
+    }
 }
 
 void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t sent,

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The burst engine, once for all modes: no member → drop and count; one → straight through; else the policy
 // picks a member for each frame, the frames are staged by member, and each member gets one
-// rte_eth_tx_burst(). Policies pick and never own a frame, so none can leak one. Worker threads only.
+// rte_eth_tx_burst(), at once or together with what comes next (Stage). Policies pick and never own a frame,
+// so none can leak one. Worker threads only.
 #pragma once
 
 #include <concepts>
@@ -62,66 +63,49 @@ concept OwnWayPolicy = requires(Lane& lane, const Snapshot& s, rte_mbuf** frames
     noexcept->std::same_as<void>;
 };
 
-// How many frames of a burst each member has so far. While all ids are below 8 they are kept in a register:
-// counts in memory would make each frame wait for the one before.
-class FewCounts {
-public:
-    static constexpr std::uint32_t members = 0xff; // bit MemberId
+// Sends what is staged, each member's frames at once.
+void flush(Lane& lane) noexcept;
 
-    unsigned take(std::uint8_t id) noexcept { // the count, and one more
-        const unsigned shift = id * 8U, count = counts_ >> shift & 0xffU;
-        counts_ += std::uint64_t{1} << shift;
-        return count;
-    }
-    // Calls send(id, count) for members that have any; no branch asks those that have none, as it would be
-    // guessed wrong.
-    template <class Send> void each(const Snapshot&, Send send) const noexcept {
-        unsigned id = 0;
-        for (std::uint64_t left = counts_; left != 0; left >>= 8U, ++id) {
-            const auto skipped = static_cast<unsigned>(__builtin_ctzll(left)) / 8;
-            left >>= skipped * 8;
-            id += skipped;
-            send(static_cast<std::uint8_t>(id), static_cast<std::uint16_t>(left & 0xffU));
-        }
-    }
+// Stages n frames and sends them unless they may wait: fill(counts) puts each behind those that its member
+// has, at Stage::of, and counts it.
+template <class Fill>
+inline void stage(Lane& lane, const Snapshot& s, std::uint16_t n, Fill fill,
+                  BeforeSending before_sending = nullptr) noexcept {
+    Stage& stage = lane.stage;
+    const auto with = [&](auto counts) {
+        fill(counts);
+        counts.done();
+    };
+    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
+        with(FewCounts(stage));
+    else
+        with(ManyCounts(stage));
+    stage.total = static_cast<std::uint16_t>(stage.total + n);
+    stage.under = &s;
+    stage.before_sending = before_sending;
+    if (!stage.more_to_come || stage.total >= Stage::kFull) flush(lane);
+}
 
-private:
-    static_assert(kMaxBurst <= 0xff);
-    std::uint64_t counts_ = 0; // a byte each
-};
-
-class ManyCounts {
-public:
-    unsigned take(std::uint8_t id) noexcept { return counts_[id]++; }
-    template <class Send> void each(const Snapshot& s, Send send) const noexcept {
-        for (unsigned k = 0; k < s.tx_count; ++k)
-            if (counts_[s.tx[k]] != 0) send(s.tx[k], counts_[s.tx[k]]);
-    }
-
-private:
-    std::array<std::uint8_t, kMaxMembers> counts_{};
-};
-
-template <class Counts, class Choice>
-inline void send_staged(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
-                        Choice& choice) noexcept {
-    Counts counts;
-    rte_mbuf** const staged = lane.staged.data();
-    for (std::uint16_t i = 0; i < n; ++i) {
-        const std::uint8_t id = choice(i);
-        staged[id * unsigned{kMaxBurst} + counts.take(id)] = frames[i];
-    }
-    counts.each(s,
-                [&](std::uint8_t id, std::uint16_t count) { send(lane, s, id, lane.staged_for(id), count); });
+// Each of n frames leaves by the member that pick(i) names, asked in order.
+template <class Pick>
+inline void send_picked(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n, Pick& pick,
+                        BeforeSending before_sending = nullptr) noexcept {
+    stage(
+        lane, s, n,
+        [&](auto& counts) {
+            rte_mbuf** const* const of = lane.stage.of.data();
+            for (std::uint16_t i = 0; i < n; ++i) {
+                const std::uint8_t id = pick(i);
+                of[id][counts.add(id, 1)] = frames[i];
+            }
+        },
+        before_sending);
 }
 
 template <ChoicePolicy P>
 inline void send_by_choice(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
     P choice(lane.policy, s, frames, n);
-    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
-        send_staged<FewCounts>(lane, s, frames, n, choice);
-    else
-        send_staged<ManyCounts>(lane, s, frames, n, choice);
+    send_picked(lane, s, frames, n, choice);
 }
 
 // One reference a member: nothing is copied, and the last member's queue frees the frame.

@@ -217,7 +217,8 @@ void suggest_options(Completion& out, bool of_member) {
 
 void suggest_values(Completion& out, Instance& instance, std::string_view bond, std::string_view option) {
     if (option == "mode")
-        for (unsigned i = 0; i < kModeCount; ++i) suggest(out, mode_name(static_cast<Mode>(i)), "");
+        for (const ModeDef& mode : mode_table())
+            if (mode.available) suggest(out, mode.name, "");
     const OptionDef* def = find_option(option);
     if (def == nullptr) return;
     out.wanted_help = allowed_text(*def);

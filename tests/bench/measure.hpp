@@ -38,6 +38,7 @@ struct Figures { // TSC cycles a packet
 struct Effort {
     unsigned rounds = 1000; // of each measurement
     double seconds = 0;     // more than 0: as many rounds as this takes instead
+    bool at_once = false;   // ours sends each burst at once, as when the next look finds nothing
 };
 
 Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond& theirs,

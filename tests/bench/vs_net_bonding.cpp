@@ -32,6 +32,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
   --flows N        frames, each of a flow and in a buffer of its own (default 1024: they fit the L2 cache)
   --rounds N       of each measurement (default 1000)
   --seconds S      for each measurement, instead of --rounds
+  --at-once        ours sends each burst at once instead of up to 160 frames together, as when no more come
   --cpu N          to run on (default: the last that this process may use)
   --json           JSON instead of the table
   --quick          a second's run that only shows that it works
@@ -71,13 +72,19 @@ std::vector<unsigned> numbers(std::string_view text, unsigned min, unsigned max)
 }
 
 Wishes parse(int argc, char** argv) {
-    const option options[] = {
-        {"modes", required_argument, nullptr, 'm'},   {"direction", required_argument, nullptr, 'd'},
-        {"members", required_argument, nullptr, 'n'}, {"bursts", required_argument, nullptr, 'b'},
-        {"flows", required_argument, nullptr, 'f'},   {"rounds", required_argument, nullptr, 'r'},
-        {"seconds", required_argument, nullptr, 's'}, {"cpu", required_argument, nullptr, 'c'},
-        {"json", no_argument, nullptr, 'j'},          {"quick", no_argument, nullptr, 'q'},
-        {"help", no_argument, nullptr, 'h'},          {}};
+    const option options[] = {{"modes", required_argument, nullptr, 'm'},
+                              {"direction", required_argument, nullptr, 'd'},
+                              {"members", required_argument, nullptr, 'n'},
+                              {"bursts", required_argument, nullptr, 'b'},
+                              {"flows", required_argument, nullptr, 'f'},
+                              {"rounds", required_argument, nullptr, 'r'},
+                              {"seconds", required_argument, nullptr, 's'},
+                              {"cpu", required_argument, nullptr, 'c'},
+                              {"json", no_argument, nullptr, 'j'},
+                              {"at-once", no_argument, nullptr, 'a'},
+                              {"quick", no_argument, nullptr, 'q'},
+                              {"help", no_argument, nullptr, 'h'},
+                              {}};
     Wishes w;
     for (int c; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (c) {
@@ -92,6 +99,7 @@ Wishes parse(int argc, char** argv) {
         case 'r': w.effort.rounds = number(optarg, 1, 1'000'000); break;
         case 's': w.effort.seconds = number(optarg, 1, 3600); break;
         case 'c': w.cpu = number(optarg, 0, CPU_SETSIZE - 1); break;
+        case 'a': w.effort.at_once = true; break;
         case 'j': w.json = true; break;
         case 'q':
             w.members = {2};
