@@ -65,8 +65,10 @@ struct OneEach {
             std::uint32_t at = first;
             for (std::uint32_t k = 0; k < members && k < n; ++k) {
                 const std::uint8_t id = s.tx[at];
-                rte_mbuf** place = lane.stage.of[id] + counts.add(id, (n - k + members - 1) / members);
-                for (std::uint32_t i = k; i < n; i += members) *place++ = frames[i];
+                rte_mbuf** const behind = lane.stage.of[id] + counts.add(id, 0);
+                unsigned count = 0;
+                for (std::uint32_t i = k; i < n; i += members) behind[count++] = frames[i];
+                counts.add(id, count);
                 at = at + 1 == members ? 0 : at + 1;
             }
         });

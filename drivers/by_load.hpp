@@ -147,10 +147,12 @@ inline void send_by(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint1
 }
 
 // Both ways take what place() found; what is not spread leaves by the active member.
-//
-// tlb_dynamic_lb on: kLoadBuckets buckets that control moves, and the unspread behind them. Of full bursts
-// each fourth frame is counted, for four, beginning with another one each time: as much as shares of load
-// need.
+
+// Of bursts of at least this many each fourth frame is counted, for four, beginning with another one each
+// time: as much as shares of load need.
+inline constexpr std::uint16_t kSampledFrom = 8;
+
+// tlb_dynamic_lb on: kLoadBuckets buckets that control moves, and the unspread behind them.
 template <class Key> struct ByLoad {
     static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
         std::uint32_t bucket[kMaxBurst];
@@ -162,7 +164,7 @@ template <class Key> struct ByLoad {
     }
     static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n,
                      const std::uint32_t* bucket) noexcept {
-        const unsigned each = n >= 8 ? 4 : 1;
+        const unsigned each = n >= kSampledFrom ? 4 : 1;
         for (unsigned i = each == 1 ? 0 : lane.policy.position++ % each; i < n; i += each)
             lane.load.bytes[bucket[i]].add(frames[i]->pkt_len * each);
         send_by(lane, s, frames, n, [&](std::uint16_t i) noexcept { return s.bucket[bucket[i]]; });

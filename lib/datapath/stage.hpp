@@ -20,7 +20,9 @@ inline constexpr std::uint16_t kMaxBurst = 64; // the most that a data half is g
 using BeforeSending = void (*)(const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n);
 
 struct Stage {
-    static constexpr unsigned kFull = 160;               // of all members; then they leave
+    // When this many wait they leave: a share for each member that is worth the call, and in all no more than
+    // stay in the nearest cache.
+    static constexpr unsigned kShare = 20, kFull = 160;
     static constexpr unsigned kRoom = kFull + kMaxBurst; // for each member
     static_assert(kRoom <= 0xff);
 

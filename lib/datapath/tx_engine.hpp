@@ -5,6 +5,7 @@
 // so none can leak one. Worker threads only.
 #pragma once
 
+#include <algorithm>
 #include <concepts>
 
 #include "datapath/lane.hpp"
@@ -83,7 +84,7 @@ inline void stage(Lane& lane, const Snapshot& s, std::uint16_t n, Fill fill,
     stage.total = static_cast<std::uint16_t>(stage.total + n);
     stage.under = &s;
     stage.before_sending = before_sending;
-    if (!stage.more_to_come || stage.total >= Stage::kFull) flush(lane);
+    if (!stage.more_to_come || stage.total >= std::min(s.tx_count * Stage::kShare, Stage::kFull)) flush(lane);
 }
 
 // Each of n frames leaves by the member that pick(i) names, asked in order.

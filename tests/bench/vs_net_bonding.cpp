@@ -32,7 +32,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
   --flows N        frames, each of a flow and in a buffer of its own (default 1024: they fit the L2 cache)
   --rounds N       of each measurement (default 1000)
   --seconds S      for each measurement, instead of --rounds
-  --at-once        ours sends each burst at once instead of up to 160 frames together, as when no more come
+  --at-once        ours sends each burst at once instead of several together, as when no more come
   --cpu N          to run on (default: the last that this process may use)
   --json           JSON instead of the table
   --quick          a second's run that only shows that it works
