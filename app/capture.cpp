@@ -54,28 +54,33 @@ Result<Fd> open_capture_file(const std::string& path) {
 }
 
 Capture::Capture(CapturePlan plan, Fd file)
-    : plan_(std::move(plan)), file_(std::move(file)), start_ns_(since_1970()), end_(now() + plan_.length),
-      rings_(ring_size()) {}
+    : plan_(std::move(plan)), file_(std::move(file)), start_ns_(since_1970()), rings_(ring_size()) {}
 
-Result<std::unique_ptr<Capture>> Capture::start(CapturePlan plan, Fd file) {
+Result<std::unique_ptr<Capture>> Capture::prepare(CapturePlan plan, Fd file) {
     std::unique_ptr<Capture> c(new Capture(std::move(plan), std::move(file)));
     c->out_.section("dpdk-bond");
     for (const CapturedMember& m : c->plan_.members) c->out_.interface(m.name, m.description, m.mac);
     c->flush();
     if (!c->failure_.empty()) return Error{fmt::format("{}: {}", c->plan_.path, c->failure_)};
+    return c;
+}
+
+Result<void> Capture::start() {
     bool all = true;
-    for (const CapturedMember& m : c->plan_.members) {
-        const auto interface = static_cast<std::uint16_t>(c->taps_.size());
-        c->taps_.push_back(std::make_unique<PortTap>(m.port, interface, c->rings_));
-        all = all && c->taps_.back()->attach();
+    for (const CapturedMember& m : plan_.members) {
+        const auto interface = static_cast<std::uint16_t>(taps_.size());
+        taps_.push_back(std::make_unique<PortTap>(m.port, interface, rings_));
+        all = all && taps_.back()->attach();
     }
     if (!all) {
-        for (const auto& tap : c->taps_) tap->detach();
-        c->plan_.grace();
+        for (const auto& tap : taps_) tap->detach();
+        plan_.grace();
         return Error{"there is no memory for the capture's callbacks"};
     }
-    c->thread_ = std::thread([self = c.get()] { self->run(); });
-    return c;
+    end_ = now() + plan_.length;
+    running_ = true;
+    thread_ = std::thread([this] { run(); });
+    return {};
 }
 
 Capture::~Capture() { stop(); }
@@ -164,8 +169,8 @@ void Capture::flush() {
         } else if (errno == EAGAIN) { // a FIFO
             pollfd room{file_.get(), POLLOUT, 0};
             if (::poll(&room, 1, 100) != 0) continue;
-            const std::lock_guard lock(mutex_);
-            if (stop_ || now() >= end_) failure_ = "who reads it does not keep up";
+            const std::lock_guard lock(mutex_); // the head of the file does not wait
+            if (!running_ || stop_ || now() >= end_) failure_ = "who reads it does not keep up";
         } else if (errno != EINTR) {
             failure_ = std::strerror(errno);
         }

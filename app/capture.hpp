@@ -24,6 +24,7 @@ struct CapturedMember {
     std::string name, description;
     std::uint16_t port = 0;
     Mac mac{};
+    bool operator==(const CapturedMember&) const = default;
 };
 
 struct CapturePlan {
@@ -39,9 +40,10 @@ Result<Fd> open_capture_file(const std::string& path);
 
 class Capture {
 public:
-    // Ordinary threads, all of it. Frames are taken from now on.
-    static Result<std::unique_ptr<Capture>> start(CapturePlan plan, Fd file);
-    ~Capture(); // as stop()
+    // Ordinary threads, all of it. The file's head is written, as long as the disk may take.
+    static Result<std::unique_ptr<Capture>> prepare(CapturePlan plan, Fd file);
+    Result<void> start(); // frames are taken from now on; waits for nothing
+    ~Capture();           // as stop()
     Capture(const Capture&) = delete;
     Capture& operator=(const Capture&) = delete;
 
@@ -50,10 +52,11 @@ public:
     void forget(std::uint16_t port);
 
     [[nodiscard]] bool running() const { return running_.load(); }
+    [[nodiscard]] const std::vector<CapturedMember>& members() const { return plan_.members; }
     [[nodiscard]] std::string text() const; // one line: what it does or has done
 
 private:
-    explicit Capture(CapturePlan plan, Fd file);
+    Capture(CapturePlan plan, Fd file);
     void run();
     void drain(Time until);
     void flush();
@@ -63,7 +66,7 @@ private:
     const CapturePlan plan_;
     Fd file_;
     const std::uint64_t start_ns_; // since 1970
-    const Time end_;
+    Time end_{};
     TapRings rings_;
     std::vector<std::unique_ptr<PortTap>> taps_; // attached ones: guarded by mutex_
     std::vector<std::byte> buffer_;
@@ -77,7 +80,7 @@ private:
     std::condition_variable wake_;
     bool stop_ = false;  // guarded by mutex_
     std::string reason_; // why it has ended; guarded by mutex_
-    std::atomic<bool> running_{true};
+    std::atomic<bool> running_{false};
     std::mutex join_mutex_; // several may stop it at once
     std::thread thread_;
 };

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 
 #include "app/program.hpp"
 
@@ -29,24 +30,30 @@ Result<CapturePlan> Program::capture_plan(std::string_view bond, std::string_vie
 
 Result<std::string> Program::start_capture(std::string_view bond, std::string_view member,
                                            std::string_view file, std::uint32_t seconds) {
+    std::optional<Result<CapturePlan>> plan;
     {
         const std::lock_guard lock(mutex_);
-        if (auto possible = capture_plan(bond, member); !possible) return Error{possible.error()};
+        plan.emplace(capture_plan(bond, member));
     }
-    const std::string path = std::filesystem::absolute(file); // so that the answer says where it is
-    auto opened = open_capture_file(path);
+    if (!*plan) return Error{plan->error()};
+    CapturePlan& wanted = plan->value();
+    wanted.path = std::filesystem::absolute(file); // so that the answer says where it is
+    wanted.length = std::chrono::seconds(seconds);
+    wanted.grace = [this] { wait_for_grace(); };
+    auto opened = open_capture_file(wanted.path);
     if (!opened) return Error{opened.error()};
+    auto prepared = Capture::prepare(std::move(wanted), std::move(opened).value());
+    if (!prepared) return Error{prepared.error()};
+    const std::shared_ptr<Capture> capture = std::move(prepared).value();
+
     const std::lock_guard lock(mutex_);
-    auto plan = capture_plan(bond, member); // time has passed
-    if (!plan) return Error{plan.error()};
-    plan.value().path = path;
-    plan.value().length = std::chrono::seconds(seconds);
-    plan.value().grace = [this] { wait_for_grace(); };
-    auto capture = Capture::start(std::move(plan).value(), std::move(opened).value());
-    if (!capture) return Error{capture.error()};
-    BondUnit& unit = *find(bond);
-    unit.capture = std::move(capture).value();
-    return unit.capture->text();
+    const auto again = capture_plan(bond, member); // time has passed
+    if (!again) return Error{again.error()};
+    if (again.value().members != capture->members())
+        return Error{fmt::format("{}: its members have just changed; say it again", bond)};
+    if (auto started = capture->start(); !started) return Error{started.error()};
+    find(bond)->capture = capture;
+    return capture->text();
 }
 
 Result<std::string> Program::stop_capture(std::string_view bond) {

@@ -130,6 +130,29 @@ def test_a_pipe_without_a_reader_is_refused_and_with_one_is_served(pair, tmp_pat
         reader.wait()
 
 
+def test_a_pipe_that_nobody_empties_holds_nobody_up(pair, tmp_path):
+    _, ours, _ = pair
+    pipe = str(tmp_path / "pipe")
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    try:
+        filler = os.open(pipe, os.O_WRONLY | os.O_NONBLOCK)
+        while True:
+            try:
+                os.write(filler, bytes(4096))
+            except BlockingIOError:
+                break
+        os.close(filler)
+        assert ours.console(f"capture bond0 m0 {pipe} 60") == [f"error: {pipe}: who reads it does not keep up"]
+        assert os.read(reader, 65536)
+        assert "runs" in ours.console(f"capture bond0 m0 {pipe} 60")[0]
+        assert ours.info()["usable_members"] == 2
+        ours.console("capture bond0 stop")
+        assert "not kept" in ended(ours)
+    finally:
+        os.close(reader)
+
+
 def test_one_capture_a_bond_at_a_time(pair, tmp_path):
     _, ours, _ = pair
     first, second = tmp_path / "first", tmp_path / "second"
