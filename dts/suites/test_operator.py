@@ -1,5 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What operators get wrong, and what happens to them: each is told in one line, and nothing breaks."""
+import fcntl
+import os
+
 import pytest
 
 from framework import app
@@ -88,3 +91,27 @@ def test_a_netdev_that_is_made_anew_is_no_link_until_it_is_added_again(fresh):
     far = fresh.capture(wires.sink, wires.far[0])
     fresh.capture(wires.a, "bond0").send(frame)
     far.collect(lambda seen: bytes(seen)[:32] == frame[:32], 1)
+
+
+def test_a_log_that_nobody_reads_holds_nobody_up(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[])
+    bond.stop()
+    reader, writer = os.pipe()
+    fcntl.fcntl(writer, fcntl.F_SETPIPE_SZ, 4096)
+    os.set_blocking(reader, False)
+    bond.status, bond.process = None, wires.a.popen(app.binary(), "-c", bond.config_path, stdout=writer, stderr=writer)
+    os.close(writer)
+    try:
+        bond.wait_ready()
+        bond.console(*[f"set bond bond0 miimon {50 + i % 9}" for i in range(200)])
+        was = bond.active()
+        wires.cut(wires.members.index(was))
+        bond.wait_active(next(name for name in wires.members if name != was), 2)
+        assert b"missing" not in os.read(reader, 65536)
+        bond.console("set bond bond0 miimon 100")
+        eventually(lambda: b" lines of the log are missing here: nobody read it\n" in os.read(reader, 65536), 2)
+        bond.console(*[f"set bond bond0 miimon {50 + i % 9}" for i in range(200)])
+        assert bond.stop() == 0 and bond.stop_seconds < 2
+    finally:
+        os.close(reader)
