@@ -32,9 +32,11 @@ template <HashPolicy Policy> struct ByPolicy {
 struct ByDestination {
 #ifdef __SSE4_1__
     static constexpr bool in_fours = true;
-    static __m128i four(const std::uint8_t* const f[4], const hash_burst_detail::Words&,
+    template <bool Tagged>
+    static __m128i four(const hash_burst_detail::FourStarts& at, const hash_burst_detail::Words&,
                         __m128i v6) noexcept {
         using namespace hash_burst_detail;
+        const std::uint8_t* const* const f = at.behind_tags;
         const auto fold = [](__m128i x, __m128i y) {
             return _mm_xor_si128(_mm_unpacklo_epi32(x, y), _mm_unpackhi_epi32(x, y));
         };
@@ -59,10 +61,12 @@ struct ByDestination {
 #ifdef __SSE4_1__
 template <> struct ByPolicy<HashPolicy::layer2> {
     static constexpr bool in_fours = true;
-    static __m128i four(const std::uint8_t* const f[4], const hash_burst_detail::Words& head,
+    template <bool Tagged>
+    static __m128i four(const hash_burst_detail::FourStarts& at, const hash_burst_detail::Words& head,
                         __m128i) noexcept {
         using namespace hash_burst_detail;
-        return _mm_xor_si128(mac_xor(words_at(f, 4), head.w[0]), _mm_srli_epi32(head.w[1], 8));
+        const __m128i from8 = Tagged ? words_at(at.frame, 8) : head.w[0];
+        return _mm_xor_si128(mac_xor(words_at(at.frame, 4), from8), _mm_srli_epi32(head.w[1], 8));
     }
     static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
         hash_burst<HashPolicy::layer2>(frames, n, out);
@@ -77,47 +81,69 @@ inline Bytes bytes_of(const rte_mbuf* m) noexcept {
     return {rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
 }
 
-// The bucket of each frame: by Key if it is spread, else kUnspread. Returns which are spread, bit i for frame
-// i. Untagged IP is told and placed four frames at a time, without a branch between them; the rest one by
-// one. A buffer has room for headers, whatever is in it.
-template <class Key>
-inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
-    std::uint64_t spread = 0;
-    [[maybe_unused]] std::uint32_t hashes[kMaxBurst];
-    if constexpr (!Key::in_fours) Key::hash_all(frames, n, hashes);
-    std::uint16_t i = 0;
 #ifdef __SSE4_1__
+// The buckets of four frames of untagged (Tagged: also of tagged) unicast IP but for ICMPv6, by Key if that
+// hashes in fours, else from what bucket has; kUnspread for others. Returns which are such, a bit each.
+// first_bytes gathers the first bytes of the destinations.
+template <class Key, bool Tagged>
+inline unsigned place_four(rte_mbuf* const* frames, std::uint32_t* bucket,
+                           std::uint8_t& first_bytes) noexcept {
     using namespace hash_burst_detail;
+    const FourStarts at = Tagged ? FourStarts::behind(frames) : FourStarts::of(frames);
+    first_bytes =
+        static_cast<std::uint8_t>(first_bytes | *at.frame[0] | *at.frame[1] | *at.frame[2] | *at.frame[3]);
+    auto* const out = reinterpret_cast<__m128i*>(bucket);
+    const Words head(at.behind_tags, 8); // from byte 8, 12, 16, 20
+    const __m128i type = _mm_and_si128(head.w[1], all(0xffff)), next = _mm_and_si128(head.w[3], all(0xff));
+    const __m128i is_v6 = _mm_cmpeq_epi32(type, all(0xdd86));
+    const __m128i ip = _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)),
+                                    _mm_andnot_si128(_mm_cmpeq_epi32(next, all(58)), is_v6));
+    __m128i h;
+    if constexpr (Key::in_fours)
+        h = Key::template four<Tagged>(at, head, is_v6);
+    else
+        h = _mm_loadu_si128(out);
+    _mm_storeu_si128(out, either(ip, _mm_and_si128(h, all(kLoadBuckets - 1)), all(kUnspread)));
+    return lanes(ip);
+}
+#endif
+
+#ifdef __SSE4_1__
+// As many of n frames as make fours: place_four() for each, multicast taken out.
+template <class Key, bool Tagged>
+inline std::uint64_t place_fours(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
+    if constexpr (!Key::in_fours) Key::hash_all(frames, n, bucket);
+    std::uint64_t spread = 0;
     std::uint8_t first_bytes = 0;
-    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) {
-        const std::uint8_t* const f[4] = {rte_pktmbuf_mtod(frames[i], const std::uint8_t*),
-                                          rte_pktmbuf_mtod(frames[i + 1], const std::uint8_t*),
-                                          rte_pktmbuf_mtod(frames[i + 2], const std::uint8_t*),
-                                          rte_pktmbuf_mtod(frames[i + 3], const std::uint8_t*)};
-        first_bytes = static_cast<std::uint8_t>(first_bytes | *f[0] | *f[1] | *f[2] | *f[3]);
-        const Words head(f, 8); // from byte 8, 12, 16, 20
-        const __m128i type = _mm_and_si128(head.w[1], all(0xffff)),
-                      next = _mm_and_si128(head.w[3], all(0xff));
-        const __m128i is_v6 = _mm_cmpeq_epi32(type, all(0xdd86));
-        const __m128i ip = _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)),
-                                        _mm_andnot_si128(_mm_cmpeq_epi32(next, all(58)), is_v6));
-        __m128i h;
-        if constexpr (Key::in_fours)
-            h = Key::four(f, head, is_v6);
-        else
-            h = _mm_loadu_si128(reinterpret_cast<const __m128i*>(hashes + i));
-        const __m128i place = either(ip, _mm_and_si128(h, all(kLoadBuckets - 1)), all(kUnspread));
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(bucket + i), place);
-        spread |= std::uint64_t{lanes(ip)} << i;
-    }
+    std::uint16_t i = 0;
+    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
+        spread |= std::uint64_t{place_four<Key, Tagged>(frames + i, bucket + i, first_bytes)} << i;
     if ((first_bytes & 1U) != 0) [[unlikely]]
         for (std::uint16_t k = 0; k < i; ++k)
-            if ((*rte_pktmbuf_mtod(frames[k], const std::uint8_t*) & 1U) != 0) {
-                spread &= ~(std::uint64_t{1} << k);
-                bucket[k] = kUnspread;
-            }
+            if ((*bytes_of(frames[k]).data() & 1U) != 0) spread &= ~(std::uint64_t{1} << k);
+    return spread;
+}
+
+inline bool any_tagged(rte_mbuf* const* frames, std::uint64_t which) noexcept {
+    for (; which != 0; which &= which - 1)
+        if (hash_burst_detail::begins_with_tag(bytes_of(frames[__builtin_ctzll(which)]).data())) return true;
+    return false;
+}
 #endif
-    for (std::uint64_t left = ~spread & (~std::uint64_t{0} >> (64U - n)); left != 0; left &= left - 1) {
+
+// The bucket of each frame: by Key if it is spread, else kUnspread. Returns which are spread, bit i for frame
+// i. IP is told and placed four frames at a time, without a branch between them; the rest one by one. A
+// buffer has room for headers, whatever is in it.
+template <class Key>
+inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
+    const std::uint64_t all = ~std::uint64_t{0} >> (64U - n);
+    std::uint64_t spread = 0;
+#ifdef __SSE4_1__
+    const bool tags = hash_burst_detail::tags_expected(frames);
+    if (!tags) spread = place_fours<Key, false>(frames, n, bucket);
+    if (tags || any_tagged(frames, all & ~spread)) spread = place_fours<Key, true>(frames, n, bucket);
+#endif
+    for (std::uint64_t left = all & ~spread; left != 0; left &= left - 1) {
         const auto k = static_cast<unsigned>(__builtin_ctzll(left));
         const Bytes frame = bytes_of(frames[k]);
         const bool is = is_spread(frame);

@@ -106,7 +106,7 @@ class GuestBond(DpdkBond):
 
 
 class GuestPing:
-    """20 pings a second out of a guest, until stop(): `sent`, `lost`, `duplicates`."""
+    """20 pings a second out of a guest, until stop(): `sent`, `last`, `lost`, `duplicates`."""
 
     def __init__(self, vm, target):
         self.vm, self.log = vm, f"/tmp/{unique_prefix('ping')}"
@@ -120,6 +120,18 @@ class GuestPing:
         eventually(lambda: self.answered() >= first + replies, deadline, "ping is answered")
         return self
 
+    def mark(self):
+        """The number of the last ping that is answered so far: a part ends and another one begins."""
+        return max(self._numbers(self.vm.call("read", path=self.log)), default=0)
+
+    @staticmethod
+    def _numbers(text):
+        return {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", text)}
+
+    def lost_between(self, first, last):
+        """After stop(): how many of the pings after `first` up to `last`, two marks, were not answered."""
+        return sum(n not in self._answers for n in range(first + 1, last + 1))
+
     def stop(self):
         self._process.send_signal(2)
         self._process.wait(5)
@@ -127,8 +139,9 @@ class GuestPing:
         said = re.search(r"(\d+) packets transmitted, (\d+) received(?:, \+(\d+) duplicates)?", text)
         self.sent, self.duplicates = int(said[1]), int(said[3] or 0)
         # The last ones were still on their way when it ended.
-        numbers = {int(n) for n in re.findall(r"icmp_seq=(\d+) ttl", text)}
-        self.lost = sum(n not in numbers for n in range(1, max(numbers, default=self.sent) + 1))
+        self._answers = self._numbers(text)
+        self.last = max(self._answers, default=self.sent)
+        self.lost = self.lost_between(0, self.last)
         return self
 
 

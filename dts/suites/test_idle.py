@@ -28,8 +28,8 @@ def test_idle_costs_less_than_a_twentieth_of_a_core(pair):
     _, bond = pair["adaptive"]
     time.sleep(0.5)
     before = bond.cpu_seconds()
-    time.sleep(5)
-    assert bond.cpu_seconds() - before < 0.25
+    time.sleep(3)
+    assert bond.cpu_seconds() - before < 0.15
 
 
 def test_the_first_ping_after_idle_is_hardly_later_than_with_busy_polling(pair, capsys):
@@ -38,7 +38,7 @@ def test_the_first_ping_after_idle_is_hardly_later_than_with_busy_polling(pair, 
         for policy, (topology, bond) in pair.items():
             other = pair["busy" if policy == "adaptive" else "adaptive"][1]
             other.send_signal(signal.SIGSTOP)  # they share the worker's core
-            time.sleep(0.1)
+            time.sleep(0.03)  # its worker sleeps after 50 µs
             trips[policy].append(ping_once(topology.a, HOST_ADDRESS, timeout=2))
             other.send_signal(signal.SIGCONT)
     assert None not in trips["adaptive"] + trips["busy"]

@@ -53,21 +53,19 @@ def test_a_cable_out_and_in(running, guests, mode, vm_table):
     eventually(usable(2), 12, "both members usable")
     ping = guests.ping().settled()
     seconds = time.monotonic() - began
-    steady = ping.stop()
-    assert steady.lost == 0
+    # For a second after it has learnt where the bond is (locktime) Linux takes no other MAC for it, whoever says so.
+    steady = ping.settled(30 if mode == "balance-alb" else 5).mark()
 
     out = 0 if mode != "active-backup" else int(bond.active() == "m1")
-    ping = guests.ping().settled()
     guests.cut(model, out)
     bond.wait_up(1, 2)
     eventually(usable(1), 2, "one member usable")
-    ping.settled(20)
-    at_cut = ping.stop()
-    ping = guests.ping().settled()
+    cut = ping.settled(20).mark()
     guests.mend(model, out)
     bond.wait_up(2, 10)
     eventually(usable(2), 12, "both members usable again")
-    ping.settled()
-    at_return = ping.stop()
-    vm_table(mode, model, seconds, at_cut.lost, at_return.lost)
-    assert at_cut.lost <= 4 and at_return.lost <= 4
+    ping.settled().stop()
+    at_cut, at_return = ping.lost_between(steady, cut), ping.lost_between(cut, ping.last)
+    vm_table(mode, model, seconds, at_cut, at_return)
+    assert ping.lost_between(0, steady) == 0
+    assert at_cut <= 4 and at_return <= 4

@@ -6,13 +6,13 @@ namespace dpdkbond {
 
 namespace {
 
-constexpr Duration ms(std::uint32_t n) { return std::chrono::milliseconds(n); }
-
 MiiStatus mii_of(LinkMonitor::State s) { return static_cast<MiiStatus>(s); }
 
 } // namespace
 
-LinkMonitor::Delays Bond::delays() const { return {ms(options_.updelay), ms(options_.downdelay)}; }
+LinkMonitor::Delays Bond::delays() const {
+    return {std::chrono::milliseconds(options_.updelay), std::chrono::milliseconds(options_.downdelay)};
+}
 
 DampingRules Bond::damping_rules() const {
     return {std::chrono::seconds(options_.damping_half_life), static_cast<double>(options_.damping_suppress),

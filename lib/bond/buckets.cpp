@@ -5,7 +5,7 @@ namespace dpdkbond {
 
 namespace {
 
-bool has(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
+bool holds(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
 
 // A weight for (bucket, member) that looks random and never changes (the finaliser of splitmix64).
 std::uint64_t weight(std::uint64_t bucket, MemberId member) {
@@ -23,11 +23,11 @@ MemberId stand_in(std::span<const MemberId> members, std::size_t home, std::size
     const std::size_t others = members.size() - 1;
     const std::size_t turn = (bucket / members.size()) % others;
     const MemberId first = members[(home + 1 + turn) % members.size()];
-    if (has(usable, first)) return first;
+    if (holds(usable, first)) return first;
     MemberId best = kNoMember;
     std::uint64_t best_weight = 0;
     for (const MemberId m : members) {
-        if (!has(usable, m)) continue;
+        if (!holds(usable, m)) continue;
         const std::uint64_t w = weight(bucket, m);
         if (best == kNoMember || w > best_weight) {
             best = m;
@@ -49,7 +49,7 @@ BucketMap make_bucket_map(std::span<const MemberId> members, std::uint32_t usabl
     for (std::size_t bucket = 0; bucket < map.size; ++bucket) {
         const std::size_t home = bucket % members.size();
         const MemberId owner =
-            has(usable, members[home]) ? members[home] : stand_in(members, home, bucket, usable);
+            holds(usable, members[home]) ? members[home] : stand_in(members, home, bucket, usable);
         map.owner[bucket] = owner.value;
     }
     return map;

@@ -13,7 +13,7 @@ constexpr std::uint16_t kIpv4 = 0x0800, kArp = 0x0806, kBatman = 0x4305, kTeb = 
                         kVlan = 0x8100, kIpv6 = 0x86dd, kPpp = 0x880b, kMplsUnicast = 0x8847,
                         kMplsMulticast = 0x8848, kPppoeSession = 0x8864, kQinq = 0x88a8, kTipc = 0x88ca,
                         kPtp = 0x88f7, kPrp = 0x88fb, kCfm = 0x8902, kFcoe = 0x8906, kHsr = 0x892f;
-constexpr std::uint8_t kMpls = 137, kDccp = 33, kUdpLite = 136; // IP protocols
+constexpr std::uint8_t kMplsInIp = 137, kDccpInIp = 33, kUdpLiteInIp = 136;
 
 std::uint32_t xor_words(const std::uint8_t* p, unsigned words) {
     std::uint32_t x = 0;
@@ -27,8 +27,8 @@ std::uint32_t read_ports(const FrameView& f, std::uint32_t offset, std::uint8_t 
     case IPPROTO_UDP:
     case IPPROTO_ESP:
     case IPPROTO_SCTP:
-    case kDccp:
-    case kUdpLite: break;
+    case kDccpInIp:
+    case kUdpLiteInIp: break;
     case IPPROTO_AH: offset += 4; break;
     default: return 0;
     }
@@ -230,7 +230,7 @@ Next Dissector::by_protocol() {
         return f.has(offset, 8) ? Next::done : Next::bad;
     case IPPROTO_IPIP: next = as(kIpv4, 0); break;
     case IPPROTO_IPV6: next = as(kIpv6, 0); break;
-    case kMpls: next = as(kMplsUnicast, 0); break;
+    case kMplsInIp: next = as(kMplsUnicast, 0); break;
     case IPPROTO_ICMP:
     case IPPROTO_ICMPV6: keys.icmp = read_icmp(f, offset); break;
     default: break;

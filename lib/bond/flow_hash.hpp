@@ -122,11 +122,4 @@ inline std::uint32_t flow_hash(const std::uint8_t* frame, std::uint32_t len) noe
 // The same with the policy known at run time: for `explain`, learning and tests rather than for every frame.
 std::uint32_t flow_hash(HashPolicy p, const std::uint8_t* frame, std::uint32_t len) noexcept;
 
-// out[i] = flow_hash<P>(frames[i], lens[i]) for i < n.
-template <HashPolicy P>
-inline void flow_hash_burst(const std::uint8_t* const* frames, const std::uint32_t* lens, unsigned n,
-                            std::uint32_t* out) noexcept {
-    for (unsigned i = 0; i < n; ++i) out[i] = flow_hash<P>(frames[i], lens[i]);
-}
-
 } // namespace dpdkbond

@@ -2,8 +2,9 @@
 // flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on
 // has SSE4.2; elsewhere one by one), without a branch between them, as a wrong guess at what comes next costs
 // more than a hash. Lanes hold frames of the usual kinds: untagged, and for the IP policies plain IPv4 or
-// IPv6. The others are noted and hashed one by one by flow_hash(), which is the rule. Any thread; keeps
-// ownership with the caller; never reads beyond data_len.
+// IPv6. Fours with others among them are looked at once more, behind a tag where there is one; what is left
+// is hashed one by one by flow_hash(), which is the rule. Any thread; keeps ownership with the caller; never
+// reads beyond data_len.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -62,23 +63,51 @@ inline __m128i bytes_of(const std::uint8_t* const f[4], int lowest, int b1, int 
     return _mm_unpacklo_epi64(_mm_unpacklo_epi32(word(0), word(1)), _mm_unpacklo_epi32(word(2), word(3)));
 }
 
+inline __m128i is_tag(__m128i type) noexcept {
+    return _mm_or_si128(_mm_cmpeq_epi32(type, all(0x8100)), _mm_cmpeq_epi32(type, all(0x88a8)));
+}
+constexpr int kNone = 0x80; // for bytes_of(): zero
+
+// The source address's vendor half ^ its device half.
+inline __m128i source_xor(const std::uint8_t* const f[4]) noexcept {
+    return _mm_xor_si128(bytes_of(f, 8, 7, 6, kNone), bytes_of(f, 11, 10, 9, kNone));
+}
+
 // Frames of at least 16 bytes.
 template <HashPolicy P> inline Four four_by_mac(const std::uint8_t* const f[4]) noexcept {
     const __m128i type_dst5_src5 = bytes_of(f, 13, 12, 5, 11),
                   type = _mm_and_si128(type_dst5_src5, all(0xffff));
-    const __m128i tagged =
-        _mm_or_si128(_mm_cmpeq_epi32(type, all(0x8100)), _mm_cmpeq_epi32(type, all(0x88a8)));
-    const unsigned usual = lanes(tagged) ^ 0xfU;
+    const unsigned usual = lanes(is_tag(type)) ^ 0xfU;
     if constexpr (P == HashPolicy::layer2) {
         const __m128i dst5 = _mm_srli_epi32(type_dst5_src5, 16), src5 = _mm_srli_epi32(type_dst5_src5, 24);
         return {_mm_xor_si128(type, _mm_and_si128(_mm_xor_si128(dst5, src5), all(0xff))), usual};
-    } else { // the source address's vendor half ^ its device half
-        constexpr int none = 0x80;
-        return {_mm_xor_si128(bytes_of(f, 8, 7, 6, none), bytes_of(f, 11, 10, 9, none)), usual};
+    } else {
+        return {source_xor(f), usual};
+    }
+}
+
+// Frames of at least 20 bytes; behind: 4 bytes further in frames that have a tag.
+template <HashPolicy P>
+inline Four four_by_mac_behind_tags(const std::uint8_t* const f[4],
+                                    const std::uint8_t* const behind[4]) noexcept {
+    if constexpr (P == HashPolicy::layer2) {
+        const __m128i type = bytes_of(behind, 13, 12, kNone, kNone), macs = bytes_of(f, 5, 11, kNone, kNone);
+        const __m128i both = _mm_xor_si128(macs, _mm_srli_epi32(macs, 8));
+        return {_mm_xor_si128(type, _mm_and_si128(both, all(0xff))), 0xf};
+    } else {
+        const __m128i tagged = is_tag(bytes_of(f, 13, 12, kNone, kNone));
+        const __m128i tag = _mm_and_si128(tagged, bytes_of(f, 15, 14, kNone, kNone));
+        return {_mm_xor_si128(source_xor(f), tag), 0xf};
     }
 }
 
 inline __m128i either(__m128i mask, __m128i a, __m128i b) noexcept { return _mm_blendv_epi8(b, a, mask); }
+
+// a in the lanes whose bit is set, b in the others.
+inline __m128i among(unsigned mask, __m128i a, __m128i b) noexcept {
+    const __m128i bits = _mm_setr_epi32(1, 2, 4, 8);
+    return either(_mm_cmpeq_epi32(_mm_and_si128(all(mask), bits), bits), a, b);
+}
 
 inline __m128i words_at(const std::uint8_t* const f[4], unsigned offset) noexcept {
     const auto word = [&](unsigned i) { return static_cast<int>(load_raw32(f[i] + offset)); };
@@ -95,8 +124,10 @@ inline __m128i v6_addresses(const std::uint8_t* const f[4]) noexcept {
     return _mm_xor_si128(_mm_unpacklo_epi64(ab, cd), _mm_unpackhi_epi64(ab, cd));
 }
 
-// Frames of at least kV4End + kPorts bytes, for WithV6 of kV6End + kPorts.
-template <HashPolicy P, bool WithV6> inline Four four_by_ip(const std::uint8_t* const f[4]) noexcept {
+// Frames of at least kV4End + kPorts bytes, for WithV6 of kV6End + kPorts, behind their tags. f: where they
+// would begin without; macs: where they do begin.
+template <HashPolicy P, bool WithV6, bool Tagged = false>
+inline Four four_by_ip(const std::uint8_t* const f[4], const std::uint8_t* const macs[4]) noexcept {
     const Words head(f, 8); // from byte 8, 12, 16, 20
     const __m128i type = _mm_and_si128(head.w[1], all(0xffff)), fragment_ttl_protocol = head.w[3];
     __m128i protocol = _mm_srli_epi32(fragment_ttl_protocol, 24);
@@ -125,7 +156,8 @@ template <HashPolicy P, bool WithV6> inline Four four_by_ip(const std::uint8_t* 
         ethertype = either(v6, all(0x86dd), ethertype);
         if constexpr (!uses_layer2(P)) start = either(v6, words_at(f, kV6End), start);
     }
-    if constexpr (uses_layer2(P)) start = _mm_xor_si128(mac_xor(words_at(f, 4), head.w[0]), ethertype);
+    if constexpr (uses_layer2(P))
+        start = _mm_xor_si128(mac_xor(words_at(macs, 4), Tagged ? words_at(macs, 8) : head.w[0]), ethertype);
     if constexpr (P == HashPolicy::layer23)
         usual = _mm_andnot_si128(
             _mm_or_si128(_mm_cmpeq_epi32(protocol, all(1)), _mm_cmpeq_epi32(protocol, all(58))), usual);
@@ -144,19 +176,60 @@ inline bool all_have(rte_mbuf* const m[4], std::uint32_t bytes) noexcept {
            (m[3]->data_len >= bytes);
 }
 
+inline const std::uint8_t* start_of(const rte_mbuf* m) noexcept {
+    return rte_pktmbuf_mtod(m, const std::uint8_t*);
+}
+inline constexpr std::uint32_t kTag = 4; // bytes
+inline bool begins_with_tag(const std::uint8_t* f) noexcept {
+    const std::uint32_t type = load_raw16(f + 12);
+    return (type == 0x0081U) | (type == 0xa888U);
+}
+
+// Where four frames begin, and where they would without their tags.
+struct FourStarts {
+    const std::uint8_t* frame[4];
+    const std::uint8_t* behind_tags[4];
+
+    static FourStarts of(rte_mbuf* const m[4]) noexcept { // of untagged ones
+        const std::uint8_t *const a = start_of(m[0]), *const b = start_of(m[1]), *const c = start_of(m[2]),
+                                  *const d = start_of(m[3]);
+        return {{a, b, c, d}, {a, b, c, d}};
+    }
+    static FourStarts behind(rte_mbuf* const m[4]) noexcept { // of at least 14 bytes each
+        FourStarts at = of(m);
+        for (unsigned i = 0; i < 4; ++i) at.behind_tags[i] += begins_with_tag(at.frame[i]) * kTag;
+        return at;
+    }
+};
+
 template <HashPolicy P> inline Four hash_four(rte_mbuf* const m[4]) noexcept {
-    const std::uint8_t* const f[4] = {
-        rte_pktmbuf_mtod(m[0], const std::uint8_t*), rte_pktmbuf_mtod(m[1], const std::uint8_t*),
-        rte_pktmbuf_mtod(m[2], const std::uint8_t*), rte_pktmbuf_mtod(m[3], const std::uint8_t*)};
+    const FourStarts at = FourStarts::of(m);
     if constexpr (P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac) {
         if (all_have(m, 16)) [[likely]]
-            return four_by_mac<P>(f);
+            return four_by_mac<P>(at.frame);
     } else {
         if (all_have(m, kV6End + kPorts)) [[likely]] // any Ethernet frame that was on a wire is
-            return four_by_ip<P, true>(f);
-        if (all_have(m, kV4End + kPorts)) return four_by_ip<P, false>(f);
+            return four_by_ip<P, true>(at.frame, at.frame);
+        if (all_have(m, kV4End + kPorts)) return four_by_ip<P, false>(at.frame, at.frame);
     }
     return {_mm_setzero_si128(), 0};
+}
+
+// Frames with a tag and without.
+template <HashPolicy P> inline Four hash_four_behind_tags(rte_mbuf* const m[4]) noexcept {
+    constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
+    if (!all_have(m, kTag + (by_mac ? 16 : kV6End + kPorts))) [[unlikely]]
+        return {_mm_setzero_si128(), 0};
+    const FourStarts at = FourStarts::behind(m);
+    if constexpr (by_mac)
+        return four_by_mac_behind_tags<P>(at.frame, at.behind_tags);
+    else
+        return four_by_ip<P, true, true>(at.behind_tags, at.frame);
+}
+
+// Whether a burst is better looked at behind tags from the start: its first frame stands for the rest.
+inline bool tags_expected(rte_mbuf* const* frames) noexcept {
+    return frames[0]->data_len >= 14 && begins_with_tag(start_of(frames[0]));
 }
 
 } // namespace hash_burst_detail
@@ -169,10 +242,23 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
     std::uint64_t unusual = 0; // bit i
     std::uint16_t i = 0;
 #ifdef __SSE4_1__
-    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) {
-        const hash_burst_detail::Four four = hash_burst_detail::hash_four<P>(frames + i);
-        _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + i), four.hashes);
-        unusual |= std::uint64_t{four.usual ^ 0xfU} << i;
+    using namespace hash_burst_detail;
+    const auto put = [&](std::uint16_t at, const Four& four) {
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + at), four.hashes);
+        unusual |= std::uint64_t{four.usual ^ 0xfU} << at;
+    };
+    if (!tags_expected(frames)) {
+        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) put(i, hash_four<P>(frames + i));
+        for (std::uint16_t k = 0; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
+            if ((unusual >> k & 0xfU) == 0) continue;
+            auto* const out = reinterpret_cast<__m128i*>(hashes + k);
+            const Four four = hash_four_behind_tags<P>(frames + k);
+            _mm_storeu_si128(out, among(four.usual, four.hashes, _mm_loadu_si128(out)));
+            unusual &= ~(std::uint64_t{four.usual} << k);
+        }
+    } else {
+        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
+            put(i, hash_four_behind_tags<P>(frames + i));
     }
 #endif
     if (i < n) unusual |= (~std::uint64_t{0} << i) & (~std::uint64_t{0} >> (64U - n));

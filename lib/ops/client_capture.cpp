@@ -75,7 +75,7 @@ const Wake* stop_capture = nullptr; // for the handler; set once, before it is i
 
 void end_capture(int) { stop_capture->set(); }
 
-int fail(const std::string& why, int code = 1) {
+int capture_failed(const std::string& why, int code = 1) {
     fmt::print(stderr, "dpdk-bond: {}\n", why);
     return code;
 }
@@ -86,9 +86,9 @@ int capture_command(const std::string& prefix, std::vector<std::string> operands
     operands[2] = std::filesystem::absolute(operands[2]); // the instance has another working directory
     for (const std::string& word : operands)
         if (word.empty() || word.find_first_of(" \t\n\r#") != std::string::npos)
-            return fail(in_quotes(word) + ": blanks and # cannot be in it", 2);
+            return capture_failed(in_quotes(word) + ": blanks and # cannot be in it", 2);
     auto console = Questions::connect(prefix);
-    if (!console) return fail(console.error());
+    if (!console) return capture_failed(console.error());
     static const Wake stop;
     stop_capture = &stop;
     struct sigaction end {};
@@ -96,7 +96,7 @@ int capture_command(const std::string& prefix, std::vector<std::string> operands
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &end, nullptr);
 
     auto said = console.value().ask(fmt::format("capture {}", fmt::join(operands, " ")));
-    if (!said) return fail(said.error());
+    if (!said) return capture_failed(said.error());
     fmt::print(stderr, "{}\n", said.value());
     while (said.value().find(kCaptureEnded) == std::string::npos) {
         pollfd wake{stop.fd(), POLLIN, 0};
@@ -104,7 +104,7 @@ int capture_command(const std::string& prefix, std::vector<std::string> operands
         const bool end_it = ::poll(&wake, 1, kLookEveryMs) > 0;
         auto asked = console.value().ask(end_it ? fmt::format("capture {} stop", operands[0]) : look);
         if (!asked && end_it) asked = console.value().ask(look); // it has ended by itself
-        if (!asked) return fail(asked.error());
+        if (!asked) return capture_failed(asked.error());
         said = std::move(asked);
     }
     fmt::print("{}\n", said.value());

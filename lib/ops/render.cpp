@@ -3,19 +3,12 @@
 
 #include <array>
 
-#include <fmt/format.h>
-
+#include "ops/put.hpp"
 #include "ops/render_lacp.hpp"
 
 namespace dpdkbond {
 
 namespace {
-
-using Out = std::string;
-
-template <class... Args> void put(Out& out, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-}
 
 enum class ShowHash : std::uint8_t { no, yes, unless_dynamic };
 
@@ -37,11 +30,6 @@ constexpr std::array<ModeText, kModeCount> kModeTexts{{
 }};
 
 const ModeText& text_of(Mode mode) { return kModeTexts[static_cast<std::size_t>(mode)]; }
-
-std::string option_text(const BondView& view, std::string_view name) {
-    const OptionDef* def = find_option(name);
-    return def != nullptr ? bond_option_text(view.options, *def) : std::string();
-}
 
 std::string_view name_or_none(std::string_view name) { return name.empty() ? "None" : name; }
 

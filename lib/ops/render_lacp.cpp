@@ -1,23 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/render_lacp.hpp"
 
-#include <fmt/format.h>
-
+#include "ops/put.hpp"
 #include "ops/render.hpp"
 
 namespace dpdkbond {
 
 namespace {
-
-using Out = std::string;
-
-template <class... Args> void put(Out& out, fmt::format_string<Args...> format, Args&&... args) {
-    fmt::format_to(std::back_inserter(out), format, std::forward<Args>(args)...);
-}
-
-std::string option_text(const BondView& view, std::string_view name) {
-    return bond_option_text(view.options, *find_option(name));
-}
 
 // One end as Linux prints it; it calls the partner's key "oper key".
 void put_end(Out& out, const LacpInfo& info, std::string_view which, std::string_view key) {

@@ -24,7 +24,7 @@ void check(int status, const char* what) {
 }
 
 // Nine of ten frames are IPv4, half TCP and half UDP; addresses and ports at random, a few stations by MAC.
-void write_frame(rte_mbuf* m, std::mt19937& random) {
+void write_frame(rte_mbuf* m, std::mt19937& random, bool tagged) {
     auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, kFrameSize));
     for (unsigned i = 0; i < kFrameSize; ++i) frame[i] = static_cast<std::uint8_t>(random());
     auto* eth = reinterpret_cast<rte_ether_hdr*>(frame);
@@ -33,16 +33,25 @@ void write_frame(rte_mbuf* m, std::mt19937& random) {
     std::memcpy(frame, to, 6);
     std::memcpy(frame + 6, from, 6);
     const std::uint8_t protocol = random() % 2 == 0 ? IPPROTO_TCP : IPPROTO_UDP;
-    if (random() % 10 != 0) {
-        eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4);
-        auto* ip = reinterpret_cast<rte_ipv4_hdr*>(eth + 1);
+    std::uint8_t* payload = frame + sizeof *eth;
+    const bool v6 = random() % 10 == 0;
+    const rte_be16_t type = rte_cpu_to_be_16(v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
+    eth->ether_type = type;
+    if (tagged) {
+        auto* vlan = reinterpret_cast<rte_vlan_hdr*>(payload);
+        eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
+        vlan->vlan_tci = rte_cpu_to_be_16(static_cast<std::uint16_t>(100 + random() % 4));
+        vlan->eth_proto = type;
+        payload += sizeof *vlan;
+    }
+    if (!v6) {
+        auto* ip = reinterpret_cast<rte_ipv4_hdr*>(payload);
         ip->version_ihl = 0x45;
         ip->total_length = rte_cpu_to_be_16(kFrameSize - sizeof *eth);
         ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
         ip->next_proto_id = protocol;
     } else {
-        eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6);
-        auto* ip = reinterpret_cast<rte_ipv6_hdr*>(eth + 1);
+        auto* ip = reinterpret_cast<rte_ipv6_hdr*>(payload);
         ip->vtc_flow = rte_cpu_to_be_32(0x60000000);
         ip->payload_len = rte_cpu_to_be_16(kFrameSize - sizeof *eth - sizeof *ip);
         ip->proto = protocol;
@@ -51,7 +60,7 @@ void write_frame(rte_mbuf* m, std::mt19937& random) {
 
 } // namespace
 
-FramePool::FramePool(unsigned flows)
+FramePool::FramePool(unsigned flows, bool tagged)
     : pool_(rte_pktmbuf_pool_create_by_ops("frames", flows, 0, 0, RTE_PKTMBUF_HEADROOM + 128, SOCKET_ID_ANY,
                                            "ring_sp_sc")),
       buffers_(flows) {
@@ -60,7 +69,7 @@ FramePool::FramePool(unsigned flows)
     if (rte_pktmbuf_alloc_bulk(pool_, all.data(), flows) != 0)
         throw std::runtime_error("the pool is short of buffers");
     std::mt19937 random(1);
-    for (rte_mbuf* m : all) write_frame(m, random);
+    for (rte_mbuf* m : all) write_frame(m, random, tagged);
     for (rte_mbuf* m : all) sources_.emplace_back(m, Mac::from_bytes(rte_pktmbuf_mtod(m, char*) + 6));
     order_.assign(all.begin(), all.end());
     rte_pktmbuf_free_bulk(all.data(), flows);

@@ -28,7 +28,7 @@ inline constexpr unsigned kMostMembers = 8;
 // clears the data, so the frames written at the start stay.
 class FramePool {
 public:
-    explicit FramePool(unsigned flows);
+    FramePool(unsigned flows, bool tagged);
     ~FramePool();
     FramePool(const FramePool&) = delete;
     FramePool& operator=(const FramePool&) = delete;

@@ -30,6 +30,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
   --members LIST   2,4,8 by default; at most 8
   --bursts LIST    8,32,64 by default (tx; rx is always 32); at most 64
   --flows N        frames, each of a flow and in a buffer of its own (default 1024: they fit the L2 cache)
+  --tagged         frames have an 802.1Q tag
   --rounds N       of each measurement (default 1000)
   --seconds S      for each measurement, instead of --rounds
   --at-once        ours sends each burst at once instead of several together, as when no more come
@@ -41,7 +42,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
 struct Wishes {
     std::vector<std::string> modes;
     std::vector<unsigned> members{2, 4, 8}, bursts{8, 32, 64};
-    bool tx = true, rx = true, json = false;
+    bool tx = true, rx = true, json = false, tagged = false;
     unsigned flows = 1024;
     std::optional<unsigned> cpu;
     Effort effort;
@@ -72,19 +73,14 @@ std::vector<unsigned> numbers(std::string_view text, unsigned min, unsigned max)
 }
 
 Wishes parse(int argc, char** argv) {
-    const option options[] = {{"modes", required_argument, nullptr, 'm'},
-                              {"direction", required_argument, nullptr, 'd'},
-                              {"members", required_argument, nullptr, 'n'},
-                              {"bursts", required_argument, nullptr, 'b'},
-                              {"flows", required_argument, nullptr, 'f'},
-                              {"rounds", required_argument, nullptr, 'r'},
-                              {"seconds", required_argument, nullptr, 's'},
-                              {"cpu", required_argument, nullptr, 'c'},
-                              {"json", no_argument, nullptr, 'j'},
-                              {"at-once", no_argument, nullptr, 'a'},
-                              {"quick", no_argument, nullptr, 'q'},
-                              {"help", no_argument, nullptr, 'h'},
-                              {}};
+    const option options[] = {
+        {"modes", required_argument, nullptr, 'm'},   {"direction", required_argument, nullptr, 'd'},
+        {"members", required_argument, nullptr, 'n'}, {"bursts", required_argument, nullptr, 'b'},
+        {"flows", required_argument, nullptr, 'f'},   {"rounds", required_argument, nullptr, 'r'},
+        {"seconds", required_argument, nullptr, 's'}, {"cpu", required_argument, nullptr, 'c'},
+        {"json", no_argument, nullptr, 'j'},          {"at-once", no_argument, nullptr, 'a'},
+        {"tagged", no_argument, nullptr, 't'},        {"quick", no_argument, nullptr, 'q'},
+        {"help", no_argument, nullptr, 'h'},          {}};
     Wishes w;
     for (int c; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (c) {
@@ -99,6 +95,7 @@ Wishes parse(int argc, char** argv) {
         case 'r': w.effort.rounds = number(optarg, 1, 1'000'000); break;
         case 's': w.effort.seconds = number(optarg, 1, 3600); break;
         case 'c': w.cpu = number(optarg, 0, CPU_SETSIZE - 1); break;
+        case 't': w.tagged = true; break;
         case 'a': w.effort.at_once = true; break;
         case 'j': w.json = true; break;
         case 'q':
@@ -166,7 +163,7 @@ void run(const Wishes& w) {
     // each time.
     eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond*:critical"};
     const Eal eal(eal_options);
-    FramePool pool(w.flows);
+    FramePool pool(w.flows, w.tagged);
     const Ports ports(pool.get());
 
     std::vector<Row> rows;

@@ -1,5 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define CATCH_CONFIG_RUNNER
 #include "rig.hpp"
 
 #include <catch2/catch.hpp>
@@ -12,6 +11,7 @@
 
 #include "base/bytes.hpp"
 #include "bond/flow_hash.hpp"
+#include "catch_session.hpp"
 
 namespace dpdkbond::testing {
 
@@ -175,7 +175,7 @@ void Rig::send(Frames burst) {
 int main(int argc, char** argv) {
     try {
         dpdkbond::testing::World world;
-        return Catch::Session().run(argc, argv);
+        return dpdkbond::testing::run_tests(argc, argv);
     } catch (const std::exception& e) {
         std::fprintf(stderr, "%s\n", e.what());
         return 1;

@@ -26,9 +26,9 @@ struct Sent {
     [[nodiscard]] bool teaches() const { return eth.type == ethertype::loopback; }
 };
 
-class Sim {
+class LoadSim {
 public:
-    Sim(Mode mode, unsigned members, const BondOptions& options = {}, std::uint32_t speed = 1000)
+    LoadSim(Mode mode, unsigned members, const BondOptions& options = {}, std::uint32_t speed = 1000)
         : controller_(find_mode(mode)->control_half()),
           bond("sim", {mode, controller_.get(), find_mode(mode)->data_half(options)}, options, std::nullopt,
                1500) {
@@ -96,7 +96,7 @@ TEST_CASE("every usable member teaches the switch its MAC each lp_interval, with
     for (const Mode mode : {Mode::balance_tlb, Mode::balance_alb}) {
         BondOptions o;
         o.lp_interval = 2;
-        Sim sim(mode, 3, o);
+        LoadSim sim(mode, 3, o);
         LocalAddresses addresses;
         LocalAddress a;
         a.tags.push_back({ethertype::vlan, 7});
@@ -119,7 +119,7 @@ TEST_CASE("every usable member teaches the switch its MAC each lp_interval, with
 }
 
 TEST_CASE("the snapshot names the active member for what is not spread, and what each member wears") {
-    Sim sim(Mode::balance_tlb, 3);
+    LoadSim sim(Mode::balance_tlb, 3);
     const Snapshot s = sim.snapshot();
     CHECK(s.active == id(0));
     CHECK(s.buckets == kLoadBuckets);
@@ -130,7 +130,7 @@ TEST_CASE("the snapshot names the active member for what is not spread, and what
     for (unsigned m = 0; m < 3; ++m) CHECK(mac_in(s.mac[m]) == own(m));
     for (unsigned b = 0; b < kLoadBuckets; ++b) CHECK(s.bucket[b] == b % 3);
 
-    Sim alb(Mode::balance_alb, 2);
+    LoadSim alb(Mode::balance_alb, 2);
     CHECK(alb.snapshot().rx_accept == 3);
     CHECK(alb.snapshot().rx_groups == 1);
 }
@@ -138,7 +138,7 @@ TEST_CASE("the snapshot names the active member for what is not spread, and what
 TEST_CASE("without dynamic balancing the map is balance-xor's") {
     BondOptions o;
     o.tlb_dynamic_lb = false;
-    Sim sim(Mode::balance_tlb, 3, o);
+    LoadSim sim(Mode::balance_tlb, 3, o);
     const Snapshot s = sim.snapshot();
     CHECK(s.buckets == 1023);
     for (unsigned b = 0; b < 1023; ++b) CHECK(s.bucket[b] == b % 3);
@@ -147,7 +147,7 @@ TEST_CASE("without dynamic balancing the map is balance-xor's") {
 }
 
 TEST_CASE("load that workers counted moves buckets, which is published; balanced load is not") {
-    Sim sim(Mode::balance_tlb, 2);
+    LoadSim sim(Mode::balance_tlb, 2);
     for (unsigned b = 0; b < 40; b += 2) sim.rates[b] = 1e6;
     sim.bond.take_changed();
     sim.pass(3s);
@@ -161,7 +161,7 @@ TEST_CASE("load that workers counted moves buckets, which is published; balanced
 }
 
 TEST_CASE("a member twice as fast gets twice the buckets, when its speed is told") {
-    Sim sim(Mode::balance_tlb, 2);
+    LoadSim sim(Mode::balance_tlb, 2);
     sim.bond.take_changed();
     sim.link(1, true, 2000);
     CHECK(sim.bond.take_changed());
@@ -174,7 +174,7 @@ TEST_CASE("a member twice as fast gets twice the buckets, when its speed is told
 
 TEST_CASE("at a failover the new active member takes the MAC over, before its device knows, and teaches it") {
     for (const Mode mode : {Mode::balance_tlb, Mode::balance_alb}) {
-        Sim sim(mode, 2);
+        LoadSim sim(mode, 2);
         LocalAddresses addresses;
         addresses.push_back({});
         sim.bond.set_addresses(addresses);
@@ -207,7 +207,7 @@ TEST_CASE("at a failover the new active member takes the MAC over, before its de
 }
 
 TEST_CASE("while a change of the active member is being carried out no MAC is sent from two members") {
-    Sim sim(Mode::balance_alb, 2);
+    LoadSim sim(Mode::balance_alb, 2);
     sim.pass(5s);
     REQUIRE(sim.bond.set_active("m1", sim.now).ok());
     for (int applied = 0; applied < 2; ++applied) {
@@ -220,7 +220,7 @@ TEST_CASE("while a change of the active member is being carried out no MAC is se
 }
 
 TEST_CASE("ARP of the logical interface goes out rewritten, by the neighbour's member") {
-    Sim sim(Mode::balance_alb, 2);
+    LoadSim sim(Mode::balance_alb, 2);
     sim.pass(5s);
     const Ipv4 ours{{192, 0, 2, 1}};
     std::map<unsigned, unsigned> by;
@@ -251,7 +251,7 @@ TEST_CASE("ARP of the logical interface goes out rewritten, by the neighbour's m
 }
 
 TEST_CASE("a member that leaves and one that comes keep MACs apart") {
-    Sim sim(Mode::balance_tlb, 3);
+    LoadSim sim(Mode::balance_tlb, 3);
     sim.bond.dismiss_member(id(0), sim.now);
     sim.apply_macs();
     sim.bond.remove_member(id(0), sim.now);
@@ -265,7 +265,7 @@ TEST_CASE("a member that leaves and one that comes keep MACs apart") {
 
 TEST_CASE("a mode changes to balancing and back with traffic's members in place") {
     BondOptions o;
-    Sim sim(Mode::balance_tlb, 2, o);
+    LoadSim sim(Mode::balance_tlb, 2, o);
     auto xor_half = find_mode(Mode::balance_xor)->control_half();
     sim.bond.set_mode({Mode::balance_xor, xor_half.get(), find_mode(Mode::balance_xor)->data_half(o)}, o,
                       sim.now);

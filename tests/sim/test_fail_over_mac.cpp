@@ -13,8 +13,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-Mac own(unsigned member) { return Mac{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(member)}}; }
-MemberId id(unsigned member) { return MemberId{static_cast<std::uint8_t>(member)}; }
+Mac mac_of(unsigned member) { return Mac{{2, 0, 0, 0, 0, static_cast<std::uint8_t>(member)}}; }
+MemberId member_id(unsigned member) { return MemberId{static_cast<std::uint8_t>(member)}; }
 
 struct Rig {
     explicit Rig(FailOverMac fail_over_mac, unsigned members = 2)
@@ -23,7 +23,7 @@ struct Rig {
         for (unsigned i = 0; i < members; ++i) {
             MemberInfo info;
             info.name = "m" + std::to_string(i);
-            info.perm_mac = own(i);
+            info.perm_mac = mac_of(i);
             REQUIRE(bond.add_member(info, {.carrier = true}, now).ok());
         }
         LocalAddresses addresses;
@@ -37,7 +37,7 @@ struct Rig {
         o.fail_over_mac = f;
         return o;
     }
-    void cut(unsigned member) { bond.handle_link(id(member), {}, now); }
+    void cut(unsigned member) { bond.handle_link(member_id(member), {}, now); }
     void pass(Duration d) {
         const Time end = now + d;
         for (; bond.next_deadline() <= end; bond.handle_timeout(now))
@@ -87,47 +87,47 @@ TEST_CASE("fail_over_mac none: no device is asked for anything, and the announce
     Rig rig(FailOverMac::none);
     rig.cut(0);
     CHECK_FALSE(rig.bond.take_macs_changed());
-    CHECK(rig.announced() == Macs{own(0)});
-    CHECK(rig.worn() == Macs{own(0), own(0)});
+    CHECK(rig.announced() == Macs{mac_of(0)});
+    CHECK(rig.worn() == Macs{mac_of(0), mac_of(0)});
 }
 
 TEST_CASE("fail_over_mac active: the bond's MAC is the new active member's, and announced once it is set") {
     Rig rig(FailOverMac::active);
-    CHECK(rig.bond.mac() == own(0));
+    CHECK(rig.bond.mac() == mac_of(0));
     rig.cut(0);
-    CHECK(rig.bond.active() == id(1)); // frames go by it at once
-    CHECK(rig.bond.mac() == own(1));
-    CHECK(rig.bond.mac_plan().bond == own(1));
+    CHECK(rig.bond.active() == member_id(1)); // frames go by it at once
+    CHECK(rig.bond.mac() == mac_of(1));
+    CHECK(rig.bond.mac_plan().bond == mac_of(1));
     rig.now += 1s;
     rig.bond.handle_timeout(rig.now);
     CHECK(rig.announced().empty());
     CHECK(rig.apply());
-    CHECK(rig.announced() == Macs{own(1)});
-    CHECK(rig.worn() == Macs{own(0), own(1)});
+    CHECK(rig.announced() == Macs{mac_of(1)});
+    CHECK(rig.worn() == Macs{mac_of(0), mac_of(1)});
     bool told = false;
     for (Event e; rig.bond.poll_event(e);)
-        told |= e.kind == EventKind::mac_changed && e.detail == own(1).to_string();
+        told |= e.kind == EventKind::mac_changed && e.detail == mac_of(1).to_string();
     CHECK(told);
 }
 
 TEST_CASE("fail_over_mac follow: the bond's MAC stays and moves to the new active member") {
     Rig rig(FailOverMac::follow);
-    CHECK(rig.worn() == Macs{own(0), own(1)});
+    CHECK(rig.worn() == Macs{mac_of(0), mac_of(1)});
     rig.cut(0);
-    CHECK(rig.bond.mac() == own(0));
+    CHECK(rig.bond.mac() == mac_of(0));
     CHECK(rig.announced().empty());
     CHECK(rig.apply());
-    CHECK(rig.announced() == Macs{own(0)});
-    CHECK(rig.taught == Taught{{id(1), own(0)}}); // the other one has no carrier to say anything on
-    CHECK(rig.worn() == Macs{own(1), own(0)});
+    CHECK(rig.announced() == Macs{mac_of(0)});
+    CHECK(rig.taught == Taught{{member_id(1), mac_of(0)}}); // the other one has no carrier to say anything on
+    CHECK(rig.worn() == Macs{mac_of(1), mac_of(0)});
 }
 
 TEST_CASE("fail_over_mac follow: switches learn where both MACs went when both members are up") {
     Rig rig(FailOverMac::follow);
     REQUIRE(rig.bond.set_active("m1", rig.now).ok());
     CHECK(rig.apply());
-    CHECK(rig.announced() == Macs{own(0)});
-    CHECK(rig.taught == Taught{{id(0), own(1)}, {id(1), own(0)}});
+    CHECK(rig.announced() == Macs{mac_of(0)});
+    CHECK(rig.taught == Taught{{member_id(0), mac_of(1)}, {member_id(1), mac_of(0)}});
 }
 
 TEST_CASE("a plan that was overtaken while it was carried out releases nothing") {
@@ -139,8 +139,8 @@ TEST_CASE("a plan that was overtaken while it was carried out releases nothing")
     rig.bond.macs_applied(old, rig.now);
     CHECK(rig.announced().empty());
     rig.bond.macs_applied(rig.bond.mac_plan().version, rig.now);
-    CHECK(rig.announced() == Macs{own(0)});
-    CHECK(rig.worn() == Macs{own(1), own(2), own(0)});
+    CHECK(rig.announced() == Macs{mac_of(0)});
+    CHECK(rig.worn() == Macs{mac_of(1), mac_of(2), mac_of(0)});
 }
 
 TEST_CASE("resend_igmp: memberships are asked for so many times, 200 ms apart, once the devices are ready") {
@@ -167,7 +167,7 @@ TEST_CASE("resend_igmp: memberships are asked for so many times, 200 ms apart, o
     Bond::Transmit t;
     for (int i = 0; i < 3; ++i) {
         REQUIRE(rig.bond.poll_transmit(t));
-        CHECK(t.member == id(1));
+        CHECK(t.member == member_id(1));
     }
     rig.cut(1);
     CHECK(rig.bond.send_by_active(reports) == 0);
@@ -175,10 +175,10 @@ TEST_CASE("resend_igmp: memberships are asked for so many times, 200 ms apart, o
 
 TEST_CASE("a member that leaves with the bond's MAC for its own: it is said") {
     Rig rig(FailOverMac::none);
-    rig.bond.dismiss_member(id(0), rig.now);
-    rig.bond.remove_member(id(0), rig.now);
+    rig.bond.dismiss_member(member_id(0), rig.now);
+    rig.bond.remove_member(member_id(0), rig.now);
     bool warned = false;
     for (Event e; rig.bond.poll_event(e);) warned |= e.kind == EventKind::warning && e.member == "m0";
     CHECK(warned);
-    CHECK(rig.bond.mac() == own(0));
+    CHECK(rig.bond.mac() == mac_of(0));
 }

@@ -10,8 +10,8 @@ using namespace std::chrono_literals;
 
 namespace {
 
-struct Sim {
-    explicit Sim(Mode mode, const BondOptions& options = {})
+struct LogicalSim {
+    explicit LogicalSim(Mode mode, const BondOptions& options = {})
         : controller(find_mode(mode)->control_half()),
           bond("sim", {mode, controller.get(), find_mode(mode)->data_half(options)}, options, std::nullopt,
                1500) {
@@ -45,13 +45,14 @@ BondOptions miimon() {
 
 TEST_CASE(
     "a bond is as fast as its members together, or as the active one, or as the slowest that sends all") {
-    for (const Mode mode : {Mode::balance_rr, Mode::balance_xor}) CHECK(Sim(mode).bond.speed_mbps() == 6000);
-    CHECK(Sim(Mode::active_backup).bond.speed_mbps() == 1000);
-    CHECK(Sim(Mode::broadcast).bond.speed_mbps() == 1000);
+    for (const Mode mode : {Mode::balance_rr, Mode::balance_xor})
+        CHECK(LogicalSim(mode).bond.speed_mbps() == 6000);
+    CHECK(LogicalSim(Mode::active_backup).bond.speed_mbps() == 1000);
+    CHECK(LogicalSim(Mode::broadcast).bond.speed_mbps() == 1000);
 }
 
 TEST_CASE("speed follows members that come, go and do not know theirs") {
-    Sim sim(Mode::balance_rr, miimon());
+    LogicalSim sim(Mode::balance_rr, miimon());
     sim.link(2, {});
     CHECK(sim.bond.speed_mbps() == 3000);
     sim.link(1, {true, 0, Duplex::unknown});
@@ -67,7 +68,7 @@ TEST_CASE("speed follows members that come, go and do not know theirs") {
 }
 
 TEST_CASE("a bond that is down announces nothing, and says who set it so") {
-    Sim sim(Mode::active_backup, miimon());
+    LogicalSim sim(Mode::active_backup, miimon());
     LocalAddresses addresses;
     addresses.push_back({*IpPrefix::parse("192.0.2.1/24"), {}, {}});
     sim.bond.set_addresses(addresses);

@@ -1,13 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // DPDK without hugepages and devices under a file prefix of this process's own.
-#define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
-
 #include <filesystem>
 
 #include <rte_eal.h>
 #include <unistd.h>
 
+#include "catch_session.hpp"
 #include "eal_prefix.hpp"
 #include "ops/client.hpp"
 
@@ -23,7 +21,7 @@ int main(int argc, char** argv) {
          file_prefix[] = "--file-prefix";
     char* eal[] = {program, no_huge, no_pci, m, megabytes, lcores, log, file_prefix, prefix.data()};
     if (rte_eal_init(static_cast<int>(std::size(eal)), eal) < 0) return 77; // meson: skipped, no EAL here
-    const int result = Catch::Session().run(argc, argv);
+    const int result = dpdkbond::testing::run_tests(argc, argv);
     rte_eal_cleanup();
     std::error_code ignored;
     std::filesystem::remove_all(dpdkbond::runtime_dir(prefix), ignored);

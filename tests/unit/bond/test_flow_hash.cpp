@@ -211,24 +211,6 @@ TEST_CASE("both directions of a flow hash alike when ports are equal or left out
     }
 }
 
-TEST_CASE("a burst hashes as its frames one by one") {
-    Random random(9);
-    std::vector<Frame> frames;
-    for (int i = 0; i < 33; ++i)
-        frames.push_back(i % 3 == 0 ? random_headers(random)
-                                    : random_ip(random, i % 2 != 0 ? 0x0800 : 0x86dd, 6));
-    std::vector<const std::uint8_t*> starts;
-    std::vector<std::uint32_t> lens;
-    for (const Frame& frame : frames) {
-        starts.push_back(frame.data());
-        lens.push_back(static_cast<std::uint32_t>(frame.size()));
-    }
-    std::vector<std::uint32_t> out(34, 0xdeadbeef);
-    flow_hash_burst<HashPolicy::layer34>(starts.data(), lens.data(), 33, out.data());
-    for (std::size_t i = 0; i < 33; ++i) CHECK(out[i] == hash_of(HashPolicy::layer34, frames[i]));
-    CHECK(out[33] == 0xdeadbeef);
-}
-
 TEST_CASE("FastMod is the remainder, for every divisor that a table may have") {
     Random random(10);
     for (std::uint32_t d = 1; d <= 4096; ++d) {

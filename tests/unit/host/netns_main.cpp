@@ -1,7 +1,4 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#define CATCH_CONFIG_RUNNER
-#include <catch2/catch.hpp>
-
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
@@ -10,6 +7,7 @@
 #include <net/if.h>
 #include <sys/ioctl.h>
 
+#include "catch_session.hpp"
 #include "netns.hpp"
 
 namespace dpdkbond::testing {
@@ -47,5 +45,5 @@ int main(int argc, char** argv) {
         std::printf("SKIP: no veth devices here: %s\n", e.what());
         return kSkipped;
     }
-    return Catch::Session().run(argc, argv);
+    return dpdkbond::testing::run_tests(argc, argv);
 }

@@ -8,7 +8,7 @@ using namespace dpdkbond::lacp;
 
 namespace {
 
-std::optional<MuxState> next(const Port& port) { return MuxMachine::next(port, at(0s)); }
+std::optional<MuxState> mux_next(const Port& port) { return MuxMachine::next(port, at(0s)); }
 Port in_state(MuxState state, Selected selected, bool partner_sync = false, bool partner_collects = false) {
     Port port = make_current();
     port.coupled_control = state != MuxState::COLLECTING && state != MuxState::DISTRIBUTING;
@@ -28,11 +28,11 @@ TEST_CASE("DETACHED clears sync, collecting, distributing and waits to be select
     Port port = in_state(MuxState::DETACHED, Selected::UNSELECTED);
     CHECK(scd(port) == 0);
     CHECK(port.ntt);
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     port.selected = Selected::SELECTED;
-    CHECK(next(port) == MuxState::WAITING);
+    CHECK(mux_next(port) == MuxState::WAITING);
     port.selected = Selected::STANDBY;
-    CHECK(next(port) == MuxState::WAITING);
+    CHECK(mux_next(port) == MuxState::WAITING);
 }
 
 TEST_CASE("WAITING starts 2 s and goes on when selected and ready") {
@@ -40,27 +40,27 @@ TEST_CASE("WAITING starts 2 s and goes on when selected and ready") {
     CHECK(port.wait_while == at(2s));
     CHECK_FALSE(port.ntt);
     CHECK(scd(port) == 0);
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     port.ready = true;
-    CHECK(next(port) == MuxState::ATTACHED);
+    CHECK(mux_next(port) == MuxState::ATTACHED);
     port.selected = Selected::STANDBY;
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     port.selected = Selected::UNSELECTED;
-    CHECK(next(port) == MuxState::DETACHED);
+    CHECK(mux_next(port) == MuxState::DETACHED);
 }
 
 TEST_CASE("ATTACHED is in sync and carries nothing") {
     Port port = in_state(MuxState::ATTACHED, Selected::SELECTED);
     CHECK(scd(port) == 0x08);
     CHECK(port.ntt);
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     port.partner.state.set(StateBit::synchronization);
-    CHECK(next(port) == MuxState::COLLECTING_DISTRIBUTING);
+    CHECK(mux_next(port) == MuxState::COLLECTING_DISTRIBUTING);
     port.coupled_control = false;
-    CHECK(next(port) == MuxState::COLLECTING);
+    CHECK(mux_next(port) == MuxState::COLLECTING);
     for (const Selected other : {Selected::UNSELECTED, Selected::STANDBY}) {
         port.selected = other;
-        CHECK(next(port) == MuxState::DETACHED);
+        CHECK(mux_next(port) == MuxState::DETACHED);
     }
 }
 
@@ -71,7 +71,7 @@ TEST_CASE("COLLECTING_DISTRIBUTING carries both ways until unselected, put on st
             CHECK(scd(port) == (0x30 | (port.actor.state.value & 0x08)));
             CHECK(port.ntt);
             const bool stays = selected == Selected::SELECTED && sync;
-            CHECK(next(port) == (stays ? std::nullopt : std::optional(MuxState::ATTACHED)));
+            CHECK(mux_next(port) == (stays ? std::nullopt : std::optional(MuxState::ATTACHED)));
         }
     }
 }
@@ -80,24 +80,27 @@ TEST_CASE("COLLECTING distributes only once the partner collects") {
     Port port = in_state(MuxState::COLLECTING, Selected::SELECTED, true, false);
     CHECK(scd(port) == 0x10);
     CHECK(port.ntt);
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     port.partner.state.set(StateBit::collecting);
-    CHECK(next(port) == MuxState::DISTRIBUTING);
+    CHECK(mux_next(port) == MuxState::DISTRIBUTING);
     port.partner.state.clear(StateBit::synchronization);
-    CHECK(next(port) == MuxState::ATTACHED);
+    CHECK(mux_next(port) == MuxState::ATTACHED);
     for (const Selected other : {Selected::UNSELECTED, Selected::STANDBY})
-        CHECK(next(in_state(MuxState::COLLECTING, other, true, true)) == MuxState::ATTACHED);
+        CHECK(mux_next(in_state(MuxState::COLLECTING, other, true, true)) == MuxState::ATTACHED);
 }
 
 TEST_CASE("DISTRIBUTING falls back to COLLECTING when any of its conditions goes") {
     const Port port = in_state(MuxState::DISTRIBUTING, Selected::SELECTED, true, true);
     CHECK(scd(port) == 0x30);
     CHECK(port.ntt);
-    CHECK(next(port) == std::nullopt);
-    CHECK(next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, true, false)) == MuxState::COLLECTING);
-    CHECK(next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, false, true)) == MuxState::COLLECTING);
-    CHECK(next(in_state(MuxState::DISTRIBUTING, Selected::STANDBY, true, true)) == MuxState::COLLECTING);
-    CHECK(next(in_state(MuxState::DISTRIBUTING, Selected::UNSELECTED, true, true)) == MuxState::COLLECTING);
+    CHECK(mux_next(port) == std::nullopt);
+    CHECK(mux_next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, true, false)) ==
+          MuxState::COLLECTING);
+    CHECK(mux_next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, false, true)) ==
+          MuxState::COLLECTING);
+    CHECK(mux_next(in_state(MuxState::DISTRIBUTING, Selected::STANDBY, true, true)) == MuxState::COLLECTING);
+    CHECK(mux_next(in_state(MuxState::DISTRIBUTING, Selected::UNSELECTED, true, true)) ==
+          MuxState::COLLECTING);
 }
 
 TEST_CASE("leaving a carrying state clears collecting and distributing on the way down") {
@@ -132,11 +135,12 @@ TEST_CASE("wait_while and ready are WAITING's alone") {
 }
 
 TEST_CASE("ATTACHED, COLLECTING and DISTRIBUTING ask for the partner's sync even when it collects") {
-    CHECK(next(in_state(MuxState::ATTACHED, Selected::SELECTED, false, true)) == std::nullopt);
-    CHECK(next(in_state(MuxState::COLLECTING, Selected::SELECTED, false, true)) == MuxState::ATTACHED);
-    CHECK(next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, false, false)) == MuxState::COLLECTING);
-    CHECK(next(in_state(MuxState::WAITING, Selected::STANDBY, true, true)) == std::nullopt);
-    CHECK(next(in_state(MuxState::DETACHED, Selected::UNSELECTED, true, true)) == std::nullopt);
+    CHECK(mux_next(in_state(MuxState::ATTACHED, Selected::SELECTED, false, true)) == std::nullopt);
+    CHECK(mux_next(in_state(MuxState::COLLECTING, Selected::SELECTED, false, true)) == MuxState::ATTACHED);
+    CHECK(mux_next(in_state(MuxState::DISTRIBUTING, Selected::SELECTED, false, false)) ==
+          MuxState::COLLECTING);
+    CHECK(mux_next(in_state(MuxState::WAITING, Selected::STANDBY, true, true)) == std::nullopt);
+    CHECK(mux_next(in_state(MuxState::DETACHED, Selected::UNSELECTED, true, true)) == std::nullopt);
 }
 
 TEST_CASE("a change of control keeps a distributing port distributing") {
@@ -144,10 +148,10 @@ TEST_CASE("a change of control keeps a distributing port distributing") {
     set_coupled_control(port, false);
     CHECK(port.mux == MuxState::DISTRIBUTING);
     CHECK((port.actor.state.value & 0x30) == 0x30);
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     set_coupled_control(port, true);
     CHECK(port.mux == MuxState::COLLECTING_DISTRIBUTING);
-    CHECK(next(port) == std::nullopt);
+    CHECK(mux_next(port) == std::nullopt);
     Port collecting = in_state(MuxState::COLLECTING, Selected::SELECTED, true, false);
     set_coupled_control(collecting, true);
     CHECK(collecting.mux == MuxState::COLLECTING_DISTRIBUTING);

@@ -8,7 +8,7 @@ using namespace dpdkbond::lacp;
 
 namespace {
 
-std::optional<PeriodicState> next(const Port& port, Duration since_start = 0s) {
+std::optional<PeriodicState> periodic_next(const Port& port, Duration since_start = 0s) {
     return PeriodicMachine::next(port, at(since_start));
 }
 Port in_state(PeriodicState state, bool partner_short) {
@@ -29,24 +29,24 @@ TEST_CASE(
     for (const PeriodicState state : kAll) {
         Port down = in_state(state, true);
         down.port_enabled = false;
-        CHECK(next(down) == PeriodicState::NO_PERIODIC);
+        CHECK(periodic_next(down) == PeriodicState::NO_PERIODIC);
         Port off = in_state(state, true);
         off.lacp_enabled = false;
-        CHECK(next(off) == PeriodicState::NO_PERIODIC);
+        CHECK(periodic_next(off) == PeriodicState::NO_PERIODIC);
         Port passive = in_state(state, true);
         passive.actor.state.clear(StateBit::activity);
-        CHECK(next(passive) != PeriodicState::NO_PERIODIC); // the partner is active
+        CHECK(periodic_next(passive) != PeriodicState::NO_PERIODIC); // the partner is active
         passive.partner.state.clear(StateBit::activity);
-        CHECK(next(passive) == PeriodicState::NO_PERIODIC);
+        CHECK(periodic_next(passive) == PeriodicState::NO_PERIODIC);
         PeriodicMachine::enter(passive, PeriodicState::NO_PERIODIC, at(0s));
         CHECK(passive.periodic_timer == kNever);
-        CHECK(next(passive, 1000s) == std::nullopt);
+        CHECK(periodic_next(passive, 1000s) == std::nullopt);
     }
 }
 
 TEST_CASE("NO_PERIODIC goes on to FAST_PERIODIC and speaks at once") {
     Port port = in_state(PeriodicState::NO_PERIODIC, false);
-    CHECK(next(port) == PeriodicState::FAST_PERIODIC);
+    CHECK(periodic_next(port) == PeriodicState::FAST_PERIODIC);
     PeriodicMachine::enter(port, PeriodicState::FAST_PERIODIC, at(0s));
     CHECK(port.ntt);
     CHECK(port.periodic_timer == at(1s));
@@ -61,46 +61,46 @@ TEST_CASE("NO_PERIODIC stays while the port is down, has LACP off, or nobody is 
             port.actor.state.clear(StateBit::activity);
             port.partner.state.clear(StateBit::activity);
         }
-        CHECK(next(port, 1000s) == std::nullopt);
+        CHECK(periodic_next(port, 1000s) == std::nullopt);
         if (reason == 2) { // either side's activity is enough
             port.partner.state.set(StateBit::activity);
-            CHECK(next(port) == PeriodicState::FAST_PERIODIC);
+            CHECK(periodic_next(port) == PeriodicState::FAST_PERIODIC);
             port.partner.state.clear(StateBit::activity);
             port.actor.state.set(StateBit::activity);
-            CHECK(next(port) == PeriodicState::FAST_PERIODIC);
+            CHECK(periodic_next(port) == PeriodicState::FAST_PERIODIC);
         }
     }
 }
 
 TEST_CASE("FAST_PERIODIC whose second is over transmits before it turns slow") {
     Port port = in_state(PeriodicState::FAST_PERIODIC, false);
-    CHECK(next(port, 1s) == PeriodicState::PERIODIC_TX);
+    CHECK(periodic_next(port, 1s) == PeriodicState::PERIODIC_TX);
     PeriodicMachine::enter(port, PeriodicState::PERIODIC_TX, at(1s));
     CHECK(port.ntt);
-    CHECK(next(port, 1s) == PeriodicState::SLOW_PERIODIC);
+    CHECK(periodic_next(port, 1s) == PeriodicState::SLOW_PERIODIC);
     PeriodicMachine::enter(port, PeriodicState::SLOW_PERIODIC, at(1s));
     CHECK(port.periodic_timer == at(31s));
 }
 
 TEST_CASE("FAST_PERIODIC transmits after 1 s and turns slow without a word") {
     Port port = in_state(PeriodicState::FAST_PERIODIC, true);
-    CHECK(next(port, 1s - 1ns) == std::nullopt);
-    CHECK(next(port, 1s) == PeriodicState::PERIODIC_TX);
+    CHECK(periodic_next(port, 1s - 1ns) == std::nullopt);
+    CHECK(periodic_next(port, 1s) == PeriodicState::PERIODIC_TX);
     port.partner.state.clear(StateBit::timeout);
-    CHECK(next(port) == PeriodicState::SLOW_PERIODIC);
+    CHECK(periodic_next(port) == PeriodicState::SLOW_PERIODIC);
     PeriodicMachine::enter(port, PeriodicState::SLOW_PERIODIC, at(0s));
     CHECK_FALSE(port.ntt);
 }
 
 TEST_CASE("SLOW_PERIODIC transmits after 30 s, or at once when the partner wants short timeouts") {
     Port port = in_state(PeriodicState::SLOW_PERIODIC, false);
-    CHECK(next(port, 30s - 1ns) == std::nullopt);
-    CHECK(next(port, 30s) == PeriodicState::PERIODIC_TX);
+    CHECK(periodic_next(port, 30s - 1ns) == std::nullopt);
+    CHECK(periodic_next(port, 30s) == PeriodicState::PERIODIC_TX);
     port.partner.state.set(StateBit::timeout);
-    CHECK(next(port, 10s) == PeriodicState::PERIODIC_TX);
+    CHECK(periodic_next(port, 10s) == PeriodicState::PERIODIC_TX);
     PeriodicMachine::enter(port, PeriodicState::PERIODIC_TX, at(10s));
     CHECK(port.ntt);
-    CHECK(next(port, 10s) == PeriodicState::FAST_PERIODIC);
+    CHECK(periodic_next(port, 10s) == PeriodicState::FAST_PERIODIC);
     PeriodicMachine::enter(port, PeriodicState::FAST_PERIODIC, at(10s));
     CHECK(port.periodic_timer == at(11s));
 }
@@ -110,7 +110,7 @@ TEST_CASE("PERIODIC_TX sets NTT and returns to the period that the partner asks 
         Port port = in_state(fast ? PeriodicState::FAST_PERIODIC : PeriodicState::SLOW_PERIODIC, fast);
         PeriodicMachine::enter(port, PeriodicState::PERIODIC_TX, at(fast ? 1s : 30s));
         CHECK(port.ntt);
-        CHECK(next(port) == (fast ? PeriodicState::FAST_PERIODIC : PeriodicState::SLOW_PERIODIC));
+        CHECK(periodic_next(port) == (fast ? PeriodicState::FAST_PERIODIC : PeriodicState::SLOW_PERIODIC));
     }
 }
 

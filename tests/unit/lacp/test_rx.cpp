@@ -8,7 +8,7 @@ using namespace dpdkbond::lacp;
 
 namespace {
 
-std::optional<RxState> next(const Port& port, Duration since_start = 0s) {
+std::optional<RxState> rx_next(const Port& port, Duration since_start = 0s) {
     return RxMachine::next(port, at(since_start));
 }
 Port in_state(RxState state) {
@@ -30,7 +30,7 @@ TEST_CASE("BEGIN enters INITIALIZE: unselected, default partner, not expired") {
     CHECK(port.actor.state.has(StateBit::defaulted));
     CHECK_FALSE(port.actor.state.has(StateBit::expired));
     CHECK_FALSE(port.port_moved);
-    CHECK(next(port) == RxState::PORT_DISABLED);
+    CHECK(rx_next(port) == RxState::PORT_DISABLED);
 }
 
 TEST_CASE("INITIALIZE goes on to PORT_DISABLED whatever else there is") {
@@ -40,7 +40,7 @@ TEST_CASE("INITIALIZE goes on to PORT_DISABLED whatever else there is") {
         port.port_enabled = (bits & 1) != 0;
         port.lacp_enabled = (bits & 2) != 0;
         if ((bits & 4) != 0) port.pdu = make_pdu(port);
-        CHECK(next(port, 1000s) == RxState::PORT_DISABLED);
+        CHECK(rx_next(port, 1000s) == RxState::PORT_DISABLED);
     }
 }
 
@@ -48,12 +48,12 @@ TEST_CASE("a PDU is taken in EXPIRED, DEFAULTED and CURRENT and nowhere else, an
     for (const RxState state : {RxState::EXPIRED, RxState::DEFAULTED, RxState::CURRENT}) {
         Port port = in_state(state);
         port.pdu = make_pdu(port);
-        CHECK(next(port) == RxState::CURRENT);
-        CHECK(next(port, 1000s) == RxState::CURRENT);
+        CHECK(rx_next(port) == RxState::CURRENT);
+        CHECK(rx_next(port, 1000s) == RxState::CURRENT);
     }
     Port port = in_state(RxState::PORT_DISABLED);
     port.pdu = make_pdu(port);
-    CHECK(next(port) == RxState::EXPIRED);
+    CHECK(rx_next(port) == RxState::EXPIRED);
 }
 
 TEST_CASE("PORT_DISABLED takes the partner's sync away and keeps the rest") {
@@ -72,23 +72,23 @@ TEST_CASE("a lost link leads to PORT_DISABLED from every other state, before any
         port.lacp_enabled = state != RxState::LACP_DISABLED;
         port.port_enabled = false;
         port.pdu = make_pdu(port);
-        CHECK(next(port, 1000s) == RxState::PORT_DISABLED);
+        CHECK(rx_next(port, 1000s) == RxState::PORT_DISABLED);
     }
     Port port = in_state(RxState::PORT_DISABLED);
     port.port_enabled = false;
     port.pdu = make_pdu(port);
-    CHECK(next(port) == std::nullopt);
+    CHECK(rx_next(port) == std::nullopt);
 }
 
 TEST_CASE("PORT_DISABLED is left to INITIALIZE, EXPIRED or LACP_DISABLED") {
     Port port = in_state(RxState::PORT_DISABLED);
-    CHECK(next(port) == RxState::EXPIRED);
+    CHECK(rx_next(port) == RxState::EXPIRED);
     port.lacp_enabled = false;
-    CHECK(next(port) == RxState::LACP_DISABLED);
+    CHECK(rx_next(port) == RxState::LACP_DISABLED);
     port.port_moved = true;
-    CHECK(next(port) == RxState::INITIALIZE);
+    CHECK(rx_next(port) == RxState::INITIALIZE);
     port.port_enabled = false;
-    CHECK(next(port) == RxState::INITIALIZE);
+    CHECK(rx_next(port) == RxState::INITIALIZE);
 }
 
 TEST_CASE("EXPIRED assumes a short timeout for 3 s whatever our own is") {
@@ -100,10 +100,10 @@ TEST_CASE("EXPIRED assumes a short timeout for 3 s whatever our own is") {
         CHECK(port.partner.state.has(StateBit::timeout));
         CHECK(port.actor.state.has(StateBit::expired));
         CHECK(port.current_while == at(8s));
-        CHECK(next(port, 8s - 1ns) == std::nullopt);
-        CHECK(next(port, 8s) == RxState::DEFAULTED);
+        CHECK(rx_next(port, 8s - 1ns) == std::nullopt);
+        CHECK(rx_next(port, 8s) == RxState::DEFAULTED);
         port.pdu = make_pdu(port);
-        CHECK(next(port, 8s) == RxState::CURRENT);
+        CHECK(rx_next(port, 8s) == RxState::CURRENT);
     }
 }
 
@@ -117,7 +117,7 @@ TEST_CASE("LACP_DISABLED defaults the partner as individual and waits for nothin
     CHECK(port.actor.state.has(StateBit::defaulted));
     CHECK_FALSE(port.actor.state.has(StateBit::expired));
     port.pdu = make_pdu(port);
-    CHECK(next(port, 1000s) == std::nullopt);
+    CHECK(rx_next(port, 1000s) == std::nullopt);
 }
 
 TEST_CASE("DEFAULTED forgets the partner and unselects only when there was another") {
@@ -127,13 +127,13 @@ TEST_CASE("DEFAULTED forgets the partner and unselects only when there was anoth
     CHECK(port.partner == kPartnerAdmin);
     CHECK(port.actor.state.has(StateBit::defaulted));
     CHECK_FALSE(port.actor.state.has(StateBit::expired));
-    CHECK(next(port, 1000s) == std::nullopt);
+    CHECK(rx_next(port, 1000s) == std::nullopt);
 
     port.selected = Selected::SELECTED;
     RxMachine::enter(port, RxState::DEFAULTED, at(3s));
     CHECK(port.selected == Selected::SELECTED);
     port.pdu = make_pdu(port);
-    CHECK(next(port) == RxState::CURRENT);
+    CHECK(rx_next(port) == RxState::CURRENT);
 }
 
 TEST_CASE("CURRENT runs out after our own timeout: 3 s short, 90 s long") {
@@ -143,23 +143,23 @@ TEST_CASE("CURRENT runs out after our own timeout: 3 s short, 90 s long") {
         port.pdu = make_pdu(port);
         RxMachine::enter(port, RxState::CURRENT, at(0s));
         const Duration timeout = fast ? 3s : 90s;
-        CHECK(next(port, timeout - 1ns) == std::nullopt);
-        CHECK(next(port, timeout) == RxState::EXPIRED);
+        CHECK(rx_next(port, timeout - 1ns) == std::nullopt);
+        CHECK(rx_next(port, timeout) == RxState::EXPIRED);
         CHECK_FALSE(port.pdu.has_value());
         CHECK_FALSE(port.actor.state.has(StateBit::expired));
         CHECK_FALSE(port.actor.state.has(StateBit::defaulted));
         port.pdu = make_pdu(port);
-        CHECK(next(port, 1s) == RxState::CURRENT); // every PDU enters the box again
+        CHECK(rx_next(port, 1s) == RxState::CURRENT); // every PDU enters the box again
     }
 }
 
 TEST_CASE("a link that changes duplex without going down passes through PORT_DISABLED") {
     Port port = in_state(RxState::CURRENT);
     port.lacp_enabled = false;
-    CHECK(next(port) == RxState::PORT_DISABLED);
+    CHECK(rx_next(port) == RxState::PORT_DISABLED);
     RxMachine::enter(port, RxState::LACP_DISABLED, at(0s));
     port.lacp_enabled = true;
-    CHECK(next(port) == RxState::PORT_DISABLED);
+    CHECK(rx_next(port) == RxState::PORT_DISABLED);
 }
 
 TEST_CASE("update_Selected: each field of the partner's identity unselects, its state does not") {

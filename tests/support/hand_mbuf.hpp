@@ -21,6 +21,16 @@ public:
         append({frame.begin() + static_cast<std::ptrdiff_t>(first_segment), frame.end()});
     }
 
+    // With room behind the frame, as a pool's buffers have.
+    static HandMbuf with_room(Octets frame, std::size_t room) {
+        const auto length = static_cast<std::uint16_t>(frame.size());
+        frame.resize(frame.size() + room);
+        HandMbuf m(frame);
+        m.get()->data_len = length;
+        m.get()->pkt_len = length;
+        return m;
+    }
+
     rte_mbuf* get() { return segments_.front().mbuf.get(); }
     [[nodiscard]] Octets bytes() const {
         Octets all;
