@@ -6,6 +6,8 @@
 #include <thread>
 
 #include "datapath/publisher.hpp"
+#include "datapath/rx_engine.hpp"
+#include "datapath/tx_engine.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;
@@ -58,8 +60,8 @@ TEST_CASE("a worker that sleeps holds nothing up") {
     CHECK(publisher.settled());
 }
 
-TEST_CASE(
-    "thousands of changes while a worker sends: no frame is lost unseen, no snapshot changes under it") {
+TEST_CASE("thousands of changes while a worker sends: no frame is lost unseen, no snapshot changes under it",
+          "[threads]") {
     const NothingLost check;
     constexpr int kChanges = 5000;
     constexpr unsigned kMembers = 4;
@@ -73,21 +75,24 @@ TEST_CASE(
     std::thread worker([&] {
         rcu.online(0);
         online = true;
-        std::uint64_t newest = 0;
+        std::uint64_t last = 0;
         for (std::uint32_t number = 0; !over; number += 32) {
-            const Snapshot* s = publisher.slot().load(std::memory_order_acquire);
+            const Snapshot* s = &newest(lane);
             // What control wrote as one must be seen as one: as many members as the mask says, and time does
             // not go back.
-            torn += s->tx_count != static_cast<unsigned>(__builtin_popcount(s->tx_mask)) ||
-                    s->generation < newest;
-            newest = s->generation;
+            torn +=
+                s->tx_count != static_cast<unsigned>(__builtin_popcount(s->tx_mask)) || s->generation < last;
+            last = s->generation;
             Frames burst = frames(number, 32);
+            lane.stage.more_to_come = number % 96 != 0;
             s->tx_burst(lane, *s, burst.data(), 32);
             offered += 32;
-            torn += s->generation != newest;
+            torn += s->generation != last;
             for (unsigned k = 0; k < kMembers; ++k) drained += take_numbers(rig.port(k)).size();
-            rcu.quiescent(0);
+            if (lane.stage.total == 0) rcu.quiescent(0);
         }
+        flush(lane);
+        for (unsigned k = 0; k < kMembers; ++k) drained += take_numbers(rig.port(k)).size();
         rcu.offline(0);
     });
 

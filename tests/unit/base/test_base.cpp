@@ -44,7 +44,7 @@ TEST_CASE("a full FixedVec takes nothing more and erasing keeps the order") {
 
 TEST_CASE("a FixedString cuts what is too long") { CHECK(FixedString<4>("abcdef") == "abcd"); }
 
-TEST_CASE("readers of a SeqBox never see half of a record") {
+TEST_CASE("readers of a SeqBox never see half of a record", "[threads]") {
     struct Pair {
         std::uint64_t a, b[40];
     };
