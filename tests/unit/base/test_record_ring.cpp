@@ -60,7 +60,7 @@ TEST_CASE("what has not been committed is not seen") {
     CHECK(ring.front().size() == 10);
 }
 
-TEST_CASE("one thread writes while another reads: every record once, whole and in order") {
+TEST_CASE("one thread writes while another reads: every record once, whole and in order", "[threads]") {
     constexpr std::uint32_t kRecords = 20000;
     RecordRing ring(4096);
     std::thread writer([&] {
