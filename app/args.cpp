@@ -4,6 +4,8 @@
 #include <array>
 #include <string_view>
 
+#include "config/validate.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -15,9 +17,10 @@ struct VerbDef {
     std::string_view form;
 };
 
-constexpr std::array<VerbDef, 6> kVerbs{{
+constexpr std::array<VerbDef, 7> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
+    {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
     {"console", Args::Verb::console, 0, 0, "console"},
     {"import", Args::Verb::import, 1, 1, "import DEV"},
     {"modes", Args::Verb::modes, 0, 0, "modes"},
@@ -54,10 +57,9 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.config = *file;
         } else if (a == "--file-prefix") {
             args.file_prefix = value();
-            if (!args.file_prefix || args.file_prefix->empty()) return bad("--file-prefix needs a NAME");
+            if (!args.file_prefix) return bad("--file-prefix needs a NAME");
         } else if (a.starts_with("--file-prefix=")) {
             args.file_prefix = a.substr(a.find('=') + 1);
-            if (args.file_prefix->empty()) return bad("--file-prefix needs a NAME");
         } else if (a == "-i") {
             args.console = true;
         } else if (a == "--check") {
@@ -73,6 +75,9 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.operands.push_back(a);
         }
     }
+    if (args.file_prefix)
+        if (const std::string wrong = file_prefix_problem(*args.file_prefix); !wrong.empty())
+            return bad("--file-prefix: " + wrong);
     if (help || version) {
         args.verb = help ? Args::Verb::help : Args::Verb::version;
         return args;
@@ -103,6 +108,8 @@ std::string usage() {
   dpdk-bond status [BOND] [--json] what the running bonds do, as /proc/net/bonding shows it
   dpdk-bond explain BOND FLOW     which member a flow leaves by, and why
                                   FLOW: src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=
+  dpdk-bond capture BOND MEMBER|all FILE [SECONDS]
+                                  members' frames to a pcapng file, for 10 s or so long; Ctrl-C ends it
   dpdk-bond console               the console of the running instance
   dpdk-bond import DEV            YAML for an existing Linux bond
   dpdk-bond modes                 the modes and every option

@@ -11,7 +11,7 @@
 namespace dpdkbond {
 
 struct Args {
-    enum class Verb { run, check, status, explain, console, import, modes, nics, version, help };
+    enum class Verb { run, check, status, explain, capture, console, import, modes, nics, version, help };
     Verb verb = Verb::help;
     std::string config;                     // run, check
     bool console = false;                   // run: -i

@@ -12,6 +12,7 @@
 #include <optional>
 #include <vector>
 
+#include "app/capture.hpp"
 #include "app/control.hpp"
 #include "app/logical_port.hpp"
 #include "app/mac_keeper.hpp"
@@ -32,6 +33,8 @@ public:
     std::unique_ptr<BondCore> core;                   // control's, once it was told of it
     std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
+
+    std::shared_ptr<Capture> capture; // the last one; who ends it waits without Program's mutex
 
     std::optional<MacKeeper>
         macs; // by its own lock, the host thread moves MACs when the active member changes

@@ -6,6 +6,7 @@
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 namespace dpdkbond {
 
@@ -47,6 +48,7 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     unit.config.mode = mode;
     unit.config.options = options;
     unit.config.given = given;
+    steer(unit);
     host_->set_poll_interval(unit.number, options.miimon);
     return {};
 }
@@ -65,6 +67,17 @@ void forget_foreign(Mode mode, BondOptions& options, OptionSet& given) {
 
 } // namespace
 
+namespace {
+
+std::string mode_list() {
+    std::vector<std::string> modes;
+    for (const ModeDef& def : mode_table())
+        if (def.available) modes.push_back(fmt::format("{} ({})", def.name, static_cast<unsigned>(def.mode)));
+    return fmt::format("{}", fmt::join(modes, ", "));
+}
+
+} // namespace
+
 Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
                                       std::string_view value) {
     const std::lock_guard lock(mutex_);
@@ -76,8 +89,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     Mode mode = u.config.mode;
     if (option == "mode") {
         const auto parsed = parse_mode(value);
-        if (!parsed)
-            return Error{fmt::format("mode: {} is no mode; see `help modes` or dpdk-bond modes", value)};
+        if (!parsed) return Error{fmt::format("mode: {} is no mode; allowed: {}", value, mode_list())};
         mode = *parsed;
         forget_foreign(mode, options, given);
     } else {
@@ -131,8 +143,15 @@ Result<void> Program::set_member_option(std::string_view bond, std::string_view 
     MemberOptions options = m.value()->config.options;
     if (auto set = dpdkbond::set_member_option(options, option, value); !set)
         return Error{fmt::format("{}: {}", option, set.error())};
+    std::vector<MemberConfig> others;
+    for (const auto& other : unit.value()->members)
+        if (other.get() != m.value()) others.push_back(other->config);
+    const unsigned queues = unit.value()->config.logical.queues;
+    if (const std::string wrong = queue_id_problem(options.queue_id, queues, others); !wrong.empty())
+        return Error{"queue_id: " + wrong};
     control_->call([&] { unit.value()->core->bond.set_member_options(m.value()->id, options, now()); });
     m.value()->config.options = options;
+    steer(*unit.value());
     return {};
 }
 
@@ -157,6 +176,10 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device)
     config.name = default_member_name(config.device);
     if (u.find_member(config.name) != nullptr)
         return Error{fmt::format("{}: {} has a member of that name already", config.name, bond)};
+    const std::string netdev = devargs_value(config.device, "iface");
+    for (const auto& other : units_)
+        if (!netdev.empty() && other->logical->netdev() == netdev)
+            return Error{fmt::format("{}: it is the logical interface of a bond", netdev)};
     std::vector<std::string> warnings;
     auto member = open_member(u.config, config, warnings);
     if (!member) return Error{member.error()};

@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One line on stderr, whole, with the time of day. Ordinary threads only: writing may block.
+// One line on stderr, whole, with the time of day. Ordinary threads. It does not wait for who reads the log
+// (a pipe, a terminal, the journal): lines that find no room are counted, and the next that does tells how
+// many. The thread that logs is the one that sees to links and signals.
 #pragma once
 
 #include <string_view>

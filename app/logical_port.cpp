@@ -5,6 +5,8 @@
 #include <rte_ethdev.h>
 
 #include "app/tap_signals.hpp"
+#include "host/bpf.hpp"
+#include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
@@ -92,6 +94,19 @@ Result<void> LogicalPort::set_mac(const Mac& mac) {
     auto done = in_kernel() ? dpdkbond::set_mac(netdev_, mac) : port_->set_mac(mac);
     if (done) mac_ = mac;
     return done;
+}
+
+Result<void> LogicalPort::steer(bool on) {
+    if (on == steered_ || !in_kernel()) return {}; // who is behind a device chooses by himself
+    Result<void> done;
+    for (const int fd : find_tun_fds(netdev_)) {
+        done = on ? steer_tun(fd) : unsteer_tun(fd);
+        if (!done) continue; // a descriptor that has no queue
+        steered_ = on;
+        return {}; // it is for all queues
+    }
+    return Error{fmt::format("{}: {}; what asks for no queue may lie in any, and leave by that one's member",
+                             netdev_, done ? "no queue of it is found" : done.error())};
 }
 
 Result<void> LogicalPort::set_speed(std::uint32_t mbps) {

@@ -29,6 +29,9 @@ public:
     Result<void> set_mac(const Mac& mac);
     [[nodiscard]] const Mac& mac() const { return mac_; } // as it was last set; zero: never
     Result<void> set_mtu(std::uint32_t mtu);
+    // On: what does not ask for a queue is queue 0's, as on Linux's bond. Off: the kernel spreads flows over
+    // all.
+    Result<void> steer(bool on);
     Result<void> set_speed(std::uint32_t mbps); // what ethtool shows; 0: unknown
 
 private:
@@ -36,6 +39,7 @@ private:
     std::string backend_, netdev_, name_;
     std::optional<Port> port_;
     Mac mac_{};
+    bool steered_ = false;
 };
 
 } // namespace dpdkbond

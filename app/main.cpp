@@ -72,6 +72,7 @@ int dispatch(const Args& args) {
         return status_command(prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]),
                               args.json);
     case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1]);
+    case Args::Verb::capture: return capture_command(prefix, args.operands);
     case Args::Verb::console: return console_command(prefix);
     case Args::Verb::import: return import(args.operands[0]);
     case Args::Verb::modes: say(stdout, modes_text()); return kOk;

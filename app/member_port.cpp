@@ -96,7 +96,9 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         break;
     }
     if (!member->netdev.empty()) {
-        member->carrier_ = std::make_unique<CarrierPoll>(member->netdev);
+        // Frames go by the netdev that was opened: another of its name is no link of theirs.
+        const bool own = member->guard_ && member->netdev == below;
+        member->carrier_ = std::make_unique<CarrierPoll>(member->netdev, own ? member->guard_->ifindex() : 0);
         member->netdev_lags = carrier_events_may_lag(member->netdev);
     }
     return member;
@@ -121,6 +123,10 @@ LinkState MemberPort::read_link() {
     link.speed_mbps = speed.mbps;
     link.duplex = !speed.full_duplex ? Duplex::unknown : *speed.full_duplex ? Duplex::full : Duplex::half;
     return link;
+}
+
+bool MemberPort::netdev_was_replaced() {
+    return carrier_ && carrier_->replaced() && !std::exchange(replacement_told_, true);
 }
 
 bool MemberPort::carrier_changed() {

@@ -54,6 +54,8 @@ public:
     LinkState read_link();
     // The cheaper half of it: whether carrier is not what was last posted.
     bool carrier_changed();
+    // The netdev that it drives has gone and another has its name; says so once.
+    bool netdev_was_replaced();
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
     // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
@@ -105,6 +107,7 @@ private:
     std::vector<std::string> apply_filter(); // device_mutex_ is held
     std::uint32_t refused_mtu_ = 0;
     std::unique_ptr<CarrierPoll> carrier_;
+    bool replacement_told_ = false;
     struct LinkTarget {
         Control* control;
         std::uint32_t bond;

@@ -63,9 +63,12 @@ void Program::on_signal(int signal) {
     reload_wish_.notify_one();
 }
 
-// A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the
-// kernel, once, to let it cut them itself.
 void Program::on_poll(std::uint32_t bond, MemberPort& member) {
+    if (member.netdev_was_replaced())
+        control_->warn(bond, member.id,
+                       "its netdev has gone and another has its name: remove the member and add it again");
+    // A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the
+    // kernel, once, to let it cut them itself.
     if (!member.port->is_kernel_socket() || member.netdev.empty() || member.shield) return;
     const std::lock_guard lock(served_mutex_);
     const BondUnit* unit = served_[bond];

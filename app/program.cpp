@@ -241,6 +241,8 @@ void Program::run(bool console) {
     for (auto& unit : units_)
         for (auto& member : unit->members) dismiss(*unit, *member);
     for (auto& unit : units_) wait_until_said(*unit);
+    for (auto& unit : units_)
+        if (unit->capture) unit->capture->stop(); // the last words are in it
 }
 
 } // namespace dpdkbond

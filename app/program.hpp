@@ -57,6 +57,10 @@ public:
     Result<void> remove_member(std::string_view bond, std::string_view member) override;
     Result<void> clear_stats(std::string_view bond) override;
     Result<void> reload() override;
+    Result<std::string> start_capture(std::string_view bond, std::string_view member, std::string_view file,
+                                      std::uint32_t seconds) override;
+    Result<std::string> stop_capture(std::string_view bond) override;
+    Result<std::string> show_capture(std::string_view bond) override;
     void quit() override;
 
 private:
@@ -75,8 +79,9 @@ private:
     Result<void> join(BondUnit& unit, std::unique_ptr<MemberPort> member);
     Result<void> put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
                                 const std::vector<std::string>& warnings); // joins a bond that runs
-    void dismiss(BondUnit& unit, const MemberPort& member);                // it has its last say
-    void wait_until_said(const BondUnit& unit);                            // … and that is on the wire
+    void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
+    void dismiss(BondUnit& unit, const MemberPort& member); // it has its last say
+    void wait_until_said(const BondUnit& unit);             // … and that is on the wire
     void part(BondUnit& unit, MemberPort& member); // leaves without a frame in flight, closes, restores
     void add_queues(const Port& port, const std::vector<int>& sockets); // the workers read them from now on
     void remove_queues(std::uint16_t port);
@@ -97,6 +102,7 @@ private:
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);
+    Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
     Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
     Result<void> apply(Config next);
     Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);

@@ -44,7 +44,7 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
             continue;
         if ((def.modes & mask_of(wanted.mode)) == 0) continue; // it was the mode's before
         if (auto may = may_change_running(wanted.mode, def, !running.members.empty()); !may)
-            return fmt::format("{}: {}: {}", running.name, def.name, may.error());
+            return fmt::format("{}: {}", running.name, may.error());
     }
     for (const MemberConfig& m : wanted.members) {
         if (find_same(running.members, m) != nullptr) continue;
@@ -150,6 +150,7 @@ Result<void> Program::apply(Config next) {
                 member->config.options = same->options;
             }
         }
+        steer(*unit);
     }
     for (NewMember& n : joining) keep(put_in_service(*n.unit, std::move(n.port), n.warnings));
     for (auto& unit : starting) {

@@ -5,6 +5,8 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
+#include <algorithm>
+
 #include "app/log.hpp"
 #include "app/placement.hpp"
 #include "datapath/punt_neighbors.hpp"
@@ -62,13 +64,11 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
                                             std::to_string(number));
     for (unsigned w = 0; w < workers_.size(); ++w) {
         const auto workers = static_cast<unsigned>(workers_.size());
-        const auto queues = static_cast<unsigned>(unit->logical->port().rx_queues());
         LogicalQueue queue;
         queue.port = unit->logical->port().id();
         queue.tx_queue = static_cast<std::uint16_t>(w % unit->logical->port().tx_queues());
         queue.shared = unit->logical->port().tx_queues() < workers;
-        queue.receives = w < queues;
-        queue.rx_queue = static_cast<std::uint16_t>(w);
+        queue.rx_queues = unit->logical->port().rx_queues();
         const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
         unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
         unit->lanes.back()->doubt = &host_->doubt();
@@ -107,6 +107,7 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
 void Program::leave_service(BondUnit& unit) {
     for (auto& member : unit.members) dismiss(unit, *member);
     wait_until_said(unit);
+    if (unit.capture) unit.capture->stop();
     host_->forget_logical(unit.number);
     host_->set_poll_interval(unit.number, 0);
     for (auto& member : unit.members) host_->forget_member(*member);
@@ -148,6 +149,7 @@ Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
     (void)unit.macs->apply(); // what went wrong is an event
     if (warning) log_warnings(unit, {*warning});
     unit.members.push_back(std::move(member));
+    steer(unit);
     return {};
 }
 
@@ -158,6 +160,14 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
     serve_member(unit, *unit.members.back());
     unit.config.members.push_back(unit.members.back()->config);
     return {};
+}
+
+void Program::steer(BondUnit& unit) {
+    static const OptionDef& queue_id = *find_option("queue_id");
+    const bool wanted =
+        (queue_id.effective & mask_of(unit.config.mode)) != 0 &&
+        std::ranges::any_of(unit.members, [](const auto& m) { return m->config.options.queue_id != 0; });
+    if (auto done = unit.logical->steer(wanted); !done) log_warnings(unit, {done.error()});
 }
 
 void Program::dismiss(BondUnit& unit, const MemberPort& member) {
@@ -181,10 +191,12 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
     unit.macs->remove(member);
     wait_until_unseen(unit);
+    if (unit.capture) unit.capture->forget(member.port->id());
     remove_queues(member.port->id());
     const MemberConfig gone = member.config;
     std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == gone.name; });
     std::erase_if(unit.members, [&](const auto& m) { return m.get() == &member; });
+    steer(unit);
     pci_.give_back(gone);
 }
 

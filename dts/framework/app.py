@@ -231,6 +231,12 @@ class DpdkBond(DpdkProcess):
         """Another call of the binary, addressed to this instance."""
         return self.ns.run(binary(), *words, "--file-prefix", self.file_prefix, check=False, **options)
 
+    def console(self, *lines):
+        """What the console answers to lines that come from a pipe."""
+        process = self.ns.popen(binary(), "console", "--file-prefix", self.file_prefix, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+                                text=True)
+        return process.communicate("".join(f"{line}\n" for line in lines), timeout=20)[0].splitlines()
+
     def dump(self, directory):
         super().dump(directory)
         shutil.copy(self.config_path, os.path.join(directory, f"{self.file_prefix}.yaml"))

@@ -19,6 +19,7 @@ using MemberId = StrongId<struct MemberTag, std::uint8_t>;
 using PortId = StrongId<struct PortTag, std::uint16_t>;
 
 inline constexpr std::size_t kMaxMembers = 32;
+inline constexpr std::size_t kMaxLogicalQueues = 16;
 inline constexpr std::size_t kMaxBonds = 64;
 inline constexpr std::size_t kMaxWorkers = 16;
 inline constexpr MemberId kNoMember{0xff};

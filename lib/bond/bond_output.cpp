@@ -81,7 +81,12 @@ void Bond::fill(Snapshot& out) const {
     out.tx_mask = 0;
     out.tx_count = 0;
     out.rx_count = 0;
+    out.by_queue = Snapshot::nobody();
+    static const OptionDef& queue_id = *find_option("queue_id");
+    const bool by_queue = (queue_id.effective & mask_of(mode_.mode)) != 0;
     for (const Member& m : members_) {
+        const std::uint16_t queue = m.info.options.queue_id;
+        if (by_queue && queue != 0 && has(decision_.usable, m.id)) out.by_queue[queue] = m.id.value;
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
         if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;

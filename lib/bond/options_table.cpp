@@ -4,6 +4,7 @@
 #include <array>
 #include <limits>
 
+#include "base/strong_id.hpp"
 #include "bond/options.hpp"
 #include "bond/options_values.hpp"
 
@@ -354,13 +355,13 @@ constexpr std::array kOptions = {
          .of_member = true,
          .help = "without a usable primary the usable member with the highest becomes active"}),
     number<&Member::queue_id>({.name = "queue_id",
-                               .max = 65535,
+                               .max = kMaxLogicalQueues - 1,
                                .default_text = "0",
                                .modes = kEvery,
-                               .effective = kEvery,
+                               .effective = only(Mode::balance_rr, Mode::active_backup),
                                .of_member = true,
-                               .available = false,
-                               .help = "frames that carry this queue number leave by this member"}),
+                               .help = "frames of the logical interface's queue of this number leave by this "
+                                       "member while it is up; 0: none"}),
     number<&Member::actor_port_prio>({.name = "actor_port_prio",
                                       .min = 1,
                                       .max = 65535,

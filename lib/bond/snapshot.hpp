@@ -48,6 +48,9 @@ struct alignas(64) Snapshot {
     std::uint32_t tx_mask = 0;                  // bit MemberId: of those in tx
     std::array<std::uint8_t, kMaxMembers> tx{}; // their ids, in the order in which they joined
 
+    // Frames of these queues of the logical interface leave by a member of their own: its id, or kNoMember.
+    std::array<std::uint8_t, kMaxLogicalQueues> by_queue = nobody();
+
     // Receiving.
     PuntFn punt = nullptr;       // nullptr: the mode's control half wants no frames
     std::uint32_t rx_accept = 0; // bit MemberId: what it receives goes up
@@ -68,6 +71,12 @@ struct alignas(64) Snapshot {
     SprayTable spray;                                   // balance-spray
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
     std::uint64_t generation = 0;
+
+    static constexpr std::array<std::uint8_t, kMaxLogicalQueues> nobody() {
+        std::array<std::uint8_t, kMaxLogicalQueues> queues{};
+        queues.fill(kNoMember.value);
+        return queues;
+    }
 };
 
 } // namespace dpdkbond

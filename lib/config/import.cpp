@@ -2,6 +2,7 @@
 #include "config/import.hpp"
 
 #include <algorithm>
+#include <charconv>
 #include <filesystem>
 #include <fstream>
 #include <ifaddrs.h>
@@ -153,6 +154,14 @@ private:
         if (mtu && *mtu != "1500") lines.push_back("mtu: " + *mtu);
         const std::string addresses = address_list();
         if (!addresses.empty()) lines.push_back("addresses: [" + addresses + "]");
+        unsigned highest = 0; // Linux gives every bond 16 queues
+        for (const std::string& slave : slaves_) {
+            const std::string id = read_file(net_ / slave / "bonding_slave" / "queue_id").value_or("0");
+            unsigned queue = 0;
+            std::from_chars(id.data(), id.data() + id.size(), queue);
+            highest = std::max(highest, queue);
+        }
+        if (highest != 0) lines.push_back("queues: " + std::to_string(std::min(highest + 1, 16U)));
         if (!lines.empty()) line(2, "logical:");
         for (const std::string& text : lines) line(3, text);
     }

@@ -171,16 +171,16 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
         if (!number) reader_.mark_broken("runtime.worker_lcores");
     };
     const auto eal_arg = [&](const Node& item, const std::string& at) {
-        if (auto text = reader_.text(item, at)) runtime.eal_args.push_back(std::move(*text));
+        auto text = reader_.text(item, at);
+        if (!text) return;
+        if (const std::string wrong = eal_arg_problem(*text); !wrong.empty()) reader_.broken(at, wrong);
+        runtime.eal_args.push_back(std::move(*text));
     };
     const auto file_prefix = [&](const Node& value, const std::string& at) {
         const auto text = reader_.text(value, at);
         if (!text) return;
-        const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '/'; };
-        if (text->empty() || text->size() > 64 || !std::ranges::all_of(*text, plain)) {
-            reader_.broken(at, in_quotes(*text) +
-                                   " cannot be part of a file's name; allowed: 1 to 64 printable "
-                                   "characters without space and slash");
+        if (const std::string wrong = file_prefix_problem(*text); !wrong.empty()) {
+            reader_.broken(at, wrong);
             return;
         }
         runtime.file_prefix = *text;
@@ -318,13 +318,15 @@ void Loader::read_logical(LogicalConfig& logical, const Node& node, const std::s
         read_device(logical.device, value, at);
     };
     const auto address = [&](const Node& item, const std::string& at) { read_address(logical, item, at); };
-    reader_.map(node, path,
-                {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
-                 {"device", device},
-                 {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
-                 {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
-                 {"queues", [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, 16)); }},
-                 {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}});
+    reader_.map(
+        node, path,
+        {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
+         {"device", device},
+         {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
+         {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
+         {"queues",
+          [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
+         {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}});
 }
 
 void Loader::read_device(std::string& device, const Node& node, const std::string& path) {

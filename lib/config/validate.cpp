@@ -5,6 +5,8 @@
 #include <map>
 #include <utility>
 
+#include <fmt/format.h>
+
 #include "base/quote.hpp"
 #include "config/spray.hpp"
 
@@ -78,7 +80,12 @@ private:
         }
         std::map<std::string, std::string> names;
         for (std::size_t i = 0; i < bond.members.size(); ++i) {
-            check_member(bond, bond.members[i], key + ".members[" + std::to_string(i) + "]", names);
+            const std::string member = key + ".members[" + std::to_string(i) + "]";
+            check_member(bond, bond.members[i], member, names);
+            if (is_broken(key + ".logical.queues")) continue;
+            const std::string queue = queue_id_problem(bond.members[i].options.queue_id, bond.logical.queues,
+                                                       std::span(bond.members).first(i));
+            if (!queue.empty()) add(member + ".queue_id", queue);
         }
         if (is_broken(key + ".members")) return;
         check_names_member(bond, bond.options.primary, key + ".primary");
@@ -122,12 +129,6 @@ private:
             }
         }
         if (!logical.device.empty()) claim_device(logical.device, key + ".device");
-        const std::size_t workers = config_.runtime.worker_lcores.size();
-        if (workers > 0 && !is_broken("runtime.worker_lcores") && logical.queues > workers) {
-            add(key + ".queues", std::to_string(logical.queues) +
-                                     " are more than there are workers; allowed: up to " +
-                                     std::to_string(workers) + ", or more runtime.worker_lcores");
-        }
         std::set<std::string> seen;
         for (std::size_t i = 0; i < logical.addresses.size(); ++i) {
             const std::string text = logical.addresses[i].to_string();
@@ -141,6 +142,11 @@ private:
         bool own_device = true;
         if (!is_broken(key + ".device")) {
             if (!member.device.empty()) own_device = claim_device(member.device, key + ".device");
+            const std::string netdev = devargs_value(member.device, "iface");
+            if (!netdev.empty() &&
+                std::ranges::find(config_.bonds, netdev, &BondConfig::name) != config_.bonds.end())
+                add(key + ".device",
+                    in_quotes(netdev) + " is the logical interface of a bond; a member is another");
             if (!member.driver.empty() && !member.is_pci()) {
                 add(key + ".driver", "is only for a PCI device; leave it out");
             }
@@ -212,6 +218,46 @@ std::string default_member_name(const std::string& device) {
     if (!netdev.empty()) return netdev;
     const std::string head = devargs_head(device);
     return pci_address(head).value_or(head);
+}
+
+std::string file_prefix_problem(const std::string& prefix) {
+    const auto plain = [](char c) { return c > ' ' && c < 0x7f && c != '/' && c != '%'; };
+    if (!prefix.empty() && prefix.size() <= 64 && prefix != "." && prefix != ".." &&
+        std::ranges::all_of(prefix, plain))
+        return {};
+    return in_quotes(prefix) +
+           " cannot be part of a file's name; allowed: 1 to 64 printable characters without "
+           "space, slash and percent sign";
+}
+
+std::string eal_arg_problem(const std::string& arg) {
+    const std::string head = arg.substr(0, arg.find('='));
+    // DPDK takes abbreviations, and letters with their values at once ("-l0").
+    const auto is = [&](std::string_view name) {
+        if (!name.starts_with("--")) return !head.starts_with("--") && head.starts_with(name);
+        return head.size() > 3 && name.starts_with(head);
+    };
+    if (is("-h") || is("--help")) return in_quotes(arg) + " ends DPDK; leave it out";
+    if (is("--file-prefix")) return in_quotes(arg) + " is not taken; allowed: the key file_prefix";
+    for (const char* name : {"-l", "-c", "-s", "-S", "--lcores", "--main-lcore"})
+        if (is(name))
+            return in_quotes(arg) + " is not taken; allowed: the keys control_lcore and worker_lcores";
+    if (is("--proc-type")) return in_quotes(arg) + " is not taken; every instance is a primary process";
+    return {};
+}
+
+std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others) {
+    if (queue_id == 0) return {};
+    if (queue_id >= queues)
+        return fmt::format(
+            "{} is no queue of the logical interface, which has {}, numbered from 0; allowed: {}", queue_id,
+            queues,
+            queues > 1 ? fmt::format("up to {}, or more logical.queues", queues - 1)
+                       : "0, or more logical.queues");
+    for (const MemberConfig& m : others)
+        if (m.options.queue_id == queue_id)
+            return fmt::format("{} is already that of {}; give each a queue of its own", queue_id, m.name);
+    return {};
 }
 
 std::vector<ConfigProblem> validate(Config& config, const std::set<std::string>& broken) {

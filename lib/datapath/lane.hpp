@@ -63,9 +63,9 @@ struct SprayLane {
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
-    bool shared = false;   // tx_queue is used by several workers
-    bool receives = false; // this worker reads the logical interface's queue of its own number
-    std::uint16_t rx_queue = 0;
+    bool shared = false; // tx_queue is used by several workers
+    // Of the logical interface; this worker reads that of its own number, that plus the workers' count, …
+    std::uint16_t rx_queues = 0;
 };
 
 class alignas(64) Lane {

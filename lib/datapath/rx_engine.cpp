@@ -6,6 +6,7 @@
 #include "datapath/checksum.hpp"
 #include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
+#include "dpdk/port_tap.hpp"
 #include "proto/slow.hpp"
 
 namespace dpdkbond {
@@ -44,12 +45,17 @@ constexpr int kOwnFrameRetries = 256;
 
 void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) noexcept {
     const SnapshotMember& m = s.member[id];
-    for (int tries = 0; tries < kOwnFrameRetries; ++tries) {
+    if (send_once(lane, m, &frame, 1) == 1) {
+        lane.counters.member[id].tx.add(1);
+        return;
+    }
+    const OfferedAgain refused_before;
+    for (int tries = 1; tries < kOwnFrameRetries; ++tries) {
+        rte_pause();
         if (send_once(lane, m, &frame, 1) == 1) {
             lane.counters.member[id].tx.add(1);
             return;
         }
-        rte_pause();
     }
     send(lane, s, id, &frame, 1); // the last attempts, and the counting
 }
@@ -135,18 +141,26 @@ const Snapshot& newest(Lane& lane) noexcept {
 }
 
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
-    if (!lane.logical.receives) return 0;
+    unsigned seen = 0;
+    bool many = false;
     rte_mbuf* frames[kBurst];
-    const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, lane.logical.rx_queue, frames, kBurst);
-    if (n == 0) {
-        flush(lane);
-        return 0;
+    for (std::uint16_t q = lane.worker; q < lane.logical.rx_queues;
+         q = static_cast<std::uint16_t>(q + lane.workers)) {
+        const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, q, frames, kBurst);
+        if (n == 0) continue;
+        seen += n;
+        lane.counters.down.add(n);
+        many |= n >= kWorthWaiting;
+        lane.stage.more_to_come = many;
+        const std::uint8_t own = s.by_queue[q];
+        if (own == kNoMember.value) [[likely]]
+            s.tx_burst(lane, s, frames, n);
+        else
+            send(lane, s, own, frames, n);
     }
-    lane.counters.down.add(n);
-    lane.stage.more_to_come = n >= kWorthWaiting;
-    s.tx_burst(lane, s, frames, n);
     lane.stage.more_to_come = false;
-    return n;
+    if (!many) flush(lane);
+    return seen;
 }
 
 unsigned inject(Lane& lane, const Snapshot& s) noexcept {

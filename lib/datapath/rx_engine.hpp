@@ -11,8 +11,8 @@ namespace dpdkbond {
 unsigned receive(Lane& lane, const Snapshot& s) noexcept; // one burst of each of this worker's member queues
 // Frames found at a look at the logical interface for which it is worth to look again before they leave.
 inline constexpr std::uint16_t kWorthWaiting = 8;
-// One burst of the logical interface. While it finds many frames at a look they may wait for the next one
-// (Stage); a look that finds few or none sends them all.
+// One burst of each of this worker's queues of the logical interface. While it finds many frames at a look
+// they may wait for the next one (Stage); a look that finds few or none sends them all.
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept;
 // The bond's newest snapshot. What was placed by an older one leaves first, by that one: the caller must not
 // have passed a quiet point since (Lane::stage.total != 0).

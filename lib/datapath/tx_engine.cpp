@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "dpdk/port_tap.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -62,6 +64,7 @@ void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames
                std::uint16_t n) noexcept {
     const SnapshotMember& m = s.member[id];
     const std::uint16_t first = sent;
+    const OfferedAgain refused_before;
     for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
         rte_pause();
         sent = static_cast<std::uint16_t>(

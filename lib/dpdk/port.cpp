@@ -65,8 +65,9 @@ bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; 
 Result<Port> Port::open(const std::string& device) {
     auto id = port_of(device);
     if (!id) {
-        if (const int rc = rte_dev_probe(device.c_str()); rc != 0)
-            return Error{fmt::format("{}: no driver took it: {}", device, reason(rc))};
+        const int rc = rte_dev_probe(device.c_str());
+        if (rc == -EFAULT) return Error{fmt::format("{}: no driver knows it", device)}; // EAL: no bus does
+        if (rc != 0) return Error{fmt::format("{}: no driver took it: {}", device, reason(rc))};
         id = port_of(device);
         if (!id) return Error{fmt::format("{}: it is no network device", device)};
     }

@@ -21,7 +21,7 @@ public:
     void offline(unsigned thread);   // holds nothing and will read nothing until online()
     void quiescent(unsigned thread); // between bursts: holds nothing
 
-    // Control (or any one thread at a time).
+    // Any thread.
     std::uint64_t start();            // begins a grace period after something was unpublished
     bool passed(std::uint64_t token); // every online worker has been quiet since; never waits
 

@@ -3,9 +3,13 @@
 
 #include <array>
 #include <cerrno>
+#include <cstddef>
 #include <linux/bpf.h>
 #include <linux/if_link.h>
+#include <linux/if_tun.h>
 #include <linux/pkt_cls.h>
+#include <span>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 
 #include "host/files.hpp"
@@ -23,20 +27,26 @@ Fd bpf(bpf_cmd command, bpf_attr& attributes) {
     return Fd(static_cast<int>(::syscall(SYS_bpf, command, &attributes, sizeof attributes)));
 }
 
-// A program that does nothing but return a constant.
-Fd load_constant(unsigned type, int verdict, unsigned flags) {
-    const std::array<bpf_insn, 2> code{{
-        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = verdict},
-        {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0},
-    }};
+constexpr bpf_insn kReturn = {.code = BPF_JMP | BPF_EXIT, .dst_reg = 0, .src_reg = 0, .off = 0, .imm = 0};
+
+Fd load(unsigned type, std::span<const bpf_insn> code, unsigned flags) {
     static constexpr char kLicense[] = "BSD";
     bpf_attr attributes{};
     attributes.prog_type = type;
     attributes.insns = reinterpret_cast<std::uintptr_t>(code.data());
-    attributes.insn_cnt = code.size();
+    attributes.insn_cnt = static_cast<unsigned>(code.size());
     attributes.license = reinterpret_cast<std::uintptr_t>(kLicense);
     attributes.prog_flags = flags;
     return bpf(BPF_PROG_LOAD, attributes);
+}
+
+// A program that does nothing but return a constant.
+Fd load_constant(unsigned type, int verdict, unsigned flags) {
+    const std::array<bpf_insn, 2> code{{
+        {.code = BPF_ALU64 | BPF_MOV | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = verdict},
+        kReturn,
+    }};
+    return load(type, code, flags);
 }
 
 Fd link_to(const Fd& program, int ifindex, unsigned attach_type, unsigned flags) {
@@ -56,6 +66,30 @@ Result<Fd> attach_tcx_drop(int ifindex) {
     Fd link = link_to(program, ifindex, kTcxIngress, kBefore);
     if (!link) return Error{"the kernel has no tcx hook for this netdev: " + errno_text(errno)};
     return link;
+}
+
+Result<void> steer_tun(int fd) {
+    const std::array<bpf_insn, 4> code{{
+        {.code = BPF_LDX | BPF_MEM | BPF_W,
+         .dst_reg = BPF_REG_0,
+         .src_reg = BPF_REG_1,
+         .off = offsetof(__sk_buff, queue_mapping),
+         .imm = 0},
+        {.code = BPF_JMP | BPF_JEQ | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 1, .imm = 0},
+        {.code = BPF_ALU64 | BPF_SUB | BPF_K, .dst_reg = BPF_REG_0, .src_reg = 0, .off = 0, .imm = 1},
+        kReturn,
+    }};
+    const Fd program = load(BPF_PROG_TYPE_SOCKET_FILTER, code, 0);
+    if (!program) return Error{"the kernel takes no BPF program for a tap's queues: " + errno_text(errno)};
+    int number = program.get();
+    if (::ioctl(fd, TUNSETSTEERINGEBPF, &number) == 0) return {};
+    return Error{"the kernel lets nobody choose a tap's queues: " + errno_text(errno)};
+}
+
+Result<void> unsteer_tun(int fd) {
+    int none = -1;
+    if (::ioctl(fd, TUNSETSTEERINGEBPF, &none) == 0) return {};
+    return Error{"a tap's queues cannot be left to the kernel again: " + errno_text(errno)};
 }
 
 Result<Fd> attach_native_xdp_pass(int ifindex) {

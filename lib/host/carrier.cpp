@@ -21,13 +21,22 @@ Fd mount_sysfs() {
 
 } // namespace
 
-CarrierPoll::CarrierPoll(std::string name) : name_(std::move(name)), sysfs_(mount_sysfs()) {}
+CarrierPoll::CarrierPoll(std::string name, int ifindex)
+    : name_(std::move(name)), ifindex_(ifindex), sysfs_(mount_sysfs()) {}
+
+bool CarrierPoll::is_another() {
+    if (ifindex_ == 0) return false;
+    const auto link = get_link(name_);
+    replaced_ = link.ok() && link.value().ifindex != ifindex_;
+    return replaced_;
+}
 
 // Returns false if the file is not, or no longer, a netdev's.
 bool CarrierPoll::read_file(bool& carrier) {
     if (!file_) {
         const std::string path = "class/net/" + name_ + "/carrier";
         file_.reset(::openat(sysfs_.get(), path.c_str(), O_RDONLY | O_CLOEXEC));
+        if (file_ && is_another()) file_.reset();
         if (!file_) return false;
     }
     char digit = '0';
@@ -45,7 +54,7 @@ bool CarrierPoll::carrier() {
     if (name_.empty() || name_.find('/') != std::string::npos) return false;
     if (!sysfs_) {
         auto link = get_link(name_);
-        return link.ok() && link.value().carrier;
+        return link.ok() && link.value().carrier && !is_another();
     }
     bool carrier = false;
     const bool was_open = static_cast<bool>(file_);

@@ -16,17 +16,23 @@ namespace dpdkbond {
 // from the data path.
 class CarrierPoll {
 public:
-    explicit CarrierPoll(std::string name);
+    // `ifindex`: of that netdev only; 0: of any that has the name.
+    explicit CarrierPoll(std::string name, int ifindex = 0);
 
     // false: no carrier, administratively down, or no such netdev. A netdev that comes back under the name is
-    // found again. A renamed netdev is followed under its new name until it goes.
+    // found again, if any will do. A renamed netdev is followed under its new name until it goes.
     bool carrier();
+    [[nodiscard]] bool replaced() const { return replaced_; } // another has the name now
     [[nodiscard]] const std::string& name() const { return name_; }
 
 private:
     bool read_file(bool& carrier);
 
+    bool is_another();
+
     std::string name_;
+    int ifindex_;
+    bool replaced_ = false;
     Fd sysfs_; // a mount of sysfs for our namespace that nobody else sees
     Fd file_;
 };

@@ -1,6 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/netdev_guard.hpp"
 
+#include <cstddef>
+#include <cstring>
+#include <sys/socket.h>
+#include <sys/un.h>
 #include <system_error>
 #include <unistd.h>
 
@@ -44,6 +48,19 @@ std::optional<std::string> settle_leftover(const fs::path& file) {
 
 void add_word(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
 
+// Ends with the process, however that ends. Invalid: another has it.
+Fd claim(int ifindex) {
+    Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    sockaddr_un address{};
+    address.sun_family = AF_UNIX; // a name that begins with a zero lives in no file system
+    const std::string name = "dpdk-bond-member-" + std::to_string(ifindex);
+    std::memcpy(address.sun_path + 1, name.data(), name.size());
+    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
+    if (socket && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
+        socket.reset();
+    return socket;
+}
+
 } // namespace
 
 NetdevGuard::NetdevGuard() = default;
@@ -53,6 +70,7 @@ NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
         (void)release();
         before_ = std::move(other.before_);
         state_file_ = std::move(other.state_file_);
+        claim_ = std::move(other.claim_);
         tcx_ = std::move(other.tcx_);
         in_use_ = std::move(other.in_use_);
         description_ = std::move(other.description_);
@@ -82,6 +100,11 @@ Result<NetdevGuard> NetdevGuard::take(const std::string& name, const NetdevGuard
             (void)settle_leftover(file);
         }
     }
+    const auto link = get_link(name);
+    if (!link) return Error{link.error()};
+    if (link.value().mac.is_zero()) return Error{"netdev " + name + " is no Ethernet device"};
+    guard.claim_ = claim(link.value().ifindex);
+    if (!guard.claim_) return Error{"netdev " + name + " is a bond member of another process"};
     auto state = NetdevState::of(name);
     if (!state) return Error{state.error()};
     if (!options.state_dir.empty()) {
@@ -132,6 +155,7 @@ Result<void> NetdevGuard::release() {
     auto restored = before_->restore();
     before_.reset();
     tcx_.reset(); // last: until here the kernel hears nothing
+    claim_.reset();
     std::error_code ignored;
     if (!state_file_.empty()) fs::remove(state_file_, ignored);
     return restored;

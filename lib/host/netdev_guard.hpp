@@ -31,7 +31,8 @@ struct NetdevGuardOptions {
 // configured on it do not come back.
 class NetdevGuard {
 public:
-    // An error leaves the netdev as it was. What a crashed process left changed is put right first.
+    // An error leaves the netdev as it was. What a crashed process left changed is put right first. Refused:
+    // what is no Ethernet device (lo), and what this or another process holds.
     static Result<NetdevGuard> take(const std::string& name, const NetdevGuardOptions& options);
     NetdevGuard(NetdevGuard&&) noexcept;
     NetdevGuard& operator=(NetdevGuard&&) noexcept;
@@ -54,6 +55,7 @@ private:
 
     std::unique_ptr<NetdevState> before_; // null: nothing to give back
     std::filesystem::path state_file_;
+    Fd claim_; // an abstract socket of the netdev's namespace: another process that wants the netdev meets it
     Fd tcx_;
     std::optional<std::string> in_use_;
     std::string description_;

@@ -1,11 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The side of `dpdk-bond status|explain|console` that talks to a running instance. No EAL. The commands print
-// to stdout and stderr and return the exit code: 0, 1 (one line on stderr: nobody answers, no such bond,
-// refused), 2 (bad arguments).
+// The side of `dpdk-bond status|explain|capture|console` that talks to a running instance. No EAL. The
+// commands print to stdout and stderr and return the exit code: 0, 1 (one line on stderr: nobody answers, no
+// such bond, refused), 2 (bad arguments).
 #pragma once
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "base/result.hpp"
 
@@ -39,6 +40,10 @@ Result<std::string> query(const std::string& prefix, const std::string& command)
 // Text as render_proc() writes it, or JSON. Several bonds: each text below a line "==> NAME <==".
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
 int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow);
+
+// BOND, MEMBER|all, FILE, [SECONDS]. Waits for the end of the capture, which a signal brings about, and
+// prints what it has done.
+int capture_command(const std::string& prefix, std::vector<std::string> operands);
 
 // Attaches the terminal, or a pipe, to the instance's console until it ends, stdin ends or a signal comes.
 int console_command(const std::string& prefix);

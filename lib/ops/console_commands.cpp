@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <charconv>
 #include <exception>
 
 #include <fmt/format.h>
@@ -134,7 +135,27 @@ Reply cmd_remove(Instance& instance, const Words& args) {
     return done(instance.remove_member(args[0], args[1]));
 }
 Reply cmd_clear(Instance& instance, const Words& args) { return done(instance.clear_stats(args[0])); }
-Reply cmd_capture(Instance&, const Words&) { return refused("not available yet"); }
+Reply line_or_refusal(const Result<std::string>& answer) {
+    return answer ? said(answer.value() + '\n') : refused(answer.error());
+}
+constexpr std::uint32_t kCaptureSeconds = 10, kLongestCapture = 86400; // `help` says so too
+Reply cmd_capture(Instance& instance, const Words& args) {
+    std::uint32_t seconds = kCaptureSeconds;
+    if (args.size() > 3) {
+        const char* end = args[3].data() + args[3].size();
+        const auto [at, error] = std::from_chars(args[3].data(), end, seconds);
+        if (error != std::errc{} || at != end || seconds < 1 || seconds > kLongestCapture)
+            return refused(
+                fmt::format("{} is no number of seconds; 1 to {}", in_quotes(args[3]), kLongestCapture));
+    }
+    return line_or_refusal(instance.start_capture(args[0], args[1], args[2], seconds));
+}
+Reply cmd_stop_capture(Instance& instance, const Words& args) {
+    return line_or_refusal(instance.stop_capture(args[0]));
+}
+Reply cmd_show_capture(Instance& instance, const Words& args) {
+    return line_or_refusal(instance.show_capture(args[0]));
+}
 Reply cmd_reload(Instance& instance, const Words&) { return done(instance.reload()); }
 Reply cmd_quit(Instance& instance, const Words&) {
     instance.quit();
@@ -157,6 +178,7 @@ constexpr Command kCommands[] = {
     {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_lacp},
     {"show bond NAME rlb", "balance-alb: clients and their members", cmd_rlb},
     {"show bond NAME spray", "balance-spray: peers and their paths", cmd_spray},
+    {"show bond NAME capture", "what `capture` does, or has done", cmd_show_capture},
     {"show member NAME MEMBER", "state and counters of a member", cmd_member},
     {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,sport=,dport=,...", cmd_explain},
     {"set bond NAME active MEMBER", "make a member the active one", cmd_active},
@@ -166,8 +188,9 @@ constexpr Command kCommands[] = {
     {"add member NAME DEVICE", "add a PCI address or a vdev", cmd_add},
     {"remove member NAME MEMBER", "remove a member", cmd_remove},
     {"clear stats NAME", "count from zero again", cmd_clear},
-    {"capture NAME MEMBER|all FILE", "write a member's frames to a file", cmd_capture},
+    {"capture NAME MEMBER|all FILE", "for 10 s, members' frames to a pcapng file", cmd_capture},
     {"capture NAME MEMBER|all FILE SECONDS", "the same, for so long", cmd_capture},
+    {"capture NAME stop", "end it sooner", cmd_stop_capture},
     {"reload", "read the configuration file again", cmd_reload},
     {"quit", "stop dpdk-bond (Ctrl-D leaves the console only)", cmd_quit},
 };
@@ -208,7 +231,8 @@ void suggest_options(Completion& out, bool of_member) {
 
 void suggest_values(Completion& out, Instance& instance, std::string_view bond, std::string_view option) {
     if (option == "mode")
-        for (unsigned i = 0; i < kModeCount; ++i) suggest(out, mode_name(static_cast<Mode>(i)), "");
+        for (const ModeDef& mode : mode_table())
+            if (mode.available) suggest(out, mode.name, "");
     const OptionDef* def = find_option(option);
     if (def == nullptr) return;
     out.wanted_help = allowed_text(*def);
@@ -218,15 +242,17 @@ void suggest_values(Completion& out, Instance& instance, std::string_view bond, 
 }
 
 void suggest_value(Completion& out, Instance& instance, std::string_view slot, const Words& before) {
-    const std::string_view bond = before.size() > 2 ? std::string_view(before[2]) : std::string_view();
+    const std::size_t at = before.front() == "capture" ? 1 : 2;
+    const std::string_view bond = before.size() > at ? std::string_view(before[at]) : std::string_view();
     if (slot == "NAME")
         for (const std::string& name : instance.bond_names()) suggest(out, name, "bond");
-    else if (slot == "MEMBER")
+    else if (slot == "MEMBER" || slot == "MEMBER|all")
         suggest_members(out, instance, bond);
     else if (slot == "OPTION" || slot == "MEMBER_OPTION")
         suggest_options(out, slot == "MEMBER_OPTION");
     else if (slot == "VALUE")
         suggest_values(out, instance, bond, before.back());
+    if (slot == "MEMBER|all") suggest(out, "all", "every member");
 }
 
 } // namespace

@@ -23,6 +23,8 @@
 
 namespace dpdkbond {
 
+inline constexpr std::string_view kCaptureEnded = " has ended (";
+
 // What the kernel wants of a logical interface that is a netdev.
 struct LogicalView {
     bool known = false; // else it is another device, or not looked at yet
@@ -102,6 +104,13 @@ public:
     virtual Result<void> remove_member(std::string_view bond, std::string_view member) = 0;
     virtual Result<void> clear_stats(std::string_view bond) = 0;
     virtual Result<void> reload() = 0;
+    // Frames of a member, or of "all", go to the file for so many seconds; returns when that has begun. One
+    // capture a bond at a time. The answers are a line without its end: what it does, or has done.
+    // When it is over the line has kCaptureEnded in it.
+    virtual Result<std::string> start_capture(std::string_view bond, std::string_view member,
+                                              std::string_view file, std::uint32_t seconds) = 0;
+    virtual Result<std::string> stop_capture(std::string_view bond) = 0; // the file is complete
+    virtual Result<std::string> show_capture(std::string_view bond) = 0; // the last one
     virtual void quit() = 0; // asks the program to end; returns at once
 };
 

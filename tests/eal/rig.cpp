@@ -144,7 +144,7 @@ Rig::Rig(Mode mode, unsigned members, BondOptions options)
     : mode_(find_mode(mode)), controller_(mode_->control_half()), count(members),
       bond("rig", {mode, controller_.get(), mode_->data_half(options), mode_->punt}, options, std::nullopt,
            1500),
-      lane(0, 1, slot_, LogicalQueue{.port = World::get().logical->id(), .receives = true}) {
+      lane(0, 1, slot_, LogicalQueue{.port = World::get().logical->id(), .rx_queues = 1}) {
     for (unsigned k = 0; k < members; ++k) {
         MemberInfo info;
         info.name = "m" + std::to_string(k);

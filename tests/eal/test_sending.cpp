@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <numeric>
 
+#include "datapath/rx_engine.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;
@@ -249,4 +250,22 @@ TEST_CASE("a member that is lost between bursts costs nothing of what follows") 
         for (unsigned k = 0; k < 3; ++k) sent += rig.sent(k);
         CHECK(sent == number);
     }
+}
+
+TEST_CASE("frames of a queue that is a member's leave by that member, those of others as the mode has it") {
+    const NothingLost check;
+    Rig rig(Mode::active_backup, 3);
+    Frames burst = frames(0, 10);
+    const std::uint16_t up = World::get().logical->id();
+    REQUIRE(rte_eth_tx_burst(up, 0, burst.data(), 10) == 10); // a ring port receives what it is sent
+    rig.snapshot.by_queue[0] = 2;
+    CHECK(transmit(rig.lane, rig.snapshot) == 10);
+    CHECK(rig.sent(2) == 10);
+    CHECK(rig.sent(0) == 0);
+    burst = frames(0, 10);
+    REQUIRE(rte_eth_tx_burst(up, 0, burst.data(), 10) == 10);
+    rig.snapshot.by_queue = Snapshot::nobody();
+    CHECK(transmit(rig.lane, rig.snapshot) == 10);
+    CHECK(rig.sent(0) == 10);
+    CHECK(rig.lane.counters.down.get() == 20);
 }

@@ -93,7 +93,7 @@ TEST_CASE("what was placed by an older snapshot leaves by it before a newer one 
     REQUIRE(after.tx_count == 1);
 
     std::atomic<const Snapshot*> slot{&before};
-    Lane lane(0, 1, slot, LogicalQueue{.port = World::get().logical->id(), .receives = true});
+    Lane lane(0, 1, slot, LogicalQueue{.port = World::get().logical->id(), .rx_queues = 1});
     offer(0, kBurst);
     CHECK(transmit(lane, newest(lane)) == kBurst);
     CHECK(&newest(lane) == &before);

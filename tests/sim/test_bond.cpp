@@ -329,6 +329,28 @@ TEST_CASE("the snapshot says what the status says") {
     CHECK(s.max_frame == 1500 + 14 + 8);
 }
 
+TEST_CASE("a queue's member is in the snapshot while it is up, in the modes that go by it") {
+    MemberOptions own;
+    own.queue_id = 3;
+    for (const Mode mode : {Mode::active_backup, Mode::balance_rr, Mode::balance_xor, Mode::broadcast}) {
+        Sim sim(mode, 2);
+        sim.bond.set_member_options(MemberId{1}, own, sim.now);
+        Snapshot s;
+        sim.bond.fill(s);
+        const bool obeys = mode == Mode::active_backup || mode == Mode::balance_rr;
+        CHECK(s.by_queue[3] == (obeys ? 1 : kNoMember.value));
+        sim.link(1, false);
+        sim.bond.fill(s);
+        CHECK(s.by_queue == Snapshot::nobody());
+        sim.link(1, true);
+        sim.bond.fill(s);
+        CHECK(s.by_queue[3] == (obeys ? 1 : kNoMember.value));
+        sim.bond.set_member_options(MemberId{1}, {}, sim.now);
+        sim.bond.fill(s);
+        CHECK(s.by_queue == Snapshot::nobody());
+    }
+}
+
 TEST_CASE("ten thousand random lives: never two active, never none while one is up, no event out of place") {
     std::mt19937 random(2);
     for (unsigned life = 0; life < 10'000; ++life) {

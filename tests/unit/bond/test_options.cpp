@@ -222,10 +222,6 @@ TEST_CASE("options have the spellings of sysfs, netlink and iproute2") {
 
 TEST_CASE("options that are not available are refused unless they say their default") {
     CHECK(set_error("lp_interval", "0") == "0 is out of range; allowed: 1-2147483647");
-    MemberOptions member;
-    CHECK_FALSE(set_member_option(member, "queue_id", "3").ok());
-    CHECK(set_member_option(member, "queue_id", "0").ok());
-    CHECK(member == MemberOptions{});
 }
 
 TEST_CASE("lists of targets are judged item by item") {

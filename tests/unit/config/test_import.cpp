@@ -275,7 +275,8 @@ TEST_CASE("a member's queue number is imported") {
     sysfs.slave("b0", "v0", "3");
     const std::string text = sysfs.import("b0");
     CHECK(contains(text, "queue_id: 3"));
-    loaded(text);
+    CHECK(contains(text, "queues: 4"));
+    CHECK(loaded(text).logical.queues == 4);
 }
 
 TEST_CASE("the interface's own settings are imported when somebody set them") {

@@ -268,7 +268,7 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
           "f:2:30: runtime.worker_lcores[1]: \"x\" is not a whole number; allowed: 0-1023\n");
     CHECK(runtime("file_prefix: a/b") == "f:2:11: runtime.file_prefix: \"a/b\" cannot be part of a file's "
                                          "name; allowed: 1 to 64 printable characters "
-                                         "without space and slash\n");
+                                         "without space, slash and percent sign\n");
 
     for (const char* line : {"mtu: 68", "mtu: 65535", "queues: 1"}) CHECK(problems(in_logical(line)).empty());
     CHECK(problems(in_logical("mtu: 67")) ==
@@ -281,11 +281,53 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
           "f:7:7: bonds[0].logical.queues: \"17\" is out of range; allowed: 1-16\n");
 }
 
-TEST_CASE("there is a worker for every queue") {
-    CHECK(problems(in_logical("queues: 2")) ==
-          "f:7:7: bonds[0].logical.queues: 2 are more than there are workers; "
-          "allowed: up to 1, or more runtime.worker_lcores\n");
-    CHECK(problems(in_logical("queues: 2") + "runtime: {worker_lcores: [1, 2]}\n").empty());
+TEST_CASE("what the runtime's keys say is not said to DPDK a second time, nor what would end it") {
+    const auto args = [](const std::string& list) {
+        return problems("bonds: [{name: b, mode: 1}]\nruntime: {eal_args: [" + list + "]}\n");
+    };
+    CHECK(args("--log-level, \"lib.eal:debug\", --socket-mem=64, -m, 64, --huge-dir, /x").empty());
+    CHECK(args("--help").find("\"--help\" ends DPDK; leave it out") != std::string::npos);
+    CHECK(args("-h").find("ends DPDK") != std::string::npos);
+    CHECK(args("--file-p=x").find("\"--file-p=x\" is not taken; allowed: the key file_prefix") !=
+          std::string::npos);
+    CHECK(args("-l0").find("control_lcore and worker_lcores") != std::string::npos);
+    CHECK(args("--lcores=0").find("control_lcore and worker_lcores") != std::string::npos);
+    CHECK(args("--proc-type=secondary").find("primary process") != std::string::npos);
+}
+
+TEST_CASE("a bond's own interface, or another bond's, is nobody's member") {
+    const auto with = [](const std::string& iface) {
+        return "bonds:\n- name: bond0\n  mode: 1\n  members: [{device: \"net_af_packet0,iface=" + iface +
+               "\"}]\n" + "- name: bond1\n  mode: 1\n";
+    };
+    CHECK(problems(with("m0")).empty());
+    for (const char* iface : {"bond0", "bond1"})
+        CHECK(problems(with(iface)).find("is the logical interface of a bond; a member is another") !=
+              std::string::npos);
+}
+
+TEST_CASE("one worker may read several queues") { CHECK(problems(in_logical("queues: 16")).empty()); }
+
+TEST_CASE("a member's queue is one of the logical interface's, and no other member's") {
+    const auto with = [](const std::string& queues, const std::string& first, const std::string& second) {
+        return "bonds:\n- name: bond0\n  mode: active-backup\n  logical: {" + queues +
+               "}\n  members:\n  - {device: net_null0, queue_id: " + first +
+               "}\n  - {device: net_null1, queue_id: " + second + "}\n";
+    };
+    CHECK(problems(with("queues: 3", "2", "1")).empty());
+    CHECK(problems(with("queues: 3", "0", "0")).empty());
+    CHECK(
+        problems(with("", "0", "1")) ==
+        "f:7:25: bonds[0].members[1].queue_id: 1 is no queue of the logical interface, which has 1, numbered "
+        "from 0; allowed: 0, or more logical.queues\n");
+    CHECK(
+        problems(with("queues: 3", "1", "3")) ==
+        "f:7:25: bonds[0].members[1].queue_id: 3 is no queue of the logical interface, which has 3, numbered "
+        "from 0; allowed: up to 2, or more logical.queues\n");
+    CHECK(problems(with("queues: 3", "2", "2")) == "f:7:25: bonds[0].members[1].queue_id: 2 is already that "
+                                                   "of net_null0; give each a queue of its own\n");
+    CHECK(problems(with("queues: 16", "16", "0")) ==
+          "f:6:25: bonds[0].members[0].queue_id: 16 is out of range; allowed: 0-15\n");
 }
 
 TEST_CASE("the logical interface's addresses are those of a host") {

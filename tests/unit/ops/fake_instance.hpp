@@ -116,9 +116,23 @@ public:
     }
     Result<void> clear_stats(std::string_view b) override { return note("clear", {b}); }
     Result<void> reload() override { return note("reload", {}); }
+    Result<std::string> start_capture(std::string_view b, std::string_view m, std::string_view f,
+                                      std::uint32_t seconds) override {
+        return answer(note("capture", {b, m, f, std::to_string(seconds)}), "runs");
+    }
+    Result<std::string> stop_capture(std::string_view b) override {
+        return answer(note("capture_stop", {b}), "has ended");
+    }
+    Result<std::string> show_capture(std::string_view b) override {
+        return std::string(b) + ": no capture has been made";
+    }
     void quit() override { (void)note("quit", {}); }
 
 private:
+    static Result<std::string> answer(const Result<void>& done, const char* text) {
+        if (!done) return Error{done.error()};
+        return std::string(text);
+    }
     Result<void> note(std::string text, std::vector<std::string_view> words) {
         if (!refusal.empty()) return Error{refusal};
         for (const std::string_view word : words) text += " " + std::string(word);

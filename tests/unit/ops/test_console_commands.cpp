@@ -82,6 +82,18 @@ TEST_CASE_METHOD(Fixture, "every command that changes something reaches the inst
                                    "remove bond0 0000:01:00.0", "clear bond0", "reload", "quit"});
 }
 
+TEST_CASE_METHOD(Fixture, "a capture is begun for ten seconds or as many as are said, and ended by hand") {
+    CHECK(say("capture bond0 all f.pcapng") == "runs\n");
+    CHECK(say("capture bond0 m0 /tmp/f 86400") == "runs\n");
+    CHECK(say("capture bond0 stop") == "has ended\n");
+    CHECK(say("show bond bond0 capture") == "bond0: no capture has been made\n");
+    CHECK(instance.calls() == std::vector<std::string>{"capture bond0 all f.pcapng 10",
+                                                       "capture bond0 m0 /tmp/f 86400",
+                                                       "capture_stop bond0"});
+    instance.refusal = "bond0: no capture runs";
+    CHECK(say("capture bond0 stop", false) == "error: bond0: no capture runs\n");
+}
+
 TEST_CASE_METHOD(Fixture, "a refusal of the instance is passed on in one line") {
     instance.refusal = "primary: m9 is no member of bond0";
     for (const char* line : {"set bond bond0 primary m9", "set bond bond0 active m9",
@@ -99,7 +111,7 @@ TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong an
           "error: \"bonds\" is not known after \"show\"; there may stand bond or member\n");
     CHECK(say("show bond bond0 now", false) ==
           "error: \"now\" is not known after \"show bond bond0\"; there may stand "
-          "stats, events, config, load, lacp, rlb or spray\n");
+          "stats, events, config, load, lacp, rlb, spray or capture\n");
     CHECK(say("reload all", false) == "error: \"all\" is too much after \"reload\"\n");
     CHECK(
         say("set member bond0 m0 link sideways", false) ==
@@ -107,8 +119,11 @@ TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong an
     CHECK(say("show bond bond9", false) == "error: no bond \"bond9\"; there are: bond0, bond1.5\n");
     CHECK(say("show member bond0 m9", false) ==
           "error: bond0 has no member \"m9\"; its members: m0, 0000:01:00.0\n");
-    CHECK(say("capture bond0 all /tmp/x.pcap", false) == "error: not available yet\n");
-    CHECK(say("capture bond0 m0 /tmp/x.pcap 5", false) == "error: not available yet\n");
+    CHECK(say("capture bond0 m0 /tmp/x.pcapng 0", false) ==
+          "error: \"0\" is no number of seconds; 1 to 86400\n");
+    CHECK(say("capture bond0 m0 /tmp/x.pcapng 5s", false) ==
+          "error: \"5s\" is no number of seconds; 1 to 86400\n");
+    CHECK(say("capture bond0 m0", false) == "error: something is missing after \"capture bond0 m0\": FILE\n");
     say("explain bond0 src=nonsense", false);
     say("show bond bond0 lacp", false);
     say("show bond bond0 load", false);
@@ -129,6 +144,7 @@ TEST_CASE_METHOD(Fixture, "completion offers what exists now") {
     CHECK(next({"show"}) == std::vector<std::string>{"bond", "member"});
     CHECK(next({"show", "bond"}) == std::vector<std::string>{"all", "bond0", "bond1.5"});
     CHECK(next({"show", "member", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0"});
+    CHECK(next({"capture", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0", "all", "stop"});
     CHECK(next({"remove", "member", "bond1.5"}) == std::vector<std::string>{"m0"});
     CHECK(holds(next({"set", "bond", "bond0"}), "active"));
     CHECK(holds(next({"set", "bond", "bond0"}), "mode"));
