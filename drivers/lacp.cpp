@@ -171,6 +171,11 @@ public:
         return d;
     }
 
+    // A partner that is there has agreed by then, and one that is not is given up: 3 s, 2 s to wait for
+    // others, one to spare.
+    [[nodiscard]] Duration start_up(const BondOptions& options) const override {
+        return options.lacp_strict ? Duration{} : std::chrono::seconds(6);
+    }
     // A partner that keeps a neighbour table for each link has none yet for a new one.
     [[nodiscard]] bool announces_members() const override { return tells_neighbors_; }
 

@@ -123,6 +123,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 
 void Bond::handle_timeout(Time now) {
     bool due = now >= announcer_.deadline() || now >= reports_.deadline() || now >= move_.deadline();
+    if (now >= carried_until_) due = reselect_ = true;
     for (Member& m : members_) due |= m.monitor.handle_timeout(now) || now >= m.damping.deadline();
     prober_.heed_addresses(now);
     if (now >= prober_.monitor().next_deadline()) {
@@ -200,6 +201,9 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     announcer_.stop();
     reports_.stop();
     mode_ = mode;
+    const Duration start_up = mode.controller->start_up(options);
+    before_mode_ = decision_;
+    carried_until_ = start_up != Duration{} && decision_.may_send != 0 ? now + start_up : kNever;
     join_controller(now);
     set_options(options, mode.tx_burst, now);
 }
@@ -254,7 +258,7 @@ void Bond::set_mtu(std::uint32_t mtu, Time) {
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min(mode_.controller->next_deadline(), move_.deadline());
+    Time next = std::min({mode_.controller->next_deadline(), move_.deadline(), carried_until_});
     if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});

@@ -163,6 +163,7 @@ private:
     void hear_controller();
     bool report_verdicts(Time now); // true: a member was lost
     void decide(Time now);
+    void carry_on(Decision& next, std::span<const Candidate> members, Time now);
     void plan_move(Time now);
     void end_move(Time now);
     void become_active(MemberId id, Time now);
@@ -187,6 +188,8 @@ private:
     MemberId wanted_active_ = kNoMember; // named by the operator, once
     bool primary_is_new_ = false;
     Decision decision_{};
+    Decision before_mode_{};      // what the mode before said, while the new one …
+    Time carried_until_ = kNever; // … finds out who may send; kNever: it has
     FlowMove move_;
     bool link_up_ = false;
     bool had_active_ = false;

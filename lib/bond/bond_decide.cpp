@@ -5,6 +5,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <bit>
 
 namespace dpdkbond {
 
@@ -93,8 +94,9 @@ void Bond::decide(Time now) {
         preferred = active_; // nothing has happened that would make it another
         forced = true;
     }
-    const Decision next = mode_.controller->decide(
+    Decision next = mode_.controller->decide(
         {{candidates.begin(), candidates.size()}, options_, current, preferred, forced, now});
+    if (carried_until_ != kNever) carry_on(next, {candidates.begin(), candidates.size()}, now);
     const Member* p = member(primary);
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
@@ -111,6 +113,23 @@ void Bond::decide(Time now) {
     link_up_ = up;
     changed_ = true;
     raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
+}
+
+// While a new mode does not know yet who may send, those that did in the mode before still do.
+void Bond::carry_on(Decision& next, std::span<const Candidate> members, Time now) {
+    std::uint32_t still = 0;
+    for (const Candidate& c : members)
+        if (c.up) still |= before_mode_.may_send & 1U << c.id.value;
+    if (next.may_send != 0 || still == 0 || now >= carried_until_) {
+        carried_until_ = kNever;
+        return;
+    }
+    next.usable = next.may_send = still;
+    next.may_receive |= before_mode_.may_receive;
+    const MemberId active = before_mode_.active;
+    const bool same = active != kNoMember && (still >> active.value & 1U) != 0;
+    next.active = same ? active : MemberId{static_cast<std::uint8_t>(std::countr_zero(still))};
+    next.carrier = link_up_;
 }
 
 void Bond::plan_move(Time now) {

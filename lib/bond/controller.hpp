@@ -75,6 +75,10 @@ public:
     // The mode has an active member that an operator may name (Linux: primary, active_slave).
     [[nodiscard]] virtual bool has_active() const { return false; }
 
+    // How long the mode may take, once it is chosen, until it knows who may send. For so long the bond goes
+    // on as it did before.
+    [[nodiscard]] virtual Duration start_up(const BondOptions&) const { return {}; }
+
     // Which MAC a member wears in this mode with these options.
     [[nodiscard]] virtual MacPolicy mac_policy(const BondOptions&) const { return MacPolicy::same; }
 

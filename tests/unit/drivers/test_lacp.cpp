@@ -127,10 +127,76 @@ TEST_CASE("a bond that changes its mode takes leave on every link, and can come 
     p.a.bond.set_mode({Mode::ieee8023ad, again.get(), p.a.mode->data_half(fast()), p.a.mode->punt}, fast(),
                       p.now);
     p.a.controller.swap(again);
-    CHECK(p.a.bond.usable() == 0);
     p.run(8s);
     CHECK(p.a.bond.usable() == 3);
     CHECK(p.b.bond.usable() == 3);
+}
+
+namespace {
+
+// Another mode's bond turns to 802.3ad.
+struct Turning : Pair {
+    std::unique_ptr<Controller> mine = std::move(a.controller), xor_half;
+
+    explicit Turning(const BondOptions& options = fast()) {
+        const ModeDescriptor* xor_mode = find_mode(Mode::balance_xor);
+        xor_half = xor_mode->control_half();
+        a.bond.set_mode({Mode::balance_xor, xor_half.get(), xor_mode->data_half(options)}, options, now);
+        exchange();
+        a.events.clear();
+        a.controller = a.mode->control_half();
+        a.bond.set_mode({Mode::ieee8023ad, a.controller.get(), a.mode->data_half(options), a.mode->punt},
+                        options, now);
+    }
+    [[nodiscard]] std::uint32_t distributing() { return a.lacp().forwarding.distributing; }
+};
+
+} // namespace
+
+TEST_CASE("until LACP knows who may send, a bond that was in another mode goes on as before") {
+    Turning p;
+    bool gap = false;
+    for (int i = 0; i < 80 && p.distributing() == 0; ++i) {
+        gap |= p.a.bond.usable() != 3 || !p.a.bond.link_up();
+        p.run(100ms);
+    }
+    CHECK_FALSE(gap);
+    CHECK(p.distributing() != 0);
+    p.run(4s);
+    CHECK(p.a.bond.usable() == 3);
+    CHECK(p.b.bond.usable() == 3);
+    CHECK_FALSE(p.a.heard_of(EventKind::bond_down));
+}
+
+TEST_CASE("a member that is lost meanwhile does not go on, and for ever nobody does") {
+    Turning p;
+    p.cut = 3; // no partner is heard
+    p.a.bond.handle_link(MemberId{0}, kDown, p.now);
+    CHECK(p.a.bond.usable() == 2);
+    CHECK(p.a.bond.link_up());
+    p.a.bond.handle_link(MemberId{1}, kDown, p.now);
+    CHECK(p.a.bond.usable() == 0);
+    p.a.bond.handle_link(MemberId{1}, kUp, p.now);
+    CHECK(p.a.bond.usable() == 0); // it is LACP's turn now
+}
+
+TEST_CASE("without a partner a bond that was in another mode ends where it would have begun") {
+    Turning p;
+    p.cut = 3;
+    p.run(10s);
+    Pair fresh;
+    fresh.cut = 3;
+    fresh.run(10s);
+    CHECK(p.a.bond.usable() == p.distributing());
+    CHECK(std::popcount(p.a.bond.usable()) == std::popcount(fresh.a.bond.usable()));
+}
+
+TEST_CASE("lacp_strict sends nothing before a partner agrees, whatever the mode was before") {
+    BondOptions options = fast();
+    options.lacp_strict = true;
+    Turning p(options);
+    CHECK(p.a.bond.usable() == 0);
+    CHECK_FALSE(p.a.bond.link_up());
 }
 
 TEST_CASE("min_links takes the bond's carrier with fewer usable members, at run time too") {
