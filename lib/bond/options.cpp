@@ -10,15 +10,15 @@ namespace dpdkbond {
 namespace {
 
 constexpr std::array<ModeDef, kModeCount> kModes = {{
-    {Mode::balance_rr, "balance-rr", true,
+    {Mode::balance_rr, "balance-rr",
      "each packet, or each packets_per_slave of them, leaves by the next member"},
-    {Mode::active_backup, "active-backup", true, "one member carries everything, the others stand by"},
-    {Mode::balance_xor, "balance-xor", true, "a flow's hash chooses its member"},
-    {Mode::broadcast, "broadcast", true, "every packet leaves by every member"},
-    {Mode::ieee8023ad, "802.3ad", true, "LACP agrees with the partner on the members that form one link"},
-    {Mode::balance_tlb, "balance-tlb", true, "transmit load decides the member, receive stays on one"},
-    {Mode::balance_alb, "balance-alb", true, "balance-tlb, and ARP spreads the IPv4 peers over the members"},
-    {Mode::balance_spray, "balance-spray", true,
+    {Mode::active_backup, "active-backup", "one member carries everything, the others stand by"},
+    {Mode::balance_xor, "balance-xor", "a flow's hash chooses its member"},
+    {Mode::broadcast, "broadcast", "every packet leaves by every member"},
+    {Mode::ieee8023ad, "802.3ad", "LACP agrees with the partner on the members that form one link"},
+    {Mode::balance_tlb, "balance-tlb", "transmit load decides the member, receive stays on one"},
+    {Mode::balance_alb, "balance-alb", "balance-tlb, and ARP spreads the IPv4 peers over the members"},
+    {Mode::balance_spray, "balance-spray",
      "a flow's packets leave by all members, to peers with a next hop behind each"},
 }};
 
@@ -61,8 +61,6 @@ std::span<const ModeDef> mode_table() { return kModes; }
 
 std::string_view mode_name(Mode mode) { return kModes.at(static_cast<std::size_t>(mode)).name; }
 
-bool mode_available(Mode mode) { return kModes.at(static_cast<std::size_t>(mode)).available; }
-
 std::optional<Mode> parse_mode(std::string_view text) {
     for (const ModeDef& def : kModes) {
         if (text == def.name || text == std::to_string(static_cast<unsigned>(def.mode))) return def.mode;
@@ -100,7 +98,7 @@ std::string allowed_text(const OptionDef& def) {
         std::string text;
         for (const Choice& choice : def.choices) {
             text += (text.empty() ? "" : ", ") + std::string(choice.name) + " (" +
-                    std::to_string(choice.number) + (choice.available ? ")" : "; not available yet)");
+                    std::to_string(choice.number) + ")";
         }
         return text;
     }

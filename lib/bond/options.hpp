@@ -38,12 +38,10 @@ std::optional<Mode> parse_mode(std::string_view text); // name or number
 struct ModeDef {
     Mode mode;
     std::string_view name;
-    bool available;        // false: known, refused with "not available yet"
     std::string_view help; // one line
 };
 
 std::span<const ModeDef> mode_table(); // in the order of the numbers
-bool mode_available(Mode mode);
 std::string
 modes_phrase(ModeMask modes); // "active-backup (1), balance-tlb (5)"; "every mode" for all of them
 
@@ -130,7 +128,6 @@ enum class When : std::uint8_t {
 struct Choice {
     std::string_view name;
     std::int64_t number;
-    bool available = true; // false: the value is known and refused with "not available yet"
 };
 
 enum class ValueKind : std::uint8_t { number, choice, mac, ipv4_list, ipv6_list, member };
@@ -147,7 +144,6 @@ struct OptionDef {
     ModeMask effective = 0; // where it changes anything
     When when = When::any_time;
     bool of_member = false; // an option of a member and not of the bond
-    bool available = true;  // false: known, anything but the default is "not available yet"
     std::string_view help;  // one line
 
     // Sets the parsed value; the error says what is wrong and what is allowed, without the option's name.

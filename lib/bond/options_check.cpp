@@ -83,7 +83,6 @@ void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& 
 
 Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members) {
     const std::string name(def.name);
-    if (!def.available) return Error{name + " is not available yet"};
     if ((def.modes & mask_of(mode)) == 0) return Error{name + ": " + not_in_mode(mode, def)};
     switch (def.when) {
     case When::any_time:

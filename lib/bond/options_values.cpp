@@ -21,11 +21,6 @@ std::optional<std::int64_t> decimal(std::string_view text) {
 
 Error refuse(const OptionDef& def, std::string why) { return Error{why + "; allowed: " + allowed_text(def)}; }
 
-Error unavailable(const OptionDef& def) {
-    const std::string value = def.default_text.empty() ? "empty" : std::string(def.default_text);
-    return Error{"not available yet; leave it out (or " + value + ", the default)"};
-}
-
 // YAML's other words for on and off, for the options whose choices are these two.
 std::string_view plain_boolean(std::string_view text) {
     constexpr std::array<std::string_view, 8> on = {"true", "True", "TRUE", "yes", "Yes", "YES", "On", "ON"};
@@ -67,7 +62,6 @@ Result<std::vector<Address>> parse_targets(const OptionDef& def, std::string_vie
     }
     if (std::ssize(targets) > def.max)
         return refuse(def, std::to_string(targets.size()) + " addresses are too many");
-    if (!def.available && !targets.empty()) return unavailable(def);
     return targets;
 }
 
@@ -83,7 +77,6 @@ Result<std::int64_t> parse_number(const OptionDef& def, std::string_view text) {
     const auto value = decimal(text);
     if (!value) return refuse(def, in_quotes(text) + " is not a whole number");
     if (*value < def.min || *value > def.max) return refuse(def, std::string(text) + " is out of range");
-    if (!def.available && *value != decimal(def.default_text)) return unavailable(def);
     return *value;
 }
 
@@ -94,15 +87,12 @@ Result<std::int64_t> parse_choice(const OptionDef& def, std::string_view text) {
         return one.name == name || (number && one.number == *number);
     });
     if (choice == def.choices.end()) return refuse(def, in_quotes(text) + " is not one of its values");
-    if (!choice->available) return refuse(def, std::string(choice->name) + " is not available yet");
-    if (!def.available && choice->name != def.default_text) return unavailable(def);
     return choice->number;
 }
 
 Result<Mac> parse_mac(const OptionDef& def, std::string_view text) {
     const auto mac = Mac::parse(text);
     if (!mac || mac->is_multicast()) return refuse(def, in_quotes(text) + " is not a unicast MAC address");
-    if (!def.available && !mac->is_zero()) return unavailable(def);
     return *mac;
 }
 
@@ -117,7 +107,6 @@ Result<std::vector<Ipv6>> parse_ipv6_list(const OptionDef& def, std::string_view
 Result<std::string> parse_member(const OptionDef& def, std::string_view text) {
     const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
     if (!printable || text.size() > 64) return refuse(def, in_quotes(text) + " is not a member's name");
-    if (!def.available && !text.empty()) return unavailable(def);
     return std::string(text);
 }
 

@@ -13,7 +13,7 @@
 
 namespace dpdkbond::option_values {
 
-// The parsers refuse what is malformed, out of range, or not available and different from the default.
+// The parsers refuse what is malformed or out of range.
 Result<std::int64_t> parse_number(const OptionDef& def, std::string_view text);
 Result<std::int64_t> parse_choice(const OptionDef& def, std::string_view text);
 Result<Mac> parse_mac(const OptionDef& def, std::string_view text);

@@ -72,7 +72,6 @@ std::string option_text(const OptionDef& def) {
     std::string out = first + "\n" + wrapped(std::string(def.help), "      ");
     out += wrapped("values: " + allowed_text(def) + unit_of(def), "      ");
     if (!def.aliases.empty()) out += wrapped("also spelt: " + spellings(def), "      ");
-    if (!def.available) out += "      not available yet\n";
     return out;
 }
 
@@ -94,8 +93,7 @@ std::string markdown_values(const OptionDef& def) {
     if (def.kind != ValueKind::choice) return allowed_text(def) + unit_of(def);
     std::string text;
     for (const Choice& choice : def.choices) {
-        text += (text.empty() ? "" : ", ") + code(choice.name) + " (" + std::to_string(choice.number) +
-                (choice.available ? ")" : "; not available yet)");
+        text += (text.empty() ? "" : ", ") + code(choice.name) + " (" + std::to_string(choice.number) + ")";
     }
     return text;
 }
@@ -103,10 +101,9 @@ std::string markdown_values(const OptionDef& def) {
 std::string markdown_option(const OptionDef& def) {
     std::string name = code(def.name);
     for (const std::string_view alias : def.aliases) name += ", " + code(alias);
-    const std::string open = def.available ? "" : " *Not available yet.*";
-    return "| " + cell(name) + " " + cell(std::string(def.help) + "." + open) + " " +
-           cell(markdown_values(def)) + " " + cell(default_of(def)) + " " + cell(digits(def.modes)) + " " +
-           cell(digits(def.effective)) + " " + cell(when_of(def)) + "\n";
+    return "| " + cell(name) + " " + cell(std::string(def.help) + ".") + " " + cell(markdown_values(def)) +
+           " " + cell(default_of(def)) + " " + cell(digits(def.modes)) + " " + cell(digits(def.effective)) +
+           " " + cell(when_of(def)) + "\n";
 }
 
 std::string markdown_options(bool of_member) {
@@ -122,7 +119,7 @@ std::string markdown_modes() {
     std::string out = "| Number | Mode | What it does |\n|---|---|---|\n";
     for (const ModeDef& def : mode_table()) {
         out += "| " + std::to_string(static_cast<unsigned>(def.mode)) + " | " + code(def.name) + " | " +
-               cell(std::string(def.help) + "." + (def.available ? "" : " *Not available yet.*")) + "\n";
+               cell(std::string(def.help) + ".") + "\n";
     }
     return out;
 }
@@ -178,8 +175,7 @@ std::string modes_text() {
     std::string out = "Modes\n";
     for (const ModeDef& def : mode_table()) {
         out += "  " + std::to_string(static_cast<unsigned>(def.mode)) + "  " +
-               padded(std::string(def.name), 16) + std::string(def.help) +
-               (def.available ? "" : "\n" + std::string(21, ' ') + "not available yet") + "\n";
+               padded(std::string(def.name), 16) + std::string(def.help) + "\n";
     }
     for (const bool of_member : {false, true}) {
         out += of_member ? "\nOptions of a member\n" : "\nOptions of a bond\n";
@@ -211,9 +207,7 @@ std::string options_markdown() {
         "\n## Options of a bond\n\n"
         "*Taken by* lists the modes that take the option, by number; elsewhere it is an error, as in Linux. "
         "*Works in*\nlists the modes in which it changes anything. *Changes* says when `set bond` may change "
-        "it: at any time, only\nwhile the bond has no members, or only in the file, before the start. What "
-        "is "
-        "not available yet is refused, unless\nit is given with its default.\n\n" +
+        "it: at any time, only\nwhile the bond has no members, or only in the file, before the start.\n\n" +
         markdown_options(false) + "\n## Options of a member\n\n" + markdown_options(true) +
         "\n## The section `spray` of a bond in mode balance-spray\n\n" + markdown_spray() +
         "\n## Rules between options\n\n"

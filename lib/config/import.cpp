@@ -111,8 +111,7 @@ public:
                     ", which must give up its name and its members first: ip link delete " + dev_);
         line(0, "bonds:");
         line(1, "- name: " + in_quotes(dev_));
-        line(2, "mode: " + std::string(mode_name(*mode)) +
-                    (mode_available(*mode) ? "" : "  # not available yet"));
+        line(2, "mode: " + std::string(mode_name(*mode)));
         add_options(*mode);
         add_logical();
         add_members(*mode);

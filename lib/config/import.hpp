@@ -8,9 +8,8 @@
 
 namespace dpdkbond {
 
-// YAML that load_config() takes, with what differs from the defaults. What is not available yet is there as a
-// comment that says so; a mode that is not available stays, so that the file is refused rather than run in
-// another mode. The error says that `dev` is not a bond, or what could not be read.
+// YAML that load_config() takes, with what differs from the defaults. What cannot be taken over is there as
+// a comment with the reason. The error says that `dev` is not a bond, or what could not be read.
 Result<std::string> import_bond(const std::string& dev, const std::string& sysfs_root = "/sys/class/net");
 
 } // namespace dpdkbond

@@ -247,7 +247,7 @@ void Loader::read_mode(BondConfig& bond, const Node& node, const std::string& pa
     std::string list;
     for (const ModeDef& def : mode_table()) {
         names.push_back(def.name);
-        if (def.available) list += (list.empty() ? "" : ", ") + modes_phrase(mask_of(def.mode));
+        list += (list.empty() ? "" : ", ") + modes_phrase(mask_of(def.mode));
     }
     const std::string near = nearest_name(*text, names);
     reader_.broken(path, in_quotes(*text) + " is not a mode; " +

@@ -65,10 +65,6 @@ private:
             for (const OptionProblem& problem : check_options(bond.mode, bond.options, bond.given)) {
                 add(key + "." + problem.option, problem.message);
             }
-            if (!mode_available(bond.mode)) {
-                add(key + ".mode",
-                    std::string(mode_name(bond.mode)) + " is not available yet; allowed: " + available());
-            }
         }
         if (bond.mode == Mode::balance_spray)
             for (ConfigProblem& problem : check_spray(bond, key, broken_))
@@ -90,14 +86,6 @@ private:
         if (is_broken(key + ".members")) return;
         check_names_member(bond, bond.options.primary, key + ".primary");
         check_names_member(bond, bond.options.active_slave, key + ".active_slave");
-    }
-
-    static std::string available() {
-        ModeMask modes = 0;
-        for (const ModeDef& def : mode_table()) {
-            if (def.available) modes |= mask_of(def.mode);
-        }
-        return modes_phrase(modes);
     }
 
     void check_names_member(const BondConfig& bond, const std::string& name, const std::string& key) {

@@ -226,18 +226,16 @@ void suggest_members(Completion& out, Instance& instance, std::string_view bond)
 void suggest_options(Completion& out, bool of_member) {
     if (!of_member) suggest(out, "mode", "how frames are spread over the members");
     for (const OptionDef& def : option_table())
-        if (def.available && def.of_member == of_member) suggest(out, def.name, def.help);
+        if (def.of_member == of_member) suggest(out, def.name, def.help);
 }
 
 void suggest_values(Completion& out, Instance& instance, std::string_view bond, std::string_view option) {
     if (option == "mode")
-        for (const ModeDef& mode : mode_table())
-            if (mode.available) suggest(out, mode.name, "");
+        for (const ModeDef& mode : mode_table()) suggest(out, mode.name, "");
     const OptionDef* def = find_option(option);
     if (def == nullptr) return;
     out.wanted_help = allowed_text(*def);
-    for (const Choice& choice : def->choices)
-        if (choice.available) suggest(out, choice.name, "");
+    for (const Choice& choice : def->choices) suggest(out, choice.name, "");
     if (def->kind == ValueKind::member) suggest_members(out, instance, bond);
 }
 

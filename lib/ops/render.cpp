@@ -179,8 +179,7 @@ std::string render_member(const MemberView& member) {
     put(out, "Duplex: {}\nLink Failure Count: {}\n", duplex_words(s.duplex), s.link_failures);
     put(out, "HW addr: {}\nPermanent HW addr: {}\n", s.mac.to_string(), s.perm_mac.to_string());
     for (const OptionDef& def : option_table())
-        if (def.of_member && def.available)
-            put(out, "{}: {}\n", def.name, member_option_text(s.options, def));
+        if (def.of_member) put(out, "{}: {}\n", def.name, member_option_text(s.options, def));
     put_counters(out, "Frames:", member.counters);
     put_drops(out, member.counters.drops);
     return out;

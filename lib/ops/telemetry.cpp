@@ -54,7 +54,6 @@ void put_list(tel::Dict& out, const OptionDef& def, std::string_view text) {
 // options, as Linux shows them for the bond: "MEMBER:VALUE" for each.
 void put_options(tel::Dict& out, const BondView& view) {
     for (const OptionDef& def : option_table()) {
-        if (!def.available) continue;
         if (def.of_member) {
             tel::Strings list = out.strings(def.name.data());
             for (const MemberView& m : view.members)
