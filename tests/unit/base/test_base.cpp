@@ -55,6 +55,8 @@ TEST_CASE("readers of a SeqBox never see half of a record", "[threads]") {
             Pair p{i, {}};
             for (auto& x : p.b) x = i;
             box.store(p);
+            for (std::uint64_t pause = i % 256; pause > 0 && !stop.load(); --pause)
+                continue; // readers need gaps
         }
     });
     bool torn = false;
