@@ -16,6 +16,19 @@ bool is_spread(Bytes frame) noexcept;
 std::uint32_t destination_hash(Bytes frame) noexcept;           // the XOR of the bytes of the address
 Placing place_by_hash(const BondOptions& options, Bytes frame); // ModeDescriptor::place, by xmit_hash_policy
 
+#ifdef __SSE4_1__
+// Of four frames the hash, of which a bucket's bits count, and all ones where it is untagged IP but for
+// ICMPv6.
+struct FourPlaced {
+    __m128i hashes, ip;
+};
+inline __m128i ip_but_icmp6(__m128i type, __m128i next_header) noexcept { // type in memory order
+    using namespace hash_burst_detail;
+    const __m128i icmp6 = _mm_cmpeq_epi32(next_header, all(58)), v6 = _mm_cmpeq_epi32(type, all(0xdd86));
+    return _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)), _mm_andnot_si128(icmp6, v6));
+}
+#endif
+
 // ---- which bucket: by xmit_hash_policy …
 template <HashPolicy Policy> struct ByPolicy {
     static constexpr bool in_fours = false;
@@ -68,6 +81,19 @@ template <> struct ByPolicy<HashPolicy::layer2> {
         const __m128i from8 = Tagged ? words_at(at.frame, 8) : head.w[0];
         return _mm_xor_si128(mac_xor(words_at(at.frame, 4), from8), _mm_srli_epi32(head.w[1], 8));
     }
+    // Of untagged frames all that is asked for, the next header too, lies in the 16 bytes from the fifth on.
+    static FourPlaced untagged(const hash_burst_detail::FourStarts& at) noexcept {
+        using namespace hash_burst_detail;
+        const __m128i chosen = _mm_setr_epi8(5 - 5, 11 - 5, 13 - 5, -1, 12 - 5, 13 - 5, 20 - 5, -1, -1, -1,
+                                             -1, -1, -1, -1, -1, -1);
+        const auto words = [&](unsigned i) { return _mm_shuffle_epi8(load16(at.frame[i] + 5), chosen); };
+        const __m128i ab = _mm_unpacklo_epi32(words(0), words(1)),
+                      cd = _mm_unpacklo_epi32(words(2), words(3));
+        const __m128i hashed = _mm_unpacklo_epi64(ab, cd), type_next = _mm_unpackhi_epi64(ab, cd);
+        const __m128i h = _mm_xor_si128(hashed, _mm_srli_epi32(hashed, 8));
+        return {_mm_xor_si128(h, _mm_srli_epi32(hashed, 16)),
+                ip_but_icmp6(_mm_and_si128(type_next, all(0xffff)), _mm_srli_epi32(type_next, 16))};
+    }
     static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
         hash_burst<HashPolicy::layer2>(frames, n, out);
     }
@@ -93,18 +119,22 @@ inline unsigned place_four(rte_mbuf* const* frames, std::uint32_t* bucket,
     first_bytes =
         static_cast<std::uint8_t>(first_bytes | *at.frame[0] | *at.frame[1] | *at.frame[2] | *at.frame[3]);
     auto* const out = reinterpret_cast<__m128i*>(bucket);
-    const Words head(at.behind_tags, 8); // from byte 8, 12, 16, 20
-    const __m128i type = _mm_and_si128(head.w[1], all(0xffff)), next = _mm_and_si128(head.w[3], all(0xff));
-    const __m128i is_v6 = _mm_cmpeq_epi32(type, all(0xdd86));
-    const __m128i ip = _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)),
-                                    _mm_andnot_si128(_mm_cmpeq_epi32(next, all(58)), is_v6));
-    __m128i h;
-    if constexpr (Key::in_fours)
-        h = Key::template four<Tagged>(at, head, is_v6);
-    else
-        h = _mm_loadu_si128(out);
-    _mm_storeu_si128(out, either(ip, _mm_and_si128(h, all(kLoadBuckets - 1)), all(kUnspread)));
-    return lanes(ip);
+    FourPlaced placed;
+    if constexpr (!Tagged && requires { Key::untagged(at); }) {
+        placed = Key::untagged(at);
+    } else {
+        const Words head(at.behind_tags, 8); // from byte 8, 12, 16, 20
+        const __m128i type = _mm_and_si128(head.w[1], all(0xffff)),
+                      next = _mm_and_si128(head.w[3], all(0xff));
+        if constexpr (Key::in_fours)
+            placed.hashes = Key::template four<Tagged>(at, head, _mm_cmpeq_epi32(type, all(0xdd86)));
+        else
+            placed.hashes = _mm_loadu_si128(out);
+        placed.ip = ip_but_icmp6(type, next);
+    }
+    const __m128i bucket_of = _mm_and_si128(placed.hashes, all(kLoadBuckets - 1));
+    _mm_storeu_si128(out, either(placed.ip, bucket_of, all(kUnspread)));
+    return lanes(placed.ip);
 }
 #endif
 
