@@ -8,6 +8,7 @@
 #include <map>
 
 #include "bond/spray_table.hpp"
+#include "config/validate.hpp"
 #include "config/yaml_reader.hpp"
 
 namespace dpdkbond {
@@ -199,18 +200,9 @@ private:
     // False, and a problem: there is no such member.
     bool names_member(const std::string& name, const std::string& key) {
         if (any_broken(bond_key_ + ".members")) return true;
-        std::vector<std::string_view> names;
-        std::string list;
-        for (const MemberConfig& member : bond_.members) {
-            if (member.name == name || member.name.empty()) return true;
-            names.push_back(member.name);
-            list += (list.empty() ? "" : ", ") + member.name;
-        }
-        const std::string near = nearest_name(name, names);
-        add(key, in_quotes(name) + " is not a member of the bond; " +
-                     (near.empty() ? "allowed: " + (list.empty() ? "none, as it has no members" : list)
-                                   : "did you mean " + near + "?"));
-        return false;
+        const std::string wrong = unknown_member_problem(name, bond_.members);
+        if (!wrong.empty()) add(key, wrong);
+        return wrong.empty();
     }
 
     // Notes who uses the address; a problem when someone does already.

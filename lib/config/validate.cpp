@@ -89,20 +89,9 @@ private:
     }
 
     void check_names_member(const BondConfig& bond, const std::string& name, const std::string& key) {
-        if (name.empty() || std::ranges::find(bond.members, name, &MemberConfig::name) != bond.members.end())
-            return;
-        std::vector<std::string_view> names;
-        std::string list;
-        for (const MemberConfig& member : bond.members) {
-            // A member without a readable name may be the one that is meant.
-            if (member.name.empty()) return;
-            names.push_back(member.name);
-            list += (list.empty() ? "" : ", ") + member.name;
-        }
-        const std::string near = nearest_name(name, names);
-        add(key, in_quotes(name) + " is not a member of the bond; " +
-                     (near.empty() ? "allowed: " + (list.empty() ? "none, as it has no members" : list)
-                                   : "did you mean " + near + "?"));
+        if (name.empty()) return;
+        const std::string wrong = unknown_member_problem(name, bond.members);
+        if (!wrong.empty()) add(key, wrong);
     }
 
     void check_logical(const LogicalConfig& logical, const std::string& key) {
@@ -232,6 +221,20 @@ std::string eal_arg_problem(const std::string& arg) {
             return in_quotes(arg) + " is not taken; allowed: the keys control_lcore and worker_lcores";
     if (is("--proc-type")) return in_quotes(arg) + " is not taken; every instance is a primary process";
     return {};
+}
+
+std::string unknown_member_problem(const std::string& name, std::span<const MemberConfig> members) {
+    std::vector<std::string_view> names;
+    std::string list;
+    for (const MemberConfig& member : members) {
+        if (member.name == name || member.name.empty()) return "";
+        names.push_back(member.name);
+        list += (list.empty() ? "" : ", ") + member.name;
+    }
+    const std::string near = nearest_name(name, names);
+    return in_quotes(name) + " is not a member of the bond; " +
+           (near.empty() ? "allowed: " + (list.empty() ? "none, as it has no members" : list)
+                         : "did you mean " + near + "?");
 }
 
 std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others) {

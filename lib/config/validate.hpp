@@ -21,8 +21,6 @@ std::string device_problem(const std::string& devargs);
 // head.
 std::string default_member_name(const std::string& device);
 
-// Every problem, without line and column. `broken` holds the keys ("bonds[0].mode") whose value could not be
-// read: what depends on them is not judged. Completes the options as check_options() does.
 // What is wrong with a file prefix, or with an argument for DPDK; empty: nothing.
 std::string file_prefix_problem(const std::string& prefix);
 std::string eal_arg_problem(const std::string& arg);
@@ -30,6 +28,12 @@ std::string eal_arg_problem(const std::string& arg);
 // What is wrong with a member's queue_id beside those of others; empty: nothing.
 std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others);
 
+// What is wrong with a reference to a member by this name; empty: nothing, or a member without a readable
+// name may be the one that is meant.
+std::string unknown_member_problem(const std::string& name, std::span<const MemberConfig> members);
+
+// Every problem, without line and column. `broken` holds the keys ("bonds[0].mode") whose value could not be
+// read: what depends on them is not judged. Completes the options as check_options() does.
 std::vector<ConfigProblem> validate(Config& config, const std::set<std::string>& broken = {});
 
 } // namespace dpdkbond

@@ -43,55 +43,53 @@ std::string unknown_key(const std::string& key, const std::vector<YamlReader::Ke
     return "unknown key; " + (names.size() > 12 ? "`dpdk-bond modes` lists the options" : "allowed: " + list);
 }
 
+// For a name of the file's own, which may hold anything.
+std::string shown_child(const std::string& path, const std::string& name) {
+    const std::string shown = in_quotes(name, 64);
+    return child(path, std::string_view(shown).substr(1, shown.size() - 2));
+}
+
 } // namespace
 
-void YamlReader::map(const YAML::Node& node, const std::string& path, const std::vector<Key>& keys,
-                     const Hint& hint) {
+void YamlReader::words_of(const YAML::Node& node, const std::string& path, std::string_view word,
+                          std::string_view otherwise, const VisitWord& visit) {
     if (node.IsNull()) return;
     if (!node.IsMap()) {
-        broken(path, form_of(node) + " is not a mapping; allowed: KEY: VALUE, one a line");
+        broken(path,
+               form_of(node) + " is not a mapping; allowed: " + std::string(word) + ": VALUE, one a line");
         return;
     }
     for (const auto& entry : node) {
         if (!may_go_on()) return;
         const YAML::Mark mark = entry.first.Mark();
-        if (!entry.first.IsScalar()) {
-            problem_at(mark.line + 1, mark.column + 1, path,
-                       form_of(entry.first) + " is not a key; a word is needed");
-            continue;
-        }
-        const std::string& name = entry.first.Scalar();
-        const auto key = std::ranges::find(keys, name, &Key::name);
-        if (key == keys.end()) {
-            const std::string shown = in_quotes(name, 64);
-            problem_at(mark.line + 1, mark.column + 1,
-                       child(path, std::string_view(shown).substr(1, shown.size() - 2)),
-                       unknown_key(name, keys, hint));
-            continue;
-        }
-        const std::string key_path = child(path, key->path_name);
-        if (is_new_key(mark, key_path)) key->read(entry.second, key_path);
+        if (entry.first.IsScalar())
+            visit(entry.first.Scalar(), mark, entry.second);
+        else
+            problem_at(mark.line + 1, mark.column + 1, path, form_of(entry.first) + std::string(otherwise));
     }
 }
 
+void YamlReader::map(const YAML::Node& node, const std::string& path, const std::vector<Key>& keys,
+                     const Hint& hint) {
+    words_of(node, path, "KEY", " is not a key; a word is needed",
+             [&](const std::string& name, const YAML::Mark& mark, const YAML::Node& value) {
+                 const auto key = std::ranges::find(keys, name, &Key::name);
+                 if (key == keys.end()) {
+                     problem_at(mark.line + 1, mark.column + 1, shown_child(path, name),
+                                unknown_key(name, keys, hint));
+                     return;
+                 }
+                 const std::string key_path = child(path, key->path_name);
+                 if (is_new_key(mark, key_path)) key->read(value, key_path);
+             });
+}
+
 void YamlReader::entries(const YAML::Node& node, const std::string& path, const VisitEntry& visit) {
-    if (node.IsNull()) return;
-    if (!node.IsMap()) {
-        broken(path, form_of(node) + " is not a mapping; allowed: NAME: VALUE, one a line");
-        return;
-    }
-    for (const auto& entry : node) {
-        if (!may_go_on()) return;
-        const YAML::Mark mark = entry.first.Mark();
-        if (!entry.first.IsScalar()) {
-            problem_at(mark.line + 1, mark.column + 1, path, form_of(entry.first) + " is not a name");
-            continue;
-        }
-        const std::string& name = entry.first.Scalar();
-        const std::string shown = in_quotes(name, 64);
-        const std::string key_path = child(path, std::string_view(shown).substr(1, shown.size() - 2));
-        if (is_new_key(mark, key_path)) visit(name, entry.second, key_path);
-    }
+    words_of(node, path, "NAME", " is not a name",
+             [&](const std::string& name, const YAML::Mark& mark, const YAML::Node& value) {
+                 const std::string key_path = shown_child(path, name);
+                 if (is_new_key(mark, key_path)) visit(name, value, key_path);
+             });
 }
 
 bool YamlReader::is_new_key(const YAML::Mark& mark, const std::string& key_path) {

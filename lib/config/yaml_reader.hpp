@@ -61,6 +61,12 @@ public:
     std::vector<ConfigProblem> take_problems(); // in the order of the file
 
 private:
+    // The entries of a mapping whose keys are words. `word` stands for them in the problem of what is no
+    // mapping; `otherwise` is said of a key that is none.
+    using VisitWord =
+        std::function<void(const std::string& name, const YAML::Mark& mark, const YAML::Node& value)>;
+    void words_of(const YAML::Node& node, const std::string& path, std::string_view word,
+                  std::string_view otherwise, const VisitWord& visit);
     bool may_go_on();
     // Notes where the key is; false, and a problem, when it was there before.
     bool is_new_key(const YAML::Mark& mark, const std::string& key_path);

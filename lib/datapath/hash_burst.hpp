@@ -181,8 +181,7 @@ inline const std::uint8_t* start_of(const rte_mbuf* m) noexcept {
 }
 inline constexpr std::uint32_t kTag = 4; // bytes
 inline bool begins_with_tag(const std::uint8_t* f) noexcept {
-    const std::uint32_t type = load_raw16(f + 12);
-    return (type == 0x0081U) | (type == 0xa888U);
+    return flow_hash_detail::is_tag(load_be16(f + 12));
 }
 
 // Where four frames begin, and where they would without their tags.

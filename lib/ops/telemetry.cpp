@@ -6,6 +6,7 @@
 #include <charconv>
 #include <exception>
 #include <mutex>
+#include <optional>
 #include <shared_mutex>
 #include <string>
 
@@ -48,6 +49,15 @@ template <class Counters> void put_traffic(tel::Dict& out, const Counters& c) {
 void put_list(tel::Dict& out, const OptionDef& def, std::string_view text) {
     tel::Strings list = out.strings(def.name.data());
     while (!text.empty()) list.add(next_param(text));
+}
+
+// What is left of a command's parameters as the number of a page; none: the first, 0.
+std::optional<std::size_t> page_of(std::string_view rest) {
+    std::size_t page = 0;
+    if (rest.empty()) return page;
+    const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), page);
+    if (error != std::errc() || end != rest.data() + rest.size()) return std::nullopt;
+    return page;
 }
 
 // A bond's options by Linux's name: numbers as numbers, lists as arrays, all else by name. A member's
@@ -194,14 +204,11 @@ int answer_stats(Instance& instance, std::string_view params, rte_tel_data* d) {
 
 int answer_events(Instance& instance, std::string_view params, rte_tel_data* d) {
     const std::string_view bond = next_param(params);
-    std::size_t page = 0;
-    if (!params.empty()) {
-        const auto [end, error] = std::from_chars(params.data(), params.data() + params.size(), page);
-        if (error != std::errc() || end != params.data() + params.size()) return -EINVAL;
-    }
+    const auto page = page_of(params);
+    if (!page) return -EINVAL;
     if (!instance.bond(bond)) return -ENOENT;
     tel::Dicts out(d);
-    for (const Event& event : events_page(instance.events(bond), page)) {
+    for (const Event& event : events_page(instance.events(bond), *page)) {
         tel::Dict entry = out.add();
         entry.number("t_ns", static_cast<std::uint64_t>(to_ns(event.at)));
         entry.text("member", event.member);
@@ -246,11 +253,8 @@ int answer_load(Instance& instance, std::string_view params, rte_tel_data* d) {
 int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
     constexpr std::size_t kPage = 100; // what surely fits into an answer
     const std::string_view bond = next_param(params);
-    std::size_t page = 0;
-    if (!params.empty()) {
-        const auto [end, error] = std::from_chars(params.data(), params.data() + params.size(), page);
-        if (error != std::errc() || end != params.data() + params.size()) return -EINVAL;
-    }
+    const auto page = page_of(params);
+    if (!page) return -EINVAL;
     const auto clients = instance.rlb(bond);
     if (!clients) return -ENOENT;
     tel::Dict out(d);
@@ -260,7 +264,7 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
             std::find_if(c, clients->end(), [&](const auto& o) { return o.client != c->client; });
         std::uint64_t updates = 0;
         for (auto o = c; o != end; ++o) updates += o->updates;
-        if (number / kPage == page) {
+        if (number / kPage == *page) {
             const std::string key = telemetry_key(c->client);
             tel::Dict entry = out.dict(key.c_str());
             if (key != c->client) entry.text("client", c->client);
@@ -275,15 +279,12 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
 
 int answer_spray(Instance& instance, std::string_view params, rte_tel_data* d) {
     const std::string_view bond = next_param(params);
-    std::size_t page = 0;
-    if (!params.empty()) {
-        const auto [end, error] = std::from_chars(params.data(), params.data() + params.size(), page);
-        if (error != std::errc() || end != params.data() + params.size()) return -EINVAL;
-    }
+    const auto page = page_of(params);
+    if (!page) return -EINVAL;
     const auto view = instance.spray(bond);
     if (!view) return -ENOENT;
     tel::Dict out(d);
-    put_spray(out, *view, page);
+    put_spray(out, *view, *page);
     return 0;
 }
 
