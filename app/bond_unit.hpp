@@ -12,13 +12,13 @@
 #include <optional>
 #include <vector>
 
-#include "app/capture.hpp"
-#include "app/control.hpp"
-#include "app/logical_port.hpp"
-#include "app/mac_keeper.hpp"
-#include "app/member_port.hpp"
+#include "capture/capture.hpp"
+#include "engine/control.hpp"
 #include "host/numa.hpp"
 #include "ops/instance.hpp"
+#include "ports/logical_port.hpp"
+#include "ports/mac_keeper.hpp"
+#include "ports/member_port.hpp"
 
 namespace dpdkbond {
 

@@ -12,8 +12,8 @@
 #include <csignal>
 #include <stdexcept>
 
-#include "app/log.hpp"
 #include "dpdk/clock.hpp"
+#include "host/log.hpp"
 
 namespace dpdkbond {
 

@@ -11,10 +11,10 @@
 #include <thread>
 #include <vector>
 
-#include "app/control.hpp"
 #include "app/logical_watch.hpp"
-#include "app/member_port.hpp"
+#include "engine/control.hpp"
 #include "host/netlink.hpp"
+#include "ports/member_port.hpp"
 
 namespace dpdkbond {
 

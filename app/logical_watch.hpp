@@ -9,10 +9,10 @@
 #include <mutex>
 #include <vector>
 
-#include "app/control.hpp"
-#include "app/member_port.hpp"
+#include "engine/control.hpp"
 #include "host/stack.hpp"
 #include "ops/instance.hpp"
+#include "ports/member_port.hpp"
 
 namespace dpdkbond {
 

@@ -9,11 +9,11 @@
 
 #include "app/args.hpp"
 #include "app/host_watch.hpp"
-#include "app/log.hpp"
 #include "app/program.hpp"
 #include "config/describe.hpp"
 #include "config/import.hpp"
 #include "config/load.hpp"
+#include "host/log.hpp"
 #include "host/nics.hpp"
 #include "ops/client.hpp"
 

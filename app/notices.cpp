@@ -6,8 +6,8 @@
 
 #include <csignal>
 
-#include "app/group_reports.hpp"
-#include "app/log.hpp"
+#include "host/log.hpp"
+#include "ports/group_reports.hpp"
 
 namespace dpdkbond {
 

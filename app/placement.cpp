@@ -7,8 +7,8 @@
 #include <algorithm>
 #include <set>
 
-#include "app/pci_shelf.hpp"
 #include "host/numa.hpp"
+#include "ports/pci_shelf.hpp"
 
 namespace dpdkbond {
 

@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "config/model.hpp"
+#include "options/model.hpp"
 
 namespace dpdkbond {
 

@@ -11,10 +11,10 @@
 #include <algorithm>
 #include <stdexcept>
 
-#include "app/log.hpp"
 #include "app/placement.hpp"
 #include "config/load.hpp"
 #include "dpdk/clock.hpp"
+#include "host/log.hpp"
 #include "host/numa.hpp"
 #include "ops/console.hpp"
 #include "ops/telemetry.hpp"

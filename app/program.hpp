@@ -18,11 +18,11 @@
 
 #include "app/bond_unit.hpp"
 #include "app/host_watch.hpp"
-#include "app/pci_shelf.hpp"
-#include "app/worker.hpp"
 #include "dpdk/eal.hpp"
+#include "engine/worker.hpp"
 #include "host/hugepage_lease.hpp"
 #include "ops/instance.hpp"
+#include "ports/pci_shelf.hpp"
 
 struct rte_mempool;
 

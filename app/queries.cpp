@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "app/program.hpp"
-#include "bond/flow_hash.hpp"
 #include "config/dump.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/balance.hpp"
 #include "drivers/lacp.hpp"
 #include "drivers/registry.hpp"
+#include "flow/hash.hpp"
 
 namespace dpdkbond {
 

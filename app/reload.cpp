@@ -6,10 +6,10 @@
 #include <algorithm>
 #include <set>
 
-#include "app/log.hpp"
 #include "app/program.hpp"
 #include "config/load.hpp"
 #include "dpdk/clock.hpp"
+#include "host/log.hpp"
 #include "host/netlink.hpp"
 
 namespace dpdkbond {

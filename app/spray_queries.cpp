@@ -5,8 +5,8 @@
 #include <algorithm>
 
 #include "app/program.hpp"
-#include "bond/flow_hash.hpp"
 #include "drivers/balance_spray.hpp"
+#include "flow/hash.hpp"
 #include "proto/eth.hpp"
 
 namespace dpdkbond {

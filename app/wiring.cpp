@@ -7,11 +7,11 @@
 
 #include <algorithm>
 
-#include "app/log.hpp"
 #include "app/placement.hpp"
 #include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
+#include "host/log.hpp"
 #include "host/numa.hpp"
 #include "host/vhost.hpp"
 #include "proto/eth.hpp"

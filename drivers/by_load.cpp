@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "drivers/by_load.hpp"
 
-#include "bond/flow_hash.hpp"
+#include "flow/hash.hpp"
 #include "proto/eth.hpp"
 #include "proto/nd.hpp"
 

@@ -18,8 +18,8 @@
 #include "bond/load.hpp"
 #include "bond/local_address.hpp"
 #include "bond/member_macs.hpp"
-#include "bond/options.hpp"
 #include "bond/select_active.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 

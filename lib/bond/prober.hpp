@@ -9,11 +9,11 @@
 #include "base/bytes.hpp"
 #include "bond/controller.hpp"
 #include "bond/local_address.hpp"
-#include "bond/options.hpp"
 #include "monitor/arp.hpp"
 #include "monitor/nd.hpp"
 #include "monitor/probing.hpp"
 #include "monitor/watchers.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 

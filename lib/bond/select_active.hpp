@@ -5,8 +5,8 @@
 #include <span>
 
 #include "base/strong_id.hpp"
-#include "bond/options.hpp"
 #include "bond/status.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 

@@ -8,9 +8,9 @@
 
 #include "base/strong_id.hpp"
 #include "bond/buckets.hpp"
-#include "bond/fast_mod.hpp"
 #include "bond/rx_filter.hpp"
 #include "bond/spray_table.hpp"
+#include "flow/fast_mod.hpp"
 
 struct rte_mbuf;
 

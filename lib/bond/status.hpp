@@ -12,8 +12,8 @@
 #include "base/strong_id.hpp"
 #include "base/time.hpp"
 #include "bond/drop_reasons.hpp"
-#include "bond/options.hpp"
 #include "monitor/watchers.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 

@@ -3,8 +3,8 @@
 
 #include <array>
 
-#include "bond/options.hpp"
 #include "config/spray.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 namespace {

@@ -4,7 +4,7 @@
 
 #include <string>
 
-#include "config/model.hpp"
+#include "options/model.hpp"
 
 namespace dpdkbond {
 

@@ -15,8 +15,8 @@
 #include <vector>
 
 #include "base/quote.hpp"
-#include "config/model.hpp"
 #include "config/validate.hpp"
+#include "options/model.hpp"
 
 namespace dpdkbond {
 namespace {

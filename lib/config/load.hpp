@@ -7,7 +7,7 @@
 #include <variant>
 #include <vector>
 
-#include "config/model.hpp"
+#include "options/model.hpp"
 
 namespace dpdkbond {
 

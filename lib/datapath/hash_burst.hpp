@@ -12,8 +12,8 @@
 #include <smmintrin.h>
 #endif
 
-#include "bond/flow_hash.hpp"
 #include "datapath/lane.hpp"
+#include "flow/hash.hpp"
 
 namespace dpdkbond {
 

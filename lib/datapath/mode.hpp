@@ -7,8 +7,8 @@
 #include <string>
 
 #include "bond/controller.hpp"
-#include "bond/options.hpp"
 #include "bond/snapshot.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 

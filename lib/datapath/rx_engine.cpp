@@ -3,10 +3,10 @@
 
 #include <rte_pause.h>
 
+#include "capture/port_tap.hpp"
 #include "datapath/checksum.hpp"
 #include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
-#include "dpdk/port_tap.hpp"
 #include "proto/slow.hpp"
 
 namespace dpdkbond {

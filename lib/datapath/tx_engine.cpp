@@ -5,7 +5,7 @@
 
 #include <utility>
 
-#include "dpdk/port_tap.hpp"
+#include "capture/port_tap.hpp"
 
 namespace dpdkbond {
 

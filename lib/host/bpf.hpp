@@ -5,8 +5,8 @@
 // CAP_NET_ADMIN.
 #pragma once
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
-#include "host/fd.hpp"
 
 namespace dpdkbond {
 

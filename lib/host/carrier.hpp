@@ -5,8 +5,8 @@
 
 #include <string>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
-#include "host/fd.hpp"
 
 namespace dpdkbond {
 

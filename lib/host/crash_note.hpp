@@ -8,8 +8,8 @@
 #include <string_view>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "base/result.hpp"
-#include "host/fd.hpp"
 
 namespace dpdkbond {
 

@@ -6,7 +6,7 @@
 #include <fcntl.h>
 #include <system_error>
 
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 
 namespace dpdkbond {
 

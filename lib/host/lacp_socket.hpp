@@ -9,8 +9,8 @@
 #include <string>
 
 #include "base/bytes.hpp"
+#include "base/fd.hpp"
 #include "base/result.hpp"
-#include "host/fd.hpp"
 
 namespace dpdkbond {
 

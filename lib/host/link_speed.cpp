@@ -10,7 +10,7 @@
 #include <cerrno>
 #include <cstring>
 
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 #include "host/files.hpp"
 
 namespace dpdkbond {

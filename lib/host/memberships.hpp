@@ -6,9 +6,9 @@
 
 #include <string>
 
+#include "base/fd.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
-#include "host/fd.hpp"
 
 namespace dpdkbond {
 

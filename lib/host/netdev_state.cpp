@@ -9,7 +9,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 #include "host/files.hpp"
 #include "host/netlink.hpp"
 #include "host/offloads.hpp"

@@ -13,10 +13,10 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
-#include "host/fd.hpp"
 
 struct nlmsghdr;
 

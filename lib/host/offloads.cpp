@@ -8,7 +8,7 @@
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 #include "host/files.hpp"
 
 namespace dpdkbond {

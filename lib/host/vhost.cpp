@@ -9,7 +9,7 @@
 #include <string>
 #include <system_error>
 
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 #include "host/files.hpp"
 #include "host/kernel_module.hpp"
 

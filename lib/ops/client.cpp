@@ -15,7 +15,7 @@
 #include <fmt/format.h>
 
 #include "base/quote.hpp"
-#include "bond/flow.hpp"
+#include "flow/flow.hpp"
 #include "ops/client_json.hpp"
 #include "ops/console_attach.hpp"
 #include "ops/render.hpp"

@@ -13,6 +13,7 @@
 #include <fmt/ranges.h>
 
 #include "base/quote.hpp"
+#include "capture/words.hpp"
 #include "ops/client.hpp"
 #include "ops/console_attach.hpp"
 #include "ops/console_session.hpp"

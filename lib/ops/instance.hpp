@@ -15,15 +15,13 @@
 
 #include "base/result.hpp"
 #include "bond/events.hpp"
-#include "bond/flow.hpp"
-#include "bond/options.hpp"
 #include "bond/status.hpp"
+#include "flow/flow.hpp"
 #include "lacp/status.hpp"
 #include "ops/spray_view.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
-
-inline constexpr std::string_view kCaptureEnded = " has ended (";
 
 // What the kernel wants of a logical interface that is a netdev.
 struct LogicalView {

@@ -6,7 +6,7 @@
 #include <string>
 #include <vector>
 
-#include "bond/spray_options.hpp"
+#include "options/spray.hpp"
 
 namespace dpdkbond {
 

@@ -10,8 +10,8 @@
 #include <random>
 #include <vector>
 
-#include "bond/fast_mod.hpp"
 #include "datapath/hash_burst.hpp"
+#include "flow/fast_mod.hpp"
 
 using namespace dpdkbond;
 

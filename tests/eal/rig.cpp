@@ -10,8 +10,8 @@
 #include <stdexcept>
 
 #include "base/bytes.hpp"
-#include "bond/flow_hash.hpp"
 #include "catch_session.hpp"
+#include "flow/hash.hpp"
 
 namespace dpdkbond::testing {
 

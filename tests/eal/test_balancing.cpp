@@ -7,8 +7,8 @@
 #include <map>
 
 #include "base/bytes.hpp"
-#include "bond/flow_hash.hpp"
 #include "datapath/rx_engine.hpp"
+#include "flow/hash.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;

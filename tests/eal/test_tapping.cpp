@@ -3,8 +3,8 @@
 
 #include <cstring>
 
+#include "capture/port_tap.hpp"
 #include "datapath/rx_engine.hpp"
-#include "dpdk/port_tap.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;

@@ -4,8 +4,8 @@
 
 #include <catch2/catch.hpp>
 
-#include "bond/options.hpp"
 #include "config/describe.hpp"
+#include "options/options.hpp"
 
 using namespace dpdkbond;
 

@@ -14,7 +14,7 @@
 #include <thread>
 #include <unistd.h>
 
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 
 namespace dpdkbond::testing {
 

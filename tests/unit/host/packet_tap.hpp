@@ -12,7 +12,7 @@
 #include <vector>
 
 #include "base/bytes.hpp"
-#include "host/fd.hpp"
+#include "base/fd.hpp"
 
 namespace dpdkbond::testing {
 

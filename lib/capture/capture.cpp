@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "capture/capture.hpp"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <poll.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <csignal>
+#include <cstring>
+
+#include "capture/words.hpp"
+#include "dpdk/clock.hpp"
+#include "host/log.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr std::size_t kRingsInAll = std::size_t{32} << 20U;
+constexpr std::size_t kSmallestRing = std::size_t{1} << 20U, kLargestRing = std::size_t{8} << 20U;
+constexpr std::size_t kFlushAt = std::size_t{256} << 10U;
+constexpr auto kPause = std::chrono::milliseconds(10);
+// Workers' frames are sorted by time; what is younger than this may not lie in its ring yet.
+constexpr Duration kSettle = std::chrono::milliseconds(2);
+
+std::size_t ring_size() {
+    return std::clamp(kRingsInAll / std::max(rte_lcore_count(), 1U), kSmallestRing, kLargestRing);
+}
+
+std::uint64_t since_1970() {
+    timespec t;
+    clock_gettime(CLOCK_REALTIME, &t);
+    return static_cast<std::uint64_t>(t.tv_sec) * 1'000'000'000 + static_cast<std::uint64_t>(t.tv_nsec);
+}
+
+TappedFrame head_of(std::span<const std::byte> record) {
+    TappedFrame head;
+    std::memcpy(&head, record.data(), sizeof head);
+    return head;
+}
+
+} // namespace
+
+Result<Fd> open_capture_file(const std::string& path) {
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
+    if (fd.get() >= 0) return fd;
+    if (errno == ENXIO) return Error{path + ": nobody reads this pipe"};
+    return Error{path + ": " + std::strerror(errno)};
+}
+
+Capture::Capture(CapturePlan plan, Fd file)
+    : plan_(std::move(plan)), file_(std::move(file)), start_ns_(since_1970()), rings_(ring_size()) {}
+
+Result<std::unique_ptr<Capture>> Capture::prepare(CapturePlan plan, Fd file) {
+    std::unique_ptr<Capture> c(new Capture(std::move(plan), std::move(file)));
+    c->out_.section("dpdk-bond");
+    for (const CapturedMember& m : c->plan_.members) c->out_.interface(m.name, m.description, m.mac);
+    c->flush();
+    if (!c->failure_.empty()) return Error{fmt::format("{}: {}", c->plan_.path, c->failure_)};
+    return c;
+}
+
+Result<void> Capture::start() {
+    bool all = true;
+    for (const CapturedMember& m : plan_.members) {
+        const auto interface = static_cast<std::uint16_t>(taps_.size());
+        taps_.push_back(std::make_unique<PortTap>(m.port, interface, rings_));
+        all = all && taps_.back()->attach();
+    }
+    if (!all) {
+        for (const auto& tap : taps_) tap->detach();
+        plan_.grace();
+        return Error{"there is no memory for the capture's callbacks"};
+    }
+    end_ = now() + plan_.length;
+    running_ = true;
+    thread_ = std::thread([this] { run(); });
+    return {};
+}
+
+Capture::~Capture() { stop(); }
+
+void Capture::stop() {
+    {
+        const std::lock_guard lock(mutex_);
+        stop_ = true;
+    }
+    wake_.notify_one();
+    const std::lock_guard lock(join_mutex_);
+    if (thread_.joinable()) thread_.join();
+}
+
+void Capture::forget(std::uint16_t port) {
+    const std::lock_guard lock(mutex_);
+    for (const auto& tap : taps_)
+        if (tap->port() == port) tap->detach();
+}
+
+bool Capture::anyone_left() const {
+    return std::ranges::any_of(taps_, [](const auto& tap) { return tap->attached(); });
+}
+
+void Capture::run() {
+    sigset_t all;
+    sigfillset(&all);
+    pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); // control may live on the same processor
+    const auto over = [&]() -> std::string {
+        if (!failure_.empty()) return failure_;
+        if (stop_) return "stopped";
+        if (!anyone_left()) return "its members have left";
+        return now() >= end_ ? "its time is up" : "";
+    };
+    std::unique_lock lock(mutex_);
+    std::string why;
+    while (why = over(), why.empty()) {
+        lock.unlock();
+        drain(now() - kSettle);
+        lock.lock();
+        if (failure_.empty()) wake_.wait_for(lock, kPause, [&] { return stop_; });
+    }
+    lock.unlock();
+    finish();
+    lock.lock();
+    reason_ = failure_.empty() ? why : failure_;
+    lock.unlock();
+    running_ = false;
+    log_line(text());
+}
+
+// Frames of all workers until then, the oldest first.
+void Capture::drain(Time until) {
+    const auto limit = static_cast<std::uint64_t>(to_ns(until));
+    const std::uint64_t to_1970 = since_1970() - static_cast<std::uint64_t>(to_ns(now()));
+    while (failure_.empty()) {
+        RecordRing* oldest = nullptr;
+        std::span<const std::byte> record;
+        TappedFrame head;
+        for (const auto& ring : rings_.of_lcore) {
+            if (ring == nullptr) continue;
+            const auto candidate = ring->front();
+            if (candidate.empty()) continue;
+            const TappedFrame h = head_of(candidate);
+            if (h.time_ns > limit || (oldest != nullptr && h.time_ns >= head.time_ns)) continue;
+            oldest = ring.get();
+            record = candidate;
+            head = h;
+        }
+        if (oldest == nullptr) break;
+        out_.packet(head.interface, head.time_ns + to_1970, head.outbound, record.subspan(sizeof head));
+        oldest->pop();
+        ++buffered_;
+        if (buffer_.size() >= kFlushAt) flush();
+    }
+    flush();
+}
+
+void Capture::flush() {
+    std::size_t done = 0;
+    while (done < buffer_.size() && failure_.empty()) {
+        const ssize_t n = ::write(file_.get(), buffer_.data() + done, buffer_.size() - done);
+        if (n >= 0) {
+            done += static_cast<std::size_t>(n);
+        } else if (errno == EAGAIN) { // a FIFO
+            pollfd room{file_.get(), POLLOUT, 0};
+            if (::poll(&room, 1, 100) != 0) continue;
+            const std::lock_guard lock(mutex_); // the head of the file does not wait
+            if (!running_ || stop_ || now() >= end_) failure_ = "who reads it does not keep up";
+        } else if (errno != EINTR) {
+            failure_ = std::strerror(errno);
+        }
+    }
+    if (failure_.empty()) {
+        written_ += buffer_.size();
+        in_file_ += buffered_;
+    } else if (done != 0 && ::ftruncate(file_.get(), static_cast<off_t>(written_)) != 0) {
+        failure_ += "; the file ends amid a block";
+    }
+    buffer_.clear();
+    buffered_ = 0;
+}
+
+void Capture::finish() {
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& tap : taps_) tap->detach();
+    }
+    plan_.grace();
+    drain(now());
+    const std::uint64_t end = since_1970();
+    for (const auto& tap : taps_)
+        out_.statistics(tap->interface(), {start_ns_, end, tap->copied() + tap->lost(), tap->lost()});
+    flush();
+    file_ = Fd();
+    for (auto& ring : rings_.of_lcore) ring.reset(); // a line of text is all that is kept
+}
+
+std::string Capture::text() const {
+    const std::lock_guard lock(mutex_);
+    const std::uint64_t frames = in_file_.load();
+    std::uint64_t lost = 0;
+    std::vector<std::string_view> names;
+    for (const auto& tap : taps_) lost += tap->lost() + (reason_.empty() ? 0 : tap->copied());
+    if (!reason_.empty()) lost -= frames; // what a full disk did not take is lost too
+    for (const CapturedMember& m : plan_.members) names.push_back(m.name);
+    const auto left = std::chrono::ceil<std::chrono::seconds>(std::max(end_ - now(), Duration{0}));
+    return fmt::format("{}: capture of {} to {}{}: {} frames, {} not kept", plan_.bond,
+                       fmt::join(names, ", "), plan_.path,
+                       reason_.empty() ? fmt::format(" runs, {} s to go", left.count())
+                                       : fmt::format("{}{})", kCaptureEnded, reason_),
+                       frames, lost);
+}
+
+} // namespace dpdkbond

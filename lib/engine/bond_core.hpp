@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A bond as the control lcore keeps it: the Bond, what publishes its snapshots, and the rings to and from
+// workers.
+#pragma once
+
+#include <cstdint>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/seq_box.hpp"
+#include "bond/bond.hpp"
+#include "datapath/lane.hpp"
+#include "datapath/publisher.hpp"
+#include "dpdk/ring.hpp"
+
+namespace dpdkbond {
+
+// What control keeps of one bond. Made and freed by ordinary threads while control does not know it; in
+// between only control touches `bond` and `publisher`.
+struct BondCore {
+    BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
+             const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
+             std::size_t workers, const std::string& tag);
+    ~BondCore(); // frees what its rings still hold
+
+    std::unique_ptr<Controller> controller; // of the present mode
+    Bond bond;
+    Publisher publisher;
+    Ring<rte_mbuf*> inject;                               // control → worker 0
+    std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
+    std::vector<const Lane*> lanes;                       // for their counters
+    SeqBox<BondStatus> status;
+    Counter lost_no_buffer;         // frames of control's own that found no packet buffer …
+    Counter lost_ring_full;         // … or no room in the inject ring; owner: control
+    std::uint32_t ears = 0;         // bit MemberId: its LACPDUs come by a socket; owner: control
+    bool unpublished = true;        // there is something newer than the published snapshot
+    std::uint32_t speed_told = ~0U; // that the ordinary threads were told of; 0: unknown
+    bool macs_due = false;          // … than the plan of MACs that the ordinary threads were told of
+    bool reports_due = false;       // likewise: they do not know yet that they have to report
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,277 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "engine/control.hpp"
+
+#include <poll.h>
+#include <rte_mbuf.h>
+#include <rte_pause.h>
+#include <sys/epoll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <ctime>
+#include <stdexcept>
+
+#include "dpdk/clock.hpp"
+#include "host/lacp_socket.hpp"
+#include "proto/slow.hpp"
+
+namespace dpdkbond {
+
+Control::Control(Rcu& rcu, Idle idle, rte_mempool* pool)
+    : rcu_(rcu), idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
+      outbox_("control-outbox", 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), ears_(epoll_create1(EPOLL_CLOEXEC)),
+      scratch_(std::make_unique<BondStatus>()) {
+    if (event_ < 0 || outbox_event_ < 0 || ears_ < 0)
+        throw std::runtime_error("control got no eventfd or epoll descriptor");
+}
+
+Control::~Control() {
+    close(event_);
+    close(outbox_event_);
+    close(ears_);
+}
+
+void Control::wake() noexcept {
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(event_, &one, sizeof one);
+}
+
+bool Control::post_link(std::uint32_t bond, MemberId member, LinkState link) {
+    Message m;
+    m.bond = bond;
+    m.member = member.value;
+    m.speed = link.speed_mbps;
+    m.carrier = link.carrier ? 1 : 0;
+    m.duplex = static_cast<std::uint8_t>(link.duplex);
+    const bool taken = inbox_.push(m);
+    ring_bell();
+    return taken;
+}
+
+void Control::ring_bell() noexcept {
+    std::atomic_thread_fence(std::memory_order_seq_cst); // what is to be heard was written before
+    if (sleeping_.load(std::memory_order_seq_cst)) wake();
+}
+
+void Control::stop() noexcept {
+    stop_.store(true);
+    wake();
+}
+
+void Control::submit(Call& c) {
+    if (!serving_.load()) {
+        c.run(c.with);
+        return;
+    }
+    Message m;
+    m.is_call = 1;
+    m.call = &c;
+    while (!inbox_.push(m)) usleep(50);
+    ring_bell();
+    c.done.wait(0);
+}
+
+void Control::set_bond(std::uint32_t number, BondCore* core) { bonds_[number] = core; }
+
+void Control::drain() {
+    Message m;
+    while (inbox_.pop(m)) {
+        if (m.is_call != 0) {
+            m.call->run(m.call->with);
+            m.call->done.store(1);
+            m.call->done.notify_one();
+        } else if (BondCore* core = bonds_[m.bond]) {
+            core->bond.handle_link(MemberId{static_cast<std::uint8_t>(m.member)},
+                                   {m.carrier != 0, m.speed, static_cast<Duplex>(m.duplex)}, now());
+        }
+    }
+}
+
+void Control::put_on_wire(BondCore& core, const Bond::Transmit& frame) {
+    rte_mbuf* m = rte_pktmbuf_alloc(pool_);
+    if (m == nullptr) {
+        core.lost_no_buffer.add(1);
+        return;
+    }
+    std::memcpy(rte_pktmbuf_append(m, frame.length), frame.frame.data(), frame.length);
+    m->port = frame.member.value;
+    if (core.inject.push(m)) return;
+    core.lost_ring_full.add(1);
+    rte_pktmbuf_free(m);
+}
+
+void Control::hear(BondCore& core, Time at) {
+    rte_mbuf* frames[32];
+    for (const auto& ring : core.punted) {
+        const unsigned n = ring->pop_burst(frames, 32); // a flood of them leaves time for the other bonds
+        for (unsigned i = 0; i < n; ++i) {
+            const rte_mbuf* m = frames[i];
+            const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
+            if ((core.ears >> m->port & 1U) == 0 || !is_lacpdu(frame))
+                core.bond.handle_frame(MemberId{static_cast<std::uint8_t>(m->port)}, frame, at);
+        }
+        if (n != 0) rte_pktmbuf_free_bulk(frames, n);
+    }
+}
+
+// What the members carried, for a monitor that takes any frame for a sign of life.
+void Control::look_at_traffic(BondCore& core, Time at) {
+    for (std::uint8_t id = 0; id < kMaxMembers; ++id) {
+        if (!core.bond.has_member(MemberId{id})) continue;
+        MemberTraffic sum;
+        for (const Lane* lane : core.lanes) {
+            sum.rx += lane->counters.member[id].rx.get();
+            sum.tx += lane->counters.member[id].tx.get();
+        }
+        core.bond.handle_traffic(MemberId{id}, sum, at);
+    }
+}
+
+void Control::listen(std::uint32_t bond, MemberId member, int socket) {
+    BondCore* core = bonds_[bond];
+    if (core == nullptr) return;
+    core->ears &= ~(1U << member.value);
+    if (socket < 0) return;
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.u64 =
+        std::uint64_t{bond} << 48U | std::uint64_t{member.value} << 32U | static_cast<std::uint32_t>(socket);
+    if (epoll_ctl(ears_, EPOLL_CTL_ADD, socket, &e) != 0) return;
+    core->ears |= 1U << member.value;
+    has_ears_ = true;
+}
+
+void Control::warn(std::uint32_t bond, MemberId member, const std::string& what) {
+    call([&] {
+        if (BondCore* core = bonds_[bond]) core->bond.note(EventKind::warning, member, what, now());
+    });
+}
+
+void Control::hear_sockets(Time at) {
+    epoll_event events[16];
+    const int n = epoll_wait(ears_, events, 16, 0);
+    for (int i = 0; i < n; ++i) {
+        const std::uint64_t whose = events[i].data.u64;
+        BondCore* core = bonds_[whose >> 48U];
+        std::array<std::uint8_t, 256> room;
+        for (int some = 0; some < 8; ++some) { // a flood of them leaves time for the other members
+            const Bytes frame = receive_lacpdu(static_cast<int>(whose & 0xffffffffU), room);
+            if (frame.empty()) break;
+            if (core != nullptr)
+                core->bond.handle_frame(MemberId{static_cast<std::uint8_t>(whose >> 32U)}, frame, at);
+        }
+    }
+}
+
+bool Control::anything_heard() const {
+    for (const BondCore* core : bonds_) {
+        if (core == nullptr) continue;
+        for (const auto& ring : core->punted)
+            if (!ring->empty()) return true;
+    }
+    return false;
+}
+
+// What the bond has to say, after whatever happened to it.
+void Control::tend(std::uint32_t number, BondCore& core, Time at) {
+    hear(core, at);
+    if (core.bond.wants_load(at)) {
+        LoadTotals totals{};
+        for (const Lane* lane : core.lanes)
+            for (std::size_t b = 0; b < totals.size(); ++b) totals[b] += lane->load.bytes[b].get();
+        core.bond.handle_load(totals, at);
+    }
+    if (core.bond.wants_traffic(at)) look_at_traffic(core, at);
+    core.bond.handle_timeout(at);
+    core.publisher.retire();
+    if (!core.unpublished && core.publisher.settled()) core.bond.handle_published(at);
+    if (core.bond.take_changed()) {
+        core.unpublished = true;
+        core.bond.fill(*scratch_);
+        core.status.store(*scratch_);
+    }
+    if (core.unpublished) {
+        if (Snapshot* draft = core.publisher.draft()) {
+            core.bond.fill(*draft);
+            core.publisher.publish(draft);
+            core.unpublished = false;
+        }
+    }
+    Bond::Transmit frame;
+    bool sent = false;
+    while (core.bond.poll_transmit(frame)) {
+        put_on_wire(core, frame);
+        sent = true;
+    }
+    if (sent && !workers_.empty()) workers_[0]->wake();
+
+    Notice notice;
+    notice.bond = number;
+    bool told = false;
+    // Before the events: a failover is over when the MACs have moved.
+    const auto tell = [&](Notice::Kind kind, bool& due) { // again and again until there is room
+        if (!due) return;
+        notice.kind = kind;
+        due = !outbox_.push(notice);
+        told |= !due;
+    };
+    core.macs_due |= core.bond.take_macs_changed();
+    tell(Notice::Kind::macs, core.macs_due);
+    core.reports_due |= core.bond.take_reports_wanted();
+    tell(Notice::Kind::reports, core.reports_due);
+    const std::uint32_t speed = core.bond.speed_mbps();
+    bool speed_due = speed != core.speed_told;
+    tell(Notice::Kind::speed, speed_due);
+    if (!speed_due) core.speed_told = speed;
+    notice.kind = Notice::Kind::event;
+    while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
+    if (told) {
+        const std::uint64_t one = 1;
+        [[maybe_unused]] const ssize_t written = write(outbox_event_, &one, sizeof one);
+    }
+    core.publisher.retire();
+    retiring_ |= !core.publisher.settled();
+    next_deadline_ = std::min(next_deadline_, core.bond.next_deadline());
+    if (core.bond.awaits_workers() && core.publisher.settled())
+        next_deadline_ = at; // they slept: go on at once
+}
+
+void Control::serve() {
+    drain();
+    next_deadline_ = kNever;
+    retiring_ = false;
+    const Time at = now();
+    if (has_ears_) hear_sockets(at);
+    for (std::uint32_t i = 0; i < kMaxBonds; ++i)
+        if (bonds_[i] != nullptr) tend(i, *bonds_[i], at);
+}
+
+void Control::sleep(Time until, bool soon) {
+    sleeping_.store(true, std::memory_order_seq_cst);
+    if (inbox_.empty() && !anything_heard() && !stop_.load()) {
+        Duration wait = std::chrono::seconds(1);
+        if (until != kNever) wait = std::clamp(until - now(), Duration{0}, wait);
+        if (soon) wait = std::min(wait, Duration{std::chrono::milliseconds(1)});
+        const timespec t{static_cast<time_t>(wait.count() / 1'000'000'000), wait.count() % 1'000'000'000};
+        pollfd wake[] = {{event_, POLLIN, 0}, {ears_, POLLIN, 0}};
+        ppoll(wake, 2, &t, nullptr);
+        std::uint64_t count = 0;
+        [[maybe_unused]] const ssize_t got = read(event_, &count, sizeof count);
+    }
+    sleeping_.store(false, std::memory_order_seq_cst);
+}
+
+void Control::run() {
+    while (!stop_.load(std::memory_order_relaxed)) {
+        serve();
+        if (idle_ == Idle::busy)
+            rte_pause();
+        else
+            sleep(next_deadline_, retiring_);
+    }
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,108 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control lcore: alone owns every Bond, drains what others tell it, lets time pass, publishes. It waits
+// for nobody: whatever may block lives on ordinary threads and speaks through post() and call(); what it has
+// to tell them goes through the outbox.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <memory>
+#include <type_traits>
+
+#include "dpdk/clock.hpp"
+#include "dpdk/ring.hpp"
+#include "engine/bond_core.hpp"
+#include "engine/notice.hpp"
+#include "engine/worker.hpp"
+
+struct rte_mempool;
+
+namespace dpdkbond {
+
+class Control {
+public:
+    Control(Rcu& rcu, Idle idle, rte_mempool* pool);
+    ~Control();
+    Control(const Control&) = delete;
+    Control& operator=(const Control&) = delete;
+
+    // ---- any thread
+    bool post_link(std::uint32_t bond, MemberId member,
+                   LinkState link); // never blocks; false: the inbox is full
+    void stop() noexcept;           // ends run(); async-signal-safe
+    void ring_bell() noexcept;      // a worker has put frames into a bond's `punted`
+
+    // ---- ordinary threads: runs f() on the control lcore and returns when it has run. Before run() and
+    // after it f() runs where it is called. f() must be short: it is run between two PDUs.
+    template <class F> void call(F&& f) {
+        Call c{[](void* p) { (*static_cast<std::remove_reference_t<F>*>(p))(); }, &f, {}};
+        submit(c);
+    }
+    int outbox_event() const { return outbox_event_; } // readable: take_notice()
+    bool take_notice(Notice& out) { return outbox_.pop(out); }
+
+    // ---- the main thread
+    void begin() {
+        serving_.store(true);
+    }             // from now on call() goes through the inbox: before other threads start
+    void run();   // until stop()
+    void serve(); // one round without sleeping: until the last thread that may call() is gone
+    void end() { serving_.store(false); }
+
+    // ---- within call() or before run()
+    void set_bond(std::uint32_t number, BondCore* core);
+    [[nodiscard]] BondCore* bond(std::uint32_t number) const { return bonds_[number]; } // nullptr: none
+    // Publishes, sends and tells at once what the bond has to say.
+    void settle(std::uint32_t number) {
+        if (bonds_[number] != nullptr) tend(number, *bonds_[number], dpdkbond::now());
+    }
+    // LACPDUs of the member come by this socket too, and those by the workers count for nothing; -1: they
+    // come by the workers alone. Closing the socket is enough to end it.
+    void listen(std::uint32_t bond, MemberId member, int socket);
+    // Ordinary threads: an event of the bond's, if it is still served.
+    void warn(std::uint32_t bond, MemberId member, const std::string& what);
+    void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
+
+private:
+    struct Call {
+        void (*run)(void*);
+        void* with;
+        std::atomic<std::uint32_t> done;
+    };
+    struct Message {
+        std::uint32_t bond = 0, member = 0;
+        std::uint32_t speed = 0;
+        std::uint8_t carrier = 0, duplex = 0, is_call = 0, reserved = 0;
+        Call* call = nullptr;
+    };
+    void submit(Call& c);
+    void wake() noexcept;
+    void drain();
+    void hear(BondCore& core, Time at);
+    static void look_at_traffic(BondCore& core, Time at);
+    void hear_sockets(Time at);
+    [[nodiscard]] bool anything_heard() const;
+    void tend(std::uint32_t number, BondCore& core, Time at);
+    void put_on_wire(BondCore& core, const Bond::Transmit& frame);
+    void sleep(Time until, bool soon);
+
+    Rcu& rcu_;
+    const Idle idle_;
+    rte_mempool* const pool_;
+    std::array<BondCore*, kMaxBonds> bonds_{};
+    std::vector<Worker*> workers_;
+    Ring<Message> inbox_;
+    Ring<Notice> outbox_;
+    std::atomic<bool> stop_{false};
+    std::atomic<bool> serving_{false}; // somebody drains the inbox
+    std::atomic<bool> sleeping_{false};
+    int event_ = -1;
+    int outbox_event_ = -1;
+    int ears_ = -1; // epoll over all sockets of listen()
+    bool has_ears_ = false;
+    Time next_deadline_ = kNever;
+    bool retiring_ = false;
+    std::unique_ptr<BondStatus> scratch_;
+};
+
+} // namespace dpdkbond

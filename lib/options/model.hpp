@@ -1,0 +1,89 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A configuration as plain structs: what FILE said, with defaults filled in. No behaviour.
+#pragma once
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/ip.hpp"
+#include "base/mac.hpp"
+#include "options/options.hpp"
+
+namespace dpdkbond {
+
+enum class Idle : std::uint8_t { adaptive, busy };
+enum class Hugepages : std::uint8_t { automatic, yes, no };
+
+struct RuntimeConfig {
+    unsigned control_lcore = 0;
+    std::vector<unsigned> worker_lcores{1};
+    Idle idle = Idle::adaptive;
+    Hugepages hugepages = Hugepages::automatic; // auto | always | never
+    unsigned memory_mb = 512;
+    std::string file_prefix = "dpdk-bond";
+    std::vector<std::string> eal_args;
+    bool operator==(const RuntimeConfig&) const = default;
+};
+
+enum class LogicalBackend : std::uint8_t { automatic, virtio_user, tap, device };
+
+struct LogicalConfig {
+    LogicalBackend backend = LogicalBackend::automatic;
+    std::string device; // backend device: devargs
+    std::optional<Mac> mac;
+    unsigned mtu = 1500;
+    unsigned queues = 1;
+    std::vector<IpPrefix> addresses;
+    bool operator==(const LogicalConfig&) const = default;
+};
+
+enum class CarrierKind : std::uint8_t { automatic, ethdev, netdev };
+
+struct CarrierSource {
+    CarrierKind kind = CarrierKind::automatic;
+    std::string netdev; // kind netdev
+    bool operator==(const CarrierSource&) const = default;
+};
+
+struct MemberConfig {
+    std::string device; // PCI address or vdev devargs
+    std::string driver; // PCI: "vfio-pci", "uio_pci_generic", "none"; empty: vfio-pci for a PCI address
+    std::string name;   // unique in the bond: given, else the iface= of a vdev, else the address
+    CarrierSource carrier;
+    bool force = false;
+    MemberOptions options;
+    OptionSet given = 0; // which member options the file wrote
+    bool operator==(const MemberConfig&) const = default;
+
+    // device is a PCI address: "0000:01:00.0" or "01:00.0", devargs may follow a comma
+    [[nodiscard]] bool is_pci() const;
+};
+
+struct BondConfig {
+    std::string name;
+    Mode mode = Mode::balance_rr; // Linux's default
+    BondOptions options;
+    OptionSet given = 0; // which options the file wrote
+    LogicalConfig logical;
+    std::vector<MemberConfig> members;
+    bool operator==(const BondConfig&) const = default;
+};
+
+struct Config {
+    RuntimeConfig runtime;
+    std::vector<BondConfig> bonds;
+    bool operator==(const Config&) const = default;
+};
+
+// The part of devargs before the first comma: a vdev's name or a PCI address.
+std::string devargs_head(const std::string& devargs);
+
+// "01:00.0" or "0000:01:00.0" in full and in lower case, nothing for anything else.
+std::optional<std::string> pci_address(const std::string& text);
+
+// The value of KEY=value in vdev devargs ("net_af_packet0,iface=m1"), empty when absent.
+std::string devargs_value(const std::string& devargs, const std::string& key);
+
+} // namespace dpdkbond

@@ -1,0 +1,122 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ports/logical_port.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+
+#include "host/bpf.hpp"
+#include "host/fd_finder.hpp"
+#include "host/link_speed.hpp"
+#include "host/netlink.hpp"
+#include "host/vhost.hpp"
+#include "ports/tap_signals.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+LogicalBackend choose(LogicalBackend asked) {
+    if (asked == LogicalBackend::device) return asked;
+    if (asked != LogicalBackend::tap && vhost_net_works()) return LogicalBackend::virtio_user;
+    provide_tun();
+    return asked == LogicalBackend::virtio_user ? asked : LogicalBackend::tap;
+}
+
+std::string devargs(const std::string& bond, const LogicalConfig& config, LogicalBackend backend,
+                    std::optional<Mac> mac) {
+    const std::string address = mac ? ",mac=" + mac->to_string() : "";
+    switch (backend) {
+    case LogicalBackend::virtio_user:
+        return fmt::format("net_virtio_user_{0},path=/dev/vhost-net,queues={1},queue_size=1024,iface={0}{2}",
+                           bond, config.queues, address);
+    case LogicalBackend::device: return config.device;
+    default: return fmt::format("net_tap_{0},iface={0}{1}", bond, address);
+    }
+}
+
+} // namespace
+
+Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
+                                                       std::optional<Mac> mac, rte_mempool* pool,
+                                                       bool sleepy) {
+    std::unique_ptr<LogicalPort> logical(new LogicalPort);
+    const LogicalBackend backend = choose(config.backend);
+    const bool in_kernel = backend != LogicalBackend::device;
+    if (in_kernel && get_link(bond).ok())
+        return Error{
+            fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
+
+    const std::string device = devargs(bond, config, backend, mac);
+    auto port = Port::open(device);
+    if (!port) return Error{fmt::format("{}: the logical interface: {}", bond, port.error())};
+    logical->port_.emplace(std::move(port).value());
+    logical->backend_ = backend == LogicalBackend::tap ? "tap" : in_kernel ? "virtio-user" : "device";
+    logical->name_ = in_kernel ? bond : device.substr(0, device.find(','));
+    if (in_kernel) logical->netdev_ = bond;
+
+    PortSetup setup;
+    setup.rx_queues = setup.tx_queues = static_cast<std::uint16_t>(config.queues);
+    setup.rx_interrupts = sleepy;
+    setup.pool = pool;
+    setup.mtu = in_kernel ? 0 : config.mtu;
+    if (auto started = logical->port_->start(setup); !started)
+        return Error{fmt::format("{}: the logical interface: {}", bond, started.error())};
+    read_tap_without_signals(*logical->port_);
+    // What the other side of a device asks for is its own business.
+    if (!in_kernel) {
+        logical->port_->set_promiscuous(true);
+        logical->port_->set_allmulticast(true);
+        return logical;
+    }
+    if (auto done = dpdkbond::set_mtu(bond, config.mtu); !done) return Error{done.error()};
+    (void)logical->set_carrier(false);
+    if (mac)
+        if (auto done = logical->set_mac(*mac); !done) return Error{done.error()};
+    for (const IpPrefix& a : config.addresses)
+        if (auto done = dpdkbond::add_address(bond, a); !done) return Error{done.error()};
+    if (auto done = dpdkbond::set_admin_up(bond, true); !done) return Error{done.error()};
+    return logical;
+}
+
+Result<void> LogicalPort::set_carrier(bool up) {
+    if (in_kernel()) {
+        auto done = dpdkbond::set_carrier(netdev_, up);
+        // The kernel lets traffic through a moment after the carrier came; asking for the link hurries it
+        // (6.12 and newer).
+        if (done && up) (void)get_link(netdev_);
+        return done;
+    }
+    up ? rte_eth_dev_set_link_up(port_->id()) : rte_eth_dev_set_link_down(port_->id()); // where the PMD can
+    return {};
+}
+
+Result<void> LogicalPort::set_mac(const Mac& mac) {
+    auto done = in_kernel() ? dpdkbond::set_mac(netdev_, mac) : port_->set_mac(mac);
+    if (done) mac_ = mac;
+    return done;
+}
+
+Result<void> LogicalPort::steer(bool on) {
+    if (on == steered_ || !in_kernel()) return {}; // who is behind a device chooses by himself
+    Result<void> done;
+    for (const int fd : find_tun_fds(netdev_)) {
+        done = on ? steer_tun(fd) : unsteer_tun(fd);
+        if (!done) continue; // a descriptor that has no queue
+        steered_ = on;
+        return {}; // it is for all queues
+    }
+    return Error{fmt::format("{}: {}; what asks for no queue may lie in any, and leave by that one's member",
+                             netdev_, done ? "no queue of it is found" : done.error())};
+}
+
+Result<void> LogicalPort::set_speed(std::uint32_t mbps) {
+    if (in_kernel()) return set_link_speed(netdev_, mbps);
+    return {}; // other devices do not ask
+}
+
+Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {
+    if (in_kernel()) return dpdkbond::set_mtu(netdev_, mtu);
+    return port_->set_mtu(mtu);
+}
+
+} // namespace dpdkbond

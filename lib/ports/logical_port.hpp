@@ -1,0 +1,45 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The logical interface: a netdev of the kernel's (virtio-user over vhost-net, or tap), or a device that
+// serves a VM or another DPDK application. Ordinary threads. Destruction removes it.
+#pragma once
+
+#include <memory>
+#include <optional>
+#include <string>
+
+#include "dpdk/port.hpp"
+#include "options/model.hpp"
+
+struct rte_mempool;
+
+namespace dpdkbond {
+
+class LogicalPort {
+public:
+    static Result<std::unique_ptr<LogicalPort>> open(const std::string& bond, const LogicalConfig& config,
+                                                     std::optional<Mac> mac, rte_mempool* pool, bool sleepy);
+
+    [[nodiscard]] bool in_kernel() const { return !netdev_.empty(); }
+    [[nodiscard]] const std::string& netdev() const { return netdev_; } // empty: backend `device`
+    [[nodiscard]] std::string_view backend() const { return backend_; } // "tap", "virtio-user", "device"
+    [[nodiscard]] const std::string& name() const { return name_; } // netdev, or the device's devargs head
+    [[nodiscard]] const Port& port() const { return *port_; }
+
+    Result<void> set_carrier(bool up);
+    Result<void> set_mac(const Mac& mac);
+    [[nodiscard]] const Mac& mac() const { return mac_; } // as it was last set; zero: never
+    Result<void> set_mtu(std::uint32_t mtu);
+    // On: what does not ask for a queue is queue 0's, as on Linux's bond. Off: the kernel spreads flows over
+    // all.
+    Result<void> steer(bool on);
+    Result<void> set_speed(std::uint32_t mbps); // what ethtool shows; 0: unknown
+
+private:
+    LogicalPort() = default;
+    std::string backend_, netdev_, name_;
+    std::optional<Port> port_;
+    Mac mac_{};
+    bool steered_ = false;
+};
+
+} // namespace dpdkbond

@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ports/member_port.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <iterator>
+#include <utility>
+
+#include "engine/control.hpp"
+#include "host/fd_finder.hpp"
+#include "host/link_speed.hpp"
+#include "ports/socket_filter.hpp"
+#include "ports/tap_signals.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+LinkState from(const PortLink& l) {
+    return {l.up, l.speed_mbps,
+            !l.full_duplex   ? Duplex::unknown
+            : *l.full_duplex ? Duplex::full
+                             : Duplex::half};
+}
+
+// The kernel netdev that a socket driver would sit on: it has to be arranged before the driver opens it.
+std::string socket_netdev(const std::string& device) {
+    for (const char* driver : {"net_af_packet", "net_af_xdp", "net_pcap"})
+        if (device.starts_with(driver)) return devargs_value(device, "iface");
+    return {};
+}
+
+} // namespace
+
+Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config, const MemberSetup& setup,
+                                                     std::vector<std::string>& warnings) {
+    std::unique_ptr<MemberPort> member(new MemberPort);
+    member->config = config;
+
+    const std::string below = socket_netdev(config.device);
+    if (!below.empty()) {
+        auto guard = NetdevGuard::take(below, {setup.state_dir, true});
+        if (!guard) return Error{guard.error()};
+        if (guard.value().in_use())
+            warnings.push_back(fmt::format("member {}: {}; as a member it serves the bond alone", config.name,
+                                           *guard.value().in_use()));
+        member->guard_.emplace(std::move(guard).value());
+    }
+
+    const std::vector<int> xdp_before = list_xdp_socket_fds();
+    auto port = Port::open(config.device);
+    if (!port) return Error{port.error()};
+    member->port.emplace(std::move(port).value());
+    Port& p = *member->port;
+
+    PortSetup s;
+    s.rx_queues = static_cast<std::uint16_t>(setup.workers);
+    s.tx_queues = static_cast<std::uint16_t>(setup.workers);
+    s.mtu = setup.mtu;
+    s.rx_interrupts = setup.sleepy;
+    s.link_interrupts = true;
+    s.slow_queue = true;
+    s.pool = setup.pool;
+    if (auto started = p.start(s); !started) return Error{started.error()};
+    read_tap_without_signals(p);
+    if (member->guard_ && p.driver() == "net_af_packet") {
+        member->sockets = find_packet_socket_fds(member->guard_->ifindex());
+        if (auto opened = LacpSocket::open(below))
+            member->lacp_socket.emplace(std::move(opened).value());
+        else
+            warnings.push_back(fmt::format("member {}: {}", config.name, opened.error()));
+    }
+    if (member->guard_ && p.driver() == "net_af_xdp")
+        std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
+
+    std::unique_ptr<FilterDevice> device;
+    if (member->guard_) {
+        auto memberships = Memberships::open(member->guard_->ifindex());
+        if (!memberships) return Error{memberships.error()};
+        device = std::make_unique<SocketFilter>(std::move(memberships).value());
+    } else {
+        device = ethdev_filter(p.id());
+    }
+    member->filter_ = std::make_unique<PortFilter>(std::move(device));
+    ReceiveWishes until_known; // all groups, so that no protocol of control's waits for the first look
+    until_known.promiscuous = false;
+    (void)member->filter_->apply(until_known, false);
+
+    switch (config.carrier.kind) {
+    case CarrierKind::netdev: member->netdev = config.carrier.netdev; break;
+    case CarrierKind::ethdev: break;
+    case CarrierKind::automatic:
+        if (!p.has_link_state()) member->netdev = devargs_value(config.device, "iface");
+        break;
+    }
+    if (!member->netdev.empty()) {
+        // Frames go by the netdev that was opened: another of its name is no link of theirs.
+        const bool own = member->guard_ && member->netdev == below;
+        member->carrier_ = std::make_unique<CarrierPoll>(member->netdev, own ? member->guard_->ifindex() : 0);
+        member->netdev_lags = carrier_events_may_lag(member->netdev);
+    }
+    return member;
+}
+
+MemberPort::~MemberPort() {
+    if (link_target_)
+        rte_eth_dev_callback_unregister(port->id(), RTE_ETH_EVENT_INTR_LSC,
+                                        reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt),
+                                        link_target_.get());
+    shield.reset();
+    port.reset();   // gives its MAC back and goes …
+    guard_.reset(); // … before the netdev below it gets its old state
+}
+
+LinkState MemberPort::read_link() {
+    if (!carrier_) return from(port->link());
+    LinkState link;
+    link.carrier = carrier_->carrier();
+    if (!link.carrier) return link;
+    const LinkSpeed speed = link_speed(netdev);
+    link.speed_mbps = speed.mbps;
+    link.duplex = !speed.full_duplex ? Duplex::unknown : *speed.full_duplex ? Duplex::full : Duplex::half;
+    return link;
+}
+
+bool MemberPort::netdev_was_replaced() {
+    return carrier_ && carrier_->replaced() && !std::exchange(replacement_told_, true);
+}
+
+bool MemberPort::carrier_changed() {
+    return (carrier_ ? carrier_->carrier() : port->link().up) != last_posted.carrier;
+}
+
+int MemberPort::on_link_interrupt(std::uint16_t port, int, void* arg, void*) {
+    const auto* target = static_cast<LinkTarget*>(arg);
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(port, &link) != 0) return 0;
+    LinkState state;
+    state.carrier = link.link_status == RTE_ETH_LINK_UP;
+    if (state.carrier && link.link_speed != RTE_ETH_SPEED_NUM_UNKNOWN) {
+        state.speed_mbps = link.link_speed;
+        state.duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX ? Duplex::full : Duplex::half;
+    }
+    target->control->post_link(target->bond, target->id, state);
+    return 0;
+}
+
+void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, MemberId member) {
+    if (!netdev.empty() || !port->has_link_interrupts()) return;
+    link_target_ = std::make_unique<LinkTarget>(LinkTarget{&control, bond, member});
+    rte_eth_dev_callback_register(port->id(), RTE_ETH_EVENT_INTR_LSC,
+                                  reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt), link_target_.get());
+}
+
+std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
+    if (mac.is_zero()) return std::nullopt;
+    const std::lock_guard lock(device_mutex_);
+    if (std::erase(also_, mac) != 0) (void)apply_filter(); // it is not to be there twice
+    const auto set = port->set_mac(mac);
+    if (set || std::exchange(mac_refused_, true)) return std::nullopt;
+    port->set_promiscuous(true);
+    return fmt::format("{}; it receives everything instead", set.error());
+}
+
+std::vector<std::string> MemberPort::apply_filter() {
+    ReceiveWishes all = wishes_;
+    for (const Mac& mac : also_)
+        if (mac != port->mac() && std::ranges::find(all.unicast, mac) == all.unicast.end())
+            all.unicast.push_back(mac);
+    return filter_->apply(all, mac_refused_);
+}
+
+std::vector<std::string> MemberPort::accept_also(std::span<const Mac> macs) {
+    const std::lock_guard lock(device_mutex_);
+    if (macs.empty() && also_.empty()) return {};
+    also_.assign(macs.begin(), macs.end());
+    return apply_filter();
+}
+
+std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
+    const std::lock_guard lock(device_mutex_);
+    wishes_ = wishes.receive;
+    std::vector<std::string> warnings = apply_filter();
+    if (wishes.mtu == 0 || wishes.mtu == refused_mtu_) return warnings;
+    refused_mtu_ = 0;
+    if (auto done = port->set_mtu(wishes.mtu); !done) {
+        refused_mtu_ = wishes.mtu;
+        warnings.push_back(done.error());
+    }
+    return warnings;
+}
+
+MemberPort::ReceiveMode MemberPort::receive_mode() const {
+    const std::lock_guard lock(device_mutex_);
+    ReceiveMode mode;
+    mode.promiscuous = filter_->promiscuous() || rte_eth_promiscuous_get(port->id()) == 1;
+    mode.all_groups = filter_->all_groups();
+    mode.sorts = filter_->sorts() && !mac_refused_;
+    std::uint16_t mtu = 0;
+    if (rte_eth_dev_get_mtu(port->id(), &mtu) == 0) mode.mtu = mtu;
+    return mode;
+}
+
+MemberInfo MemberPort::info() const {
+    MemberInfo i;
+    i.name = config.name;
+    i.device = config.device;
+    i.perm_mac = port->permanent_mac();
+    i.options = config.options;
+    i.data.port = port->id();
+    i.data.rx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->rx_queues(), 255));
+    i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->tx_queues(), 255));
+    i.data.kernel_socket = port->is_kernel_socket();
+    return i;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,120 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// A member below the bond: its device, what of the host had to be arranged for it, and where its carrier is
+// read. Ordinary threads. Destruction puts everything back.
+#pragma once
+
+#include <array>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "bond/bond.hpp"
+#include "bond/status.hpp"
+#include "dpdk/port.hpp"
+#include "dpdk/port_filter.hpp"
+#include "host/carrier.hpp"
+#include "host/lacp_socket.hpp"
+#include "host/netdev_guard.hpp"
+#include "options/model.hpp"
+
+struct rte_mempool;
+
+namespace dpdkbond {
+
+class Control;
+
+struct MemberSetup {
+    rte_mempool* pool = nullptr;
+    unsigned workers = 1;
+    std::uint32_t mtu = 1500;
+    bool sleepy = true; // idle: adaptive: receive interrupts are worth having
+    std::string state_dir;
+};
+
+// What the logical interface wants of every member.
+struct MemberWishes {
+    ReceiveWishes receive;
+    std::uint32_t mtu = 0; // 0: not known
+};
+
+class MemberPort {
+public:
+    // Takes the device and starts it. An error leaves everything as it was. `warning` gets what the operator
+    // should know.
+    static Result<std::unique_ptr<MemberPort>> open(const MemberConfig& config, const MemberSetup& setup,
+                                                    std::vector<std::string>& warnings);
+    ~MemberPort();
+    MemberPort(const MemberPort&) = delete;
+    MemberPort& operator=(const MemberPort&) = delete;
+
+    // What the link says now. May wait for the kernel's rtnl lock.
+    LinkState read_link();
+    // The cheaper half of it: whether carrier is not what was last posted.
+    bool carrier_changed();
+    // The netdev that it drives has gone and another has its name; says so once.
+    bool netdev_was_replaced();
+    // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
+    void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
+    // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
+    // or nothing.
+    std::optional<std::string> wear_mac(const Mac& mac); // told once only
+    // Takes frames to these too, whatever the logical interface wants; a device that cannot receives
+    // everything instead.
+    std::vector<std::string> accept_also(std::span<const Mac> macs);
+    // Receives what the logical interface wants and takes its MTU, as far as it can. Returns what the
+    // operator should know, each once.
+    std::vector<std::string> follow(const MemberWishes& wishes);
+    struct ReceiveMode {
+        bool promiscuous = false, all_groups = false;
+        bool sorts = false; // its hardware; software need not
+        std::uint32_t mtu = 0;
+    };
+    [[nodiscard]] ReceiveMode receive_mode() const; // any ordinary thread
+    [[nodiscard]] MemberInfo info() const;
+
+    MemberConfig config;
+    MemberId id = kNoMember; // once it has joined
+
+private:
+    MemberPort() = default;
+    std::optional<NetdevGuard> guard_;
+
+public:
+    std::optional<Port> port;
+    std::optional<SegmentationShield> shield; // once a peer on this machine has sent unsegmented frames
+
+    // Where the carrier is read: a netdev, or (empty) the PMD.
+    std::string netdev;
+    std::vector<int>
+        sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
+    std::optional<LacpSocket> lacp_socket; // where data could displace LACPDUs before the driver reads them
+    bool netdev_lags = false;              // the kernel may tell of its carrier late: poll it often
+    LinkState last_posted;                 // owner: the host thread, once watched
+    std::uint64_t oversize_seen = 0;
+
+    // Counters of this slot when the member joined, or at the last `clear stats`.
+    MemberCounters baseline;
+
+private:
+    mutable std::mutex device_mutex_; // one at a time tells the device what to wear and to receive
+    bool mac_refused_ = false;
+    std::unique_ptr<PortFilter> filter_;
+    ReceiveWishes wishes_;                   // of the logical interface, and …
+    std::vector<Mac> also_;                  // accept_also()
+    std::vector<std::string> apply_filter(); // device_mutex_ is held
+    std::uint32_t refused_mtu_ = 0;
+    std::unique_ptr<CarrierPoll> carrier_;
+    bool replacement_told_ = false;
+    struct LinkTarget {
+        Control* control;
+        std::uint32_t bond;
+        MemberId id;
+    };
+    std::unique_ptr<LinkTarget> link_target_;
+    static int on_link_interrupt(std::uint16_t port, int event, void* self, void*);
+};
+
+} // namespace dpdkbond
