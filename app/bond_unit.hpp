@@ -43,6 +43,7 @@ public:
 
     // The logical interface's carrier as it was last set; owner: the host thread.
     std::atomic<bool> carrier_set{false};
+    std::optional<Wanted> wanted; // as it was last carried out; owner: the host thread
 
     // Sums over the lanes, less the baselines.
     [[nodiscard]] MemberCounters counters(const MemberPort& member) const;

@@ -14,29 +14,30 @@ namespace dpdkbond {
 void Program::on_notice(const Notice& notice) {
     const std::lock_guard lock(served_mutex_);
     BondUnit* unit = served_[notice.bond];
-    if (unit == nullptr) return;
-    if (notice.kind == Notice::Kind::macs) {
-        (void)unit->macs->apply();
-        return;
-    }
-    if (notice.kind == Notice::Kind::reports) {
-        report_groups(*unit);
-        return;
-    }
-    if (notice.kind == Notice::Kind::speed) {
-        BondStatus status;
-        unit->core->status.load(status);
-        if (auto done = unit->logical->set_speed(status.speed_mbps); !done) log_line(done.error());
+    if (unit == nullptr || unit->core->serial != notice.serial) return;
+    if (notice.kind == Notice::Kind::wanted) {
+        carry_out(*unit, notice.wanted);
         return;
     }
     const Event& e = notice.event;
     unit->remember(e);
     log_line(fmt::format("{}{}{}: {}{}{}", unit->config.name, e.member.empty() ? "" : " ", e.member.view(),
                          event_name(e.kind), e.detail.empty() ? "" : ": ", e.detail.view()));
-    if (e.kind != EventKind::bond_up && e.kind != EventKind::bond_down) return;
-    if (auto done = unit->logical->set_carrier(e.kind == EventKind::bond_up); !done)
-        log_line(fmt::format("{}: its carrier: {}", unit->config.name, done.error()));
-    unit->carrier_set = e.kind == EventKind::bond_up;
+}
+
+void Program::carry_out(BondUnit& unit, const Wanted& wanted) {
+    const Wanted before = unit.wanted.value_or(Wanted{});
+    const bool first = !unit.wanted;
+    unit.wanted = wanted;
+    if (first || wanted.carrier != before.carrier) {
+        if (auto done = unit.logical->set_carrier(wanted.carrier); !done)
+            log_line(fmt::format("{}: its carrier: {}", unit.config.name, done.error()));
+        unit.carrier_set = wanted.carrier;
+    }
+    if (first || wanted.speed_mbps != before.speed_mbps)
+        if (auto done = unit.logical->set_speed(wanted.speed_mbps); !done) log_line(done.error());
+    if (wanted.macs != before.macs) (void)unit.macs->apply(); // what went wrong is an event
+    if (wanted.reports != before.reports) report_groups(unit);
 }
 
 void Program::report_groups(BondUnit& unit) {

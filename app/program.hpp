@@ -91,6 +91,7 @@ private:
 
     // ---- what the host thread tells (notices.cpp)
     void on_notice(const Notice& notice);
+    void carry_out(BondUnit& unit, const Wanted& wanted); // on the devices
     void report_groups(BondUnit& unit);
     void on_signal(int signal);
     void on_poll(std::uint32_t bond, MemberPort& member);

@@ -23,6 +23,7 @@
 #include "bond/prober.hpp"
 #include "bond/snapshot.hpp"
 #include "bond/status.hpp"
+#include "bond/wanted.hpp"
 #include "monitor/damping.hpp"
 #include "monitor/link.hpp"
 
@@ -104,12 +105,14 @@ public:
     bool poll_event(Event& out);
     // True when what workers or readers should see has changed since the last call.
     bool take_changed() { return std::exchange(changed_, false); }
-    // Whether multicast memberships are to be reported again now (resend_igmp): what ordinary threads know of
-    // them comes back as frames, each to be sent by the active member. They are refused while there is none.
-    bool take_reports_wanted() { return std::exchange(reports_wanted_, false); }
-    std::size_t send_by_active(std::span<const OwnFrame> frames); // how many there was room for
-    // Whether the devices have to be told of MACs: true once for each plan, then macs_applied() is awaited.
-    bool take_macs_changed();
+    // Events that found no room since the start. What must not be lost is in wanted().
+    [[nodiscard]] std::uint64_t events_lost() const { return events_lost_; }
+    // What the devices are to show. A new version of the MAC plan is followed by macs_applied(). Each new
+    // wish for reports is followed by send_by_active().
+    [[nodiscard]] Wanted wanted() const;
+    // Reports of multicast memberships (resend_igmp), as the ordinary threads know them, each to be sent by
+    // the active member; refused while there is none. Returns how many there was room for.
+    std::size_t send_by_active(std::span<const OwnFrame> frames);
     [[nodiscard]] MacPlan mac_plan() const { return macs_.plan(); }
     // What a member with this permanent MAC has to wear before add_member(); an error: it cannot join.
     [[nodiscard]] Result<Mac> mac_to_join(const Mac& permanent) const { return macs_.to_join(permanent); }
@@ -176,8 +179,7 @@ private:
     ModeParts mode_;
     BondOptions options_;
     MemberMacs macs_;
-    Mac mac_{};                   // as macs_ has it, once that was told; zero until a member lends one
-    std::uint64_t macs_told_ = 0; // the plan that take_macs_changed() told of last
+    Mac mac_{}; // as macs_ has it, once that was told; zero until a member lends one
     std::uint32_t mtu_;
     RxFilter filter_;                       // open until told otherwise
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
@@ -197,13 +199,13 @@ private:
 
     Announcer announcer_; // waits until the devices wear what they should, as …
     Rounds reports_;      // … of memberships
-    bool reports_wanted_ = false;
+    std::uint64_t report_wishes_ = 0;
 
     bool reselect_ = true;      // something that the decision depends on has changed
     bool choose_active_ = true; // … and the active member may change while it is up
     bool changed_ = true;
     FixedVec<Event, 64> events_;
-    std::uint32_t events_lost_ = 0;
+    std::uint64_t events_lost_ = 0;
     FixedVec<Transmit, 2 * kMaxAddresses> frames_; // before those of the announcer and of the mode
 };
 

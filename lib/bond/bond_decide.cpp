@@ -36,11 +36,6 @@ void Bond::tell_mac(Member& m, Time now) {
     mode_.controller->set_member_mac(m.id, worn, now);
 }
 
-bool Bond::take_macs_changed() {
-    const std::uint64_t version = macs_.version();
-    return macs_.pending() && std::exchange(macs_told_, version) != version;
-}
-
 void Bond::macs_applied(std::uint64_t version, Time now) {
     macs_.applied(version);
     if (macs_.pending()) return;
@@ -73,7 +68,7 @@ void Bond::settle(Time now) {
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : watch;
     if (macs_.pending()) return;
     announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
-    reports_wanted_ |= reports_.take(now, kReportDistance);
+    if (reports_.take(now, kReportDistance)) ++report_wishes_;
 }
 
 void Bond::decide(Time now) {

@@ -33,6 +33,16 @@ bool Bond::poll_event(Event& out) {
     return true;
 }
 
+Wanted Bond::wanted() const {
+    Wanted w;
+    w.carrier = link_up_;
+    w.speed_mbps = speed_mbps();
+    w.macs = macs_.version();
+    w.reports = report_wishes_;
+    w.mac = mac_;
+    return w;
+}
+
 std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
     if (active_ == kNoMember) return 0;
     std::size_t taken = 0;

@@ -37,6 +37,7 @@ public:
     unsigned pop_burst(T* items, unsigned n) {
         return rte_ring_dequeue_burst_elem(ring_, items, sizeof(T), n, nullptr);
     }
+    [[nodiscard]] bool full() const { return rte_ring_full(ring_) != 0; } // the only pusher: none is refused
     [[nodiscard]] bool empty() const { return rte_ring_empty(ring_) != 0; }
 
 private:

@@ -33,13 +33,14 @@ struct BondCore {
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
     std::vector<const Lane*> lanes;                       // for their counters
     SeqBox<BondStatus> status;
-    Counter lost_no_buffer;         // frames of control's own that found no packet buffer …
-    Counter lost_ring_full;         // … or no room in the inject ring; owner: control
-    std::uint32_t ears = 0;         // bit MemberId: its LACPDUs come by a socket; owner: control
-    bool unpublished = true;        // there is something newer than the published snapshot
-    std::uint32_t speed_told = ~0U; // that the ordinary threads were told of; 0: unknown
-    bool macs_due = false;          // … than the plan of MACs that the ordinary threads were told of
-    bool reports_due = false;       // likewise: they do not know yet that they have to report
+    Counter lost_no_buffer;     // frames of control's own that found no packet buffer …
+    Counter lost_ring_full;     // … or no room in the inject ring; owner: control
+    const std::uint64_t serial; // no other bond of this process has or had it
+    // ---- owner: control
+    std::uint32_t ears = 0;        // bit MemberId: its LACPDUs come by a socket
+    bool unpublished = true;       // there is something newer than the published snapshot
+    std::optional<Wanted> handed;  // what the ordinary threads were given last
+    std::uint64_t losses_told = 0; // events lost that the ordinary threads know of
 };
 
 } // namespace dpdkbond

@@ -208,41 +208,49 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     }
     if (sent && !workers_.empty()) workers_[0]->wake();
 
-    Notice notice;
-    notice.bond = number;
-    bool told = false;
-    // Before the events: a failover is over when the MACs have moved.
-    const auto tell = [&](Notice::Kind kind, bool& due) { // again and again until there is room
-        if (!due) return;
-        notice.kind = kind;
-        due = !outbox_.push(notice);
-        told |= !due;
-    };
-    core.macs_due |= core.bond.take_macs_changed();
-    tell(Notice::Kind::macs, core.macs_due);
-    core.reports_due |= core.bond.take_reports_wanted();
-    tell(Notice::Kind::reports, core.reports_due);
-    const std::uint32_t speed = core.bond.speed_mbps();
-    bool speed_due = speed != core.speed_told;
-    tell(Notice::Kind::speed, speed_due);
-    if (!speed_due) core.speed_told = speed;
-    notice.kind = Notice::Kind::event;
-    while (core.bond.poll_event(notice.event)) told |= outbox_.push(notice);
-    if (told) {
-        const std::uint64_t one = 1;
-        [[maybe_unused]] const ssize_t written = write(outbox_event_, &one, sizeof one);
-    }
+    tell(number, core, at);
     core.publisher.retire();
-    retiring_ |= !core.publisher.settled();
+    soon_ |= !core.publisher.settled();
     next_deadline_ = std::min(next_deadline_, core.bond.next_deadline());
     if (core.bond.awaits_workers() && core.publisher.settled())
         next_deadline_ = at; // they slept: go on at once
 }
 
+// Hands over what the bond wants of its devices, then what it has to say. Neither is lost when the outbox is
+// full: the first is offered again, the second waits in the bond, which counts what it has no room for.
+void Control::tell(std::uint32_t number, BondCore& core, Time at) {
+    bool told = false;
+    Notice notice;
+    notice.bond = number;
+    notice.serial = core.serial;
+    const auto hand_over = [&](Notice::Kind kind) {
+        notice.kind = kind;
+        const bool taken = outbox_.push(notice);
+        told |= taken;
+        soon_ |= !taken;
+        return taken;
+    };
+    // Before the events: a failover is over when the MACs have moved.
+    notice.wanted = core.bond.wanted();
+    if (core.handed != notice.wanted && hand_over(Notice::Kind::wanted)) core.handed = notice.wanted;
+    while (!outbox_.full() && core.bond.poll_event(notice.event)) hand_over(Notice::Kind::event);
+    soon_ |= outbox_.full();
+    if (const std::uint64_t lost = core.bond.events_lost(); lost != core.losses_told) {
+        notice.event = {};
+        notice.event.at = at;
+        notice.event.kind = EventKind::warning;
+        notice.event.detail = std::to_string(lost - core.losses_told) + " events lost: too many at once";
+        if (hand_over(Notice::Kind::event)) core.losses_told = lost;
+    }
+    if (!told) return;
+    const std::uint64_t one = 1;
+    [[maybe_unused]] const ssize_t written = write(outbox_event_, &one, sizeof one);
+}
+
 void Control::serve() {
     drain();
     next_deadline_ = kNever;
-    retiring_ = false;
+    soon_ = false;
     const Time at = now();
     if (has_ears_) hear_sockets(at);
     for (std::uint32_t i = 0; i < kMaxBonds; ++i)
@@ -270,7 +278,7 @@ void Control::run() {
         if (idle_ == Idle::busy)
             rte_pause();
         else
-            sleep(next_deadline_, retiring_);
+            sleep(next_deadline_, soon_);
     }
 }
 

@@ -83,6 +83,7 @@ private:
     void hear_sockets(Time at);
     [[nodiscard]] bool anything_heard() const;
     void tend(std::uint32_t number, BondCore& core, Time at);
+    void tell(std::uint32_t number, BondCore& core, Time at);
     void put_on_wire(BondCore& core, const Bond::Transmit& frame);
     void sleep(Time until, bool soon);
 
@@ -101,7 +102,7 @@ private:
     int ears_ = -1; // epoll over all sockets of listen()
     bool has_ears_ = false;
     Time next_deadline_ = kNever;
-    bool retiring_ = false;
+    bool soon_ = false; // something waits for a worker or for the outbox: look again in a millisecond
     std::unique_ptr<BondStatus> scratch_;
 };
 

@@ -4,19 +4,20 @@
 #include <cstdint>
 
 #include "bond/events.hpp"
+#include "bond/wanted.hpp"
 
 namespace dpdkbond {
 
 // What control tells the ordinary threads.
 struct Notice {
-    std::uint32_t bond = 0; // its number
+    std::uint32_t bond = 0;   // its number
+    std::uint64_t serial = 0; // BondCore::serial: another bond may have the number by now
     enum class Kind : std::uint8_t {
-        event,
-        macs,    // members or the logical interface are to wear others: the bond's mac_plan()
-        reports, // of multicast memberships are to be sent again: the bond's send_by_active()
-        speed,   // the bond's speed has changed: its status says
+        wanted, // the devices are to show this; offered again and again until the outbox takes it
+        event,  // for people: the log and the history
     } kind = Kind::event;
-    Event event; // of that kind
+    Event event;
+    Wanted wanted;
 };
 
 } // namespace dpdkbond
