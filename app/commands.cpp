@@ -54,20 +54,6 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
 
 namespace {
 
-// Options that the mode does not take go back to their defaults: they were for the mode before.
-void forget_foreign(Mode mode, BondOptions& options, OptionSet& given) {
-    if (mode != Mode::balance_spray) options.spray = {};
-    for (const OptionDef& def : option_table()) {
-        if (def.of_member || (def.modes & mask_of(mode)) != 0) continue;
-        given &= ~option_bit(option_index(def));
-        (void)dpdkbond::set_bond_option(options, def.name, def.default_text);
-    }
-}
-
-} // namespace
-
-namespace {
-
 std::string mode_list() {
     std::vector<std::string> modes;
     for (const ModeDef& def : mode_table())
@@ -90,7 +76,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         const auto parsed = parse_mode(value);
         if (!parsed) return Error{fmt::format("mode: {} is no mode; allowed: {}", value, mode_list())};
         mode = *parsed;
-        forget_foreign(mode, options, given);
+        take_over_options(mode, options, given);
     } else {
         const OptionDef* def = find_option(option);
         if (def == nullptr) return Error{fmt::format("{}: no such option", option)};

@@ -81,6 +81,20 @@ void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& 
     }
 }
 
+void take_over_options(Mode mode, BondOptions& options, OptionSet& given) {
+    const auto forget = [&](const OptionDef& def) {
+        given &= ~option_bit(option_index(def));
+        (void)set_bond_option(options, def.name, def.default_text);
+    };
+    const ModeMask here = mask_of(mode);
+    for (const OptionDef& def : option_table())
+        if (!def.of_member && (def.modes & here) == 0) forget(def);
+    if ((mask_of(Mode::balance_spray) & here) == 0) options.spray = {};
+    forget(*find_option("arp_validate"));
+    if ((find_option("arp_interval")->modes & here) == 0 && options.miimon == 0)
+        forget(*find_option("miimon"));
+}
+
 Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members) {
     const std::string name(def.name);
     if ((def.modes & mask_of(mode)) == 0) return Error{name + ": " + not_in_mode(mode, def)};

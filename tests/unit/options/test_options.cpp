@@ -446,3 +446,34 @@ TEST_CASE("a member can be held out and used again: damping_reuse lies below dam
     REQUIRE(problems.size() == 1);
     CHECK(problems[0].option == "damping_suppress");
 }
+
+TEST_CASE("a bond monitored by ARP is monitored by miimon in a mode without ARP monitoring", "[D8][A4]") {
+    const Mode mode = GENERATE(Mode::ieee8023ad, Mode::balance_tlb, Mode::balance_alb);
+    BondOptions options;
+    OptionSet set = given({"arp_interval", "arp_ip_target", "arp_validate"});
+    REQUIRE(set_bond_option(options, "arp_interval", "200"));
+    REQUIRE(set_bond_option(options, "arp_ip_target", "192.0.2.1"));
+    REQUIRE(set_bond_option(options, "arp_validate", "all"));
+    REQUIRE(check_options(Mode::active_backup, options, set).empty());
+    REQUIRE(options.miimon == 0);
+    take_over_options(mode, options, set);
+    REQUIRE(check_options(mode, options, set).empty());
+    CHECK(options.miimon == 100);
+    CHECK(options.arp_interval == 0);
+    CHECK(options.arp_validate == ArpValidate::none);
+}
+
+TEST_CASE("a mode with ARP monitoring keeps it, but not arp_validate", "[D8]") {
+    BondOptions options;
+    OptionSet set = given({"arp_interval", "arp_ip_target", "arp_validate"});
+    REQUIRE(set_bond_option(options, "arp_interval", "200"));
+    REQUIRE(set_bond_option(options, "arp_ip_target", "192.0.2.1"));
+    REQUIRE(set_bond_option(options, "arp_validate", "all"));
+    REQUIRE(check_options(Mode::active_backup, options, set).empty());
+    take_over_options(Mode::balance_xor, options, set);
+    REQUIRE(check_options(Mode::balance_xor, options, set).empty());
+    CHECK(options.miimon == 0);
+    CHECK(options.arp_interval == 200);
+    CHECK(options.arp_validate == ArpValidate::none);
+    CHECK((set & option_bit(option_index(*find_option("arp_validate")))) == 0);
+}
