@@ -3,8 +3,15 @@
 // full.
 #pragma once
 
-#include <rte_ring.h>
+#include <rte_ring_core.h>
+// DPDK 24.11's header declares rte_ring_create_elem() without C linkage; older and newer ones have it, which the
+// block below does not change. What rte_ring_elem.h needs of other headers rte_ring_core.h has included before.
+// clang-format off
+extern "C" {
 #include <rte_ring_elem.h>
+}
+#include <rte_ring.h>
+// clang-format on
 
 #include <stdexcept>
 #include <string>
