@@ -37,6 +37,10 @@ Decision BalanceController::decide(const ControllerInput& in) {
     for (const Candidate& c : in.members) {
         all |= bit(c.id);
         if (c.up) d.usable |= bit(c.id);
+        if (Member* m = find(c.id)) {
+            m->up = c.up;
+            m->speed_mbps = c.speed_mbps;
+        }
     }
     d.may_send = d.usable;
     d.may_receive = in.options.all_slaves_active ? all : receivers(d, all);
@@ -75,14 +79,16 @@ void BalanceController::member_joined(const JoiningMember& m, Time) {
     members_.push_back({.id = m.id, .mac = m.perm_mac});
 }
 
-void BalanceController::member_left(MemberId id, Time now) {
+// Only forgets the member. Buckets and neighbours are shared out anew by decide(), which follows: it knows
+// which member is active then, and so which MAC each of them wears.
+void BalanceController::member_left(MemberId id, Time) {
     for (std::size_t i = 0; i < members_.size(); ++i) {
         if (members_[i].id != id) continue;
         members_.erase_at(i);
         break;
     }
     if (id == active_) active_ = kNoMember;
-    rearrange(now);
+    changed_ = true;
 }
 
 void BalanceController::set_member_mac(MemberId id, const Mac& mac, Time now) {
@@ -92,12 +98,11 @@ void BalanceController::set_member_mac(MemberId id, const Mac& mac, Time now) {
     rearrange(now);
 }
 
-void BalanceController::handle_link(MemberId id, bool up, std::uint32_t speed_mbps, Duplex, Time) {
-    Member* m = find(id);
-    if (m == nullptr) return;
-    changed_ |= m->up != up || m->speed_mbps != speed_mbps;
-    m->up = up;
-    m->speed_mbps = speed_mbps;
+// Which members are up decide() is told. `up` is false for all of them while the logical interface is down,
+// which changes nothing for the members that send.
+void BalanceController::handle_link(MemberId id, bool, std::uint32_t speed_mbps, Duplex, Time) {
+    const Member* m = find(id);
+    changed_ |= m != nullptr && m->speed_mbps != speed_mbps;
 }
 
 void BalanceController::handle_load(const LoadTotals& totals, Time now) {
@@ -139,6 +144,10 @@ void BalanceController::fill(Snapshot& out) const {
         out.mac[m.id.value] = mac_key(mac.is_zero() ? bond_mac_ : mac); // a ring has none of its own
     }
     if (!dynamic()) return;
+    if (out.tx_count == 0) { // no member owns a bucket
+        out.buckets = 0;
+        return;
+    }
     out.buckets = kLoadBuckets;
     out.bucket_mod = FastMod(kLoadBuckets);
     for (std::size_t b = 0; b <= kLoadBuckets; ++b) out.bucket[b] = load_.owner(b).value;

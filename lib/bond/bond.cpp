@@ -8,7 +8,8 @@ namespace dpdkbond {
 
 Bond::Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
            std::uint32_t mtu)
-    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu) {
+    : name_(name), mode_(mode), options_(options), mac_(mac.value_or(Mac{})), mtu_(mtu),
+      first_choice_pending_(!options.active_slave.empty()) {
     macs_.set_bond(mac_);
     join_controller(Time{});
     prober_.set_options(options, mode.controller->has_active(), Time{});
@@ -151,6 +152,7 @@ void Bond::set_link_admin(MemberId id, bool up, Time now) {
 
 Result<void> Bond::set_active(std::string_view name, Time now) {
     if (!mode_.controller->has_active()) return Error{"this mode has no active member to choose"};
+    first_choice_pending_ = false;
     if (!name.empty()) {
         const MemberId id = find(name);
         const Member* m = member(id);
@@ -167,6 +169,10 @@ Result<void> Bond::set_active(std::string_view name, Time now) {
 
 void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now) {
     if (options.primary != options_.primary && !options.primary.empty()) primary_is_new_ = true;
+    // Linux looks for another active member only when one of these is set: an operator's choice outlives
+    // other options.
+    choose_active_ |=
+        options.primary != options_.primary || options.primary_reselect != options_.primary_reselect;
     const bool was_monitored = monitored();
     options_ = options;
     mode_.tx_burst = tx_burst;
@@ -177,17 +183,18 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     mode_.controller->set_options(options, now);
     macs_.set_policy(mode_.controller->mac_policy(options));
     follow_macs(now);
-    reselect_ = choose_active_ = true;
+    reselect_ = true;
     changed_ = true;
     settle(now);
 }
 
 void Bond::set_member_options(MemberId id, const MemberOptions& options, Time now) {
     if (Member* m = member(id)) {
+        choose_active_ |= m->info.options.prio != options.prio;
         m->info.options = options;
         if (!m->dismissed) mode_.controller->set_member_options(id, options, now);
     }
-    reselect_ = choose_active_ = true;
+    reselect_ = true;
     changed_ = true;
     settle(now);
 }
@@ -198,14 +205,21 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
         if (!m.dismissed) mode_.controller->member_left(m.id, now);
     hear_controller();
     for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
-    announcer_.stop();
-    reports_.stop();
     mode_ = mode;
+    choose_active_ = true;
     const Duration start_up = mode.controller->start_up(options);
     before_mode_ = decision_;
     carried_until_ = start_up != Duration{} && decision_.may_send != 0 ? now + start_up : kNever;
     join_controller(now);
     set_options(options, mode.tx_burst, now);
+    // Members may wear other MACs from now on, and the switch may have learnt the bond's at any of them: once
+    // the devices show what they should, neighbours and switch are told, even if the active member is the
+    // same.
+    if (mode.controller->mac_policy(options) !=
+        MacPolicy::own) // such a mode announces its members' MACs itself
+        announcer_.start(std::max<unsigned>(options.num_grat_arp, 1), now);
+    if (active_ != kNoMember) start_reports(now);
+    settle(now);
 }
 
 // What the controller of a mode that is new to the bond has to know first. Links follow in settle().

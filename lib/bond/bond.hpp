@@ -170,6 +170,7 @@ private:
     void plan_move(Time now);
     void end_move(Time now);
     void become_active(MemberId id, Time now);
+    void start_reports(Time now); // of multicast memberships (resend_igmp), by the active member
     [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
     void tell_mac(Member& m, Time now);
@@ -188,6 +189,7 @@ private:
 
     MemberId active_ = kNoMember;
     MemberId wanted_active_ = kNoMember; // named by the operator, once
+    bool first_choice_pending_ = false;  // the configuration's active_slave has not been up yet
     bool primary_is_new_ = false;
     Decision decision_{};
     Decision before_mode_{};      // what the mode before said, while the new one …

@@ -49,7 +49,7 @@ void Bond::settle(Time now) {
         std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return is_up(m); });
     if (!any_up)
         for (Member& m : members_)
-            if (!m.admin_down && m.monitor.skip_updelay()) break;
+            if (!m.admin_down && !m.dismissed && m.monitor.skip_updelay()) break;
     for (const Member& m : members_)
         prober_.monitor().set_link(m.id, m.link.carrier && !m.admin_down && !m.dismissed, now);
     do {
@@ -76,6 +76,14 @@ void Bond::decide(Time now) {
     for (const Member& m : members_)
         candidates.push_back({m.id, is_up(m), m.info.options.prio, m.link.speed_mbps, m.link.duplex});
     const MemberId primary = options_.primary.empty() ? kNoMember : find(options_.primary);
+    if (first_choice_pending_ && mode_.controller->has_active()) {
+        const Member* first = member(find(options_.active_slave));
+        if (first != nullptr && is_up(*first)) {
+            wanted_active_ = first->id;
+            first_choice_pending_ = false;
+            choose_active_ = true;
+        }
+    }
     MemberId current = active_;
     bool forced = primary_is_new_;
     MemberId preferred = primary;
@@ -165,12 +173,16 @@ void Bond::become_active(MemberId id, Time now) {
               now);
     follow_macs(now);
     if (mode_.controller->announces()) announcer_.start(is != nullptr ? options_.num_grat_arp : 0, now);
-    static const OptionDef& resend_igmp = *find_option("resend_igmp");
-    const bool reports = is != nullptr && (resend_igmp.effective & mask_of(mode_.mode)) != 0;
-    reports_.start(reports ? options_.resend_igmp : 0, now);
+    start_reports(now);
     if (is == nullptr) return;
     if (had_active_ && mode_.controller->has_active()) ++failovers_;
     had_active_ = true;
+}
+
+void Bond::start_reports(Time now) {
+    static const OptionDef& resend_igmp = *find_option("resend_igmp");
+    const bool reports = active_ != kNoMember && (resend_igmp.effective & mask_of(mode_.mode)) != 0;
+    reports_.start(reports ? options_.resend_igmp : 0, now);
 }
 
 std::uint32_t Bond::announcers() const {

@@ -16,6 +16,8 @@ template <class F> Mac near(const Mac& like, F taken) {
     return mac;
 }
 
+bool accepts_all(MacPolicy policy) { return policy == MacPolicy::swap || policy == MacPolicy::own; }
+
 } // namespace
 
 MemberMacs::Wearer* MemberMacs::find(MemberId id) {
@@ -50,6 +52,7 @@ void MemberMacs::put_on(Wearer& w, const Mac& mac) {
 
 void MemberMacs::set_policy(MacPolicy policy) {
     if (policy == policy_) return;
+    if (accepts_all(policy) != accepts_all(policy_)) ++version_;
     policy_ = policy;
     const auto before = wearers_;
     wearers_.clear();
@@ -94,7 +97,10 @@ void MemberMacs::leave(MemberId id) {
     w->leaving = true;
     if (id == active_) active_ = kNoMember;
     if (!distinct()) return; // it may keep what it shares with others until it is gone
-    if (const Wearer* other = who_wears(w->permanent); other != nullptr && !w->permanent.is_zero())
+    // The bond's MAC stays where it is, though the leaving member has it by birth: neighbours know the active
+    // member by it.
+    const Wearer* other = who_wears(w->permanent);
+    if (other != nullptr && !w->permanent.is_zero() && w->permanent != bond_)
         put_on(*find(other->id), w->worn);
     put_on(*w, w->permanent);
 }
@@ -126,7 +132,7 @@ MacPlan MemberMacs::plan() const {
     MacPlan p;
     p.version = version_;
     p.bond = bond_;
-    p.accept_all = policy_ == MacPolicy::swap || policy_ == MacPolicy::own;
+    p.accept_all = accepts_all(policy_);
     for (const Wearer& w : wearers_) p.members.push_back({w.id, w.worn});
     return p;
 }

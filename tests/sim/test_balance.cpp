@@ -282,3 +282,91 @@ TEST_CASE("a mode changes to balancing and back with traffic's members in place"
     for (const Sent& x : sim.pass(3s)) teaching += x.teaches();
     CHECK(teaching >= 6);
 }
+
+namespace {
+
+// Eight neighbours that have asked for our address; half of them are told the second member's MAC.
+void meet_neighbours(LoadSim& sim) {
+    const Ipv4 ours{{192, 0, 2, 1}};
+    for (unsigned n = 10; n < 18; ++n) {
+        std::uint8_t frame[64];
+        const Mac peer{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}};
+        const auto length =
+            build_arp(frame, peer, own(0),
+                      {ArpOp::reply, own(0), ours, peer, {{192, 0, 2, static_cast<std::uint8_t>(n)}}});
+        sim.bond.handle_frame(kNoMember, {frame, length}, sim.now);
+    }
+    LocalAddresses addresses;
+    LocalAddress a;
+    a.prefix.v4 = ours;
+    a.prefix.length = 24;
+    addresses.push_back(a);
+    sim.bond.set_addresses(addresses);
+    sim.sent();
+    sim.pass(5s);
+}
+
+} // namespace
+
+TEST_CASE("every bucket's owner may send, whatever is up", "[D1][D4]") {
+    for (const Mode mode : {Mode::balance_tlb, Mode::balance_alb}) {
+        LoadSim sim(mode, 2);
+        const auto owners_may_send = [&] {
+            const Snapshot s = sim.snapshot();
+            if (s.tx_count == 0) CHECK(s.buckets == 0);
+            for (unsigned b = 0; b < s.buckets; ++b) {
+                REQUIRE(s.bucket[b] < kMaxMembers);
+                REQUIRE((s.tx_mask >> s.bucket[b] & 1U) != 0);
+            }
+            return s.buckets;
+        };
+        CHECK(owners_may_send() == kLoadBuckets);
+        RxFilter down;
+        down.up = false;
+        sim.bond.set_filter(down, sim.now); // the logical interface is set down: members still send
+        CHECK(owners_may_send() == kLoadBuckets);
+        sim.bond.set_filter({}, sim.now);
+        sim.link(0, false);
+        CHECK(owners_may_send() == kLoadBuckets);
+        sim.link(1, false);
+        CHECK(owners_may_send() == 0);
+        sim.link(1, true);
+        CHECK(owners_may_send() == kLoadBuckets);
+    }
+}
+
+TEST_CASE("balance-alb: removing the active member tells no neighbour a MAC that nothing will wear", "[D5]") {
+    LoadSim sim(Mode::balance_alb, 2);
+    meet_neighbours(sim);
+    sim.bond.dismiss_member(id(0), sim.now);
+    for (const Sent& s : sim.sent())
+        if (s.arp) CHECK(s.arp->sender_mac == own(0));
+    sim.apply_macs();
+    for (const Sent& s : sim.pass(5s))
+        if (s.arp) CHECK(s.arp->sender_mac == own(0));
+}
+
+TEST_CASE("leaving balance-alb tells no neighbour a MAC that nothing wears, and announces the bond's",
+          "[D6]") {
+    for (const Mode next : {Mode::active_backup, Mode::balance_xor, Mode::balance_rr, Mode::broadcast}) {
+        LoadSim sim(Mode::balance_alb, 2);
+        meet_neighbours(sim);
+        const auto controller = find_mode(next)->control_half();
+        sim.bond.set_mode({next, controller.get(), find_mode(next)->data_half({})}, {}, sim.now);
+        unsigned announced = 0;
+        const auto look = [&](const std::vector<Sent>& all) {
+            for (const Sent& s : all)
+                if (s.arp) {
+                    CHECK(s.arp->sender_mac == own(0));
+                    announced += s.eth.destination.is_multicast() ? 1 : 0;
+                }
+        };
+        look(sim.sent());
+        CHECK(announced == 0); // the devices do not wear it yet
+        sim.apply_macs();
+        look(sim.sent());
+        look(sim.pass(5s));
+        CHECK(announced >= 1);
+        sim.controller_.reset(); // before `controller`, which the bond uses
+    }
+}

@@ -405,3 +405,50 @@ TEST_CASE("ten thousand random lives: never two active, never none while one is 
     }
     SUCCEED();
 }
+
+TEST_CASE("an operator's choice outlives options that do not concern it", "[D11]") {
+    BondOptions o;
+    o.primary = "m0";
+    Sim sim(Mode::active_backup, 2, o);
+    REQUIRE(sim.bond.set_active("m1", sim.now).ok());
+    REQUIRE(sim.active() == 1);
+    o.num_grat_arp = 2;
+    sim.bond.set_options(o, find_mode(Mode::active_backup)->data_half(o), sim.now);
+    CHECK(sim.active() == 1);
+    MemberOptions m;
+    m.queue_id = 1;
+    sim.bond.set_member_options(MemberId{1}, m, sim.now);
+    CHECK(sim.active() == 1);
+    MemberOptions better;
+    better.prio = 5;
+    sim.bond.set_member_options(MemberId{0}, better, sim.now); // prio does concern it
+    CHECK(sim.active() == 0);
+}
+
+TEST_CASE("active_slave of the configuration is the first choice, once it is up, and only once", "[D10]") {
+    for (const Mode mode : {Mode::active_backup, Mode::balance_tlb, Mode::balance_alb}) {
+        BondOptions o;
+        o.active_slave = "m1";
+        Sim sim(mode, 2, o);
+        CHECK(sim.active() == 1);
+        sim.link(1, false);
+        CHECK(sim.active() == 0);
+        sim.link(1, true);
+        CHECK(sim.active() == 0);
+
+        Sim late(mode, 2, o, false);
+        late.link(0, true);
+        CHECK(late.active() == 0);
+        late.link(1, true);
+        CHECK(late.active() == 1);
+    }
+}
+
+TEST_CASE("updelay is not skipped for a member that is leaving", "[D18]") {
+    Sim sim(Mode::active_backup, 3, delays(10000, 0));
+    for (unsigned m : {0U, 2U}) sim.link(m, false);
+    for (unsigned m : {0U, 2U}) sim.link(m, true); // both wait for updelay
+    sim.bond.dismiss_member(MemberId{0}, sim.now);
+    sim.link(1, false);
+    CHECK(sim.active() == 2);
+}

@@ -184,3 +184,16 @@ TEST_CASE("a member that leaves with the bond's MAC for its own: it is said") {
     CHECK(warned);
     CHECK(rig.bond.mac() == mac_of(0));
 }
+
+TEST_CASE("removing the standby that owns the bond's MAC leaves it with the active member", "[D3]") {
+    Rig rig(FailOverMac::follow);
+    rig.cut(0);
+    rig.apply();
+    REQUIRE(rig.bond.active() == member_id(1));
+    rig.bond.dismiss_member(member_id(0), rig.now);
+    rig.apply();
+    rig.bond.remove_member(member_id(0), rig.now);
+    rig.apply();
+    CHECK(rig.bond.mac() == mac_of(0));
+    CHECK(rig.worn() == std::vector<Mac>{mac_of(0)});
+}

@@ -98,18 +98,38 @@ TEST_CASE("follow and swap: a bond with a MAC of its own lends it to the active 
     CHECK(worn(macs, 2) == Macs{mac(9), mac(2)}); // whoever wore the new one gets the old one
 }
 
-TEST_CASE("a member that leaves has its own again, and who wore it gets what it wore") {
+TEST_CASE("a member that leaves has its own MAC again, and the bond's stays with the active member", "[D3]") {
     for (const MacPolicy policy : {MacPolicy::follow, MacPolicy::swap}) {
         MemberMacs macs = make(policy, 3);
         macs.set_active(id(0));
         macs.set_active(id(1));
-        macs.leave(id(0)); // wears mac(2), whose owner wears the bond's
-        CHECK(worn(macs, 3) == Macs{mac(1), mac(2), mac(3)});
-        macs.set_active(id(1)); // still: it takes the bond's again
+        macs.leave(id(0));                    // wears mac(2), whose owner wears the bond's
+        CHECK(macs.worn_by(id(1)) == mac(1)); // [D3] the bond's, which stays with the active member …
+        CHECK(macs.worn_by(id(0)) == mac(1)); // … though the leaving one has it by birth
         macs.forget(id(0));
         CHECK(macs.worn_by(id(1)) == mac(1));
         CHECK(macs.worn_by(id(2)) == mac(3));
     }
+}
+
+TEST_CASE("a leaving member's own MAC is taken from the member that wears it", "[D3]") {
+    MemberMacs macs = make(MacPolicy::swap, 3); // the bond's is mac(1)
+    macs.set_active(id(2));
+    macs.set_active(id(1)); // wears the bond's
+    const Mac wore = macs.worn_by(id(2));
+    REQUIRE(wore != mac(3));
+    macs.leave(id(2));
+    CHECK(macs.worn_by(id(2)) == mac(3));
+    CHECK(macs.worn_by(id(1)) == mac(1));
+}
+
+TEST_CASE("devices that take all MACs from now on are told so, though no MAC changes", "[D19]") {
+    MemberMacs macs = make(MacPolicy::follow, 2);
+    macs.set_active(id(0));
+    const auto version = macs.version();
+    macs.set_policy(MacPolicy::swap);
+    CHECK(macs.plan().accept_all);
+    CHECK(macs.version() != version);
 }
 
 TEST_CASE("the active member that owns the bond's MAC hands it over when it leaves") {
