@@ -3,17 +3,9 @@
 // full.
 #pragma once
 
-#include <rte_ring_core.h>
-// DPDK 24.11's header declares rte_ring_create_elem() without C linkage; older and newer ones have it, which the
-// block below does not change. What rte_ring_elem.h needs of other headers rte_ring_core.h has included before.
-// clang-format off
-extern "C" {
-#include <rte_ring_elem.h>
-}
 #include <rte_ring.h>
-// clang-format on
+#include <rte_ring_elem.h>
 
-#include <stdexcept>
 #include <string>
 #include <type_traits>
 
@@ -21,17 +13,17 @@ namespace dpdkbond {
 
 enum class RingKind { spsc, mpsc }; // how many threads push; one thread pops
 
+/// A ring for records of `record_bytes` bytes. Throws std::runtime_error when DPDK has no memory for it. The
+/// caller frees it.
+rte_ring* create_ring(const std::string& name, unsigned record_bytes, unsigned slots, RingKind kind);
+
 template <class T> class Ring {
     static_assert(std::is_trivially_copyable_v<T> && sizeof(T) % 4 == 0);
 
 public:
     // `name` is unique in the process; `slots` is rounded up to what holds that many.
     Ring(const std::string& name, unsigned slots, RingKind kind)
-        : ring_(rte_ring_create_elem(name.c_str(), sizeof(T), slots, SOCKET_ID_ANY,
-                                     RING_F_SC_DEQ | RING_F_EXACT_SZ |
-                                         (kind == RingKind::spsc ? RING_F_SP_ENQ : 0U))) {
-        if (ring_ == nullptr) throw std::runtime_error("no memory for the queue " + name);
-    }
+        : ring_(create_ring(name, sizeof(T), slots, kind)) {}
     ~Ring() { rte_ring_free(ring_); }
     Ring(const Ring&) = delete;
     Ring& operator=(const Ring&) = delete;
