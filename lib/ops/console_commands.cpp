@@ -7,6 +7,7 @@
 #include <exception>
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include "base/quote.hpp"
 #include "ops/console_grammar.hpp"
