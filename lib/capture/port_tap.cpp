@@ -49,7 +49,8 @@ bool PortTap::attach() {
 }
 
 bool PortTap::listen(std::uint16_t queue, bool outbound) {
-    queues_.push_back(std::make_unique<Queue>(this, queue, outbound, nullptr));
+    queues_.push_back(
+        std::unique_ptr<Queue>(new Queue{this, queue, outbound, nullptr})); // no () for clang 14
     Queue& q = *queues_.back();
     q.callback = outbound ? rte_eth_add_tx_callback(port_, queue, on_sending, &q)
                           : rte_eth_add_rx_callback(port_, queue, on_received, &q);

@@ -19,8 +19,8 @@
 
 namespace dpdkbond {
 
-Control::Control(Rcu& rcu, Idle idle, rte_mempool* pool)
-    : rcu_(rcu), idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
+Control::Control(Rcu&, Idle idle, rte_mempool* pool)
+    : idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
       outbox_("control-outbox", 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), ears_(epoll_create1(EPOLL_CLOEXEC)),
       scratch_(std::make_unique<BondStatus>()) {

@@ -87,7 +87,6 @@ private:
     void put_on_wire(BondCore& core, const Bond::Transmit& frame);
     void sleep(Time until, bool soon);
 
-    Rcu& rcu_;
     const Idle idle_;
     rte_mempool* const pool_;
     std::array<BondCore*, kMaxBonds> bonds_{};
