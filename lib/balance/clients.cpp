@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <utility>
 
 namespace dpdkbond {
 
@@ -92,7 +93,8 @@ Client& Clients::at(const ClientKey& key, Time now, Client* gone, bool* fresh) {
     }
     *fresh = true;
     if (size_ == kMost) {
-        Client& oldest = *std::ranges::min_element(*items_, {}, &Client::heard);
+        Client& oldest = *std::ranges::min_element(
+            *items_, {}, [](const Client& c) { return std::pair(!c.mac.is_zero(), c.heard); });
         *gone = oldest;
         erase(oldest);
     }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Who has been told which of our MACs: the neighbours of a balance-alb bond, a bounded table found by
 // address. Linux keeps 256, one for each XOR of an address's bytes; here clients do not displace one another
-// until the table is full, and then the one that was not heard of for longest goes. Owner: the control lcore;
-// nothing allocates after construction.
+// until the table is full; then one that never answered goes, else the one that was not heard of for longest.
+// Owner: the control lcore; nothing allocates after construction.
 #pragma once
 
 #include <array>
@@ -50,7 +50,8 @@ public:
 
     Clients();
     Client* find(const ClientKey& key);
-    // Found or made. When the table is full the one heard of longest ago is handed to `gone` and replaced.
+    // Found or made. When the table is full one that has no MAC yet, else the one heard of longest ago, is
+    // handed to `gone` and replaced.
     Client& at(const ClientKey& key, Time now, Client* gone, bool* fresh);
     void erase(Client& client);
     [[nodiscard]] std::size_t size() const { return size_; }
@@ -64,6 +65,10 @@ public:
     template <class F> void each(F f) const {
         for (std::size_t i = 0; i < top_; ++i)
             if ((*items_)[i].in_use) f(static_cast<const Client&>((*items_)[i]));
+    }
+    template <class F> void each_of(const Ipv6& client, F f) const {
+        for (std::uint16_t i = heads_[head_of(client)]; i != kEnd; i = next_[i])
+            if ((*items_)[i].key.client == client) f(static_cast<const Client&>((*items_)[i]));
     }
     // The entries of one client, for all our addresses and all tags.
     template <class F> void each_of(const Ipv6& client, F f) {

@@ -45,16 +45,27 @@ Rlb::Member* Rlb::fewest_clients() {
     return best;
 }
 
+// A neighbour counts once, however many of our addresses it knows, and only once its MAC is known.
 void Rlb::count_clients() {
     for (Member& m : members_) m.clients = 0;
-    clients_.each([&](const Client& c) {
-        if (Member* m = find(c.member)) ++m->clients;
+    clients_.each([&](Client& c) {
+        Member* m = find(c.member);
+        if (m != nullptr && stands_for_neighbor(c)) ++m->clients;
     });
+}
+
+// Of the entries of one neighbour that has a MAC exactly one, so that it can be counted.
+bool Rlb::stands_for_neighbor(const Client& c) const {
+    const Client* first = nullptr;
+    clients_.each_of(c.key.client, [&](const Client& other) {
+        if (first == nullptr && !other.mac.is_zero()) first = &other;
+    });
+    return first == &c;
 }
 
 std::uint32_t Rlb::clients_of(MemberId id) const {
     std::uint32_t n = 0;
-    clients_.each([&](const Client& c) { n += c.member == id ? 1U : 0U; });
+    clients_.each([&](const Client& c) { n += c.member == id && stands_for_neighbor(c) ? 1U : 0U; });
     return n;
 }
 
@@ -83,26 +94,33 @@ void Rlb::set_members(std::span<const RlbMember> members, MemberId active, Time 
     });
 }
 
-// All that a neighbour knows of us goes by `to`.
+// Assigns a neighbour to `to` by all of our addresses that it knows, and has it told.
 void Rlb::move(const Ipv6& client, Member& to, Time now, std::uint8_t rounds) {
+    Member* from = nullptr;
+    bool counted = false;
     clients_.each_of(client, [&](Client& c) {
-        if (Member* from = find(c.member)) --from->clients;
+        if (Member* m = find(c.member)) from = m;
+        counted |= !c.mac.is_zero();
         c.member = to.is.id;
-        ++to.clients;
         update(c, now, rounds);
     });
+    if (!counted) return;
+    if (from != nullptr) --from->clients;
+    ++to.clients;
 }
 
-// Moves a client at a time from the member with most for its speed to the one with least, while that helps.
+// Moves a neighbour at a time from the member with most for its speed to the one with least, while the larger
+// load of the two becomes smaller by it. No more moves than there are entries, whatever the numbers are.
 void Rlb::even_out(Time now) {
-    for (;;) {
+    for (std::size_t moves = clients_.size(); moves != 0; --moves) {
         Member* to = fewest_clients();
         Member* from =
             &*std::ranges::max_element(members_, {}, [](const Member& m) { return m.clients / m.speed; });
         if (to == from || (to->clients + 1) / to->speed >= from->clients / from->speed) return;
         Client* moving = nullptr; // the one that was not heard of for longest is least likely to be busy
         clients_.each([&](Client& c) {
-            if (c.member == from->is.id && (moving == nullptr || c.heard < moving->heard)) moving = &c;
+            if (c.member == from->is.id && !c.mac.is_zero() && (moving == nullptr || c.heard < moving->heard))
+                moving = &c;
         });
         if (moving == nullptr) return;
         move(moving->key.client, *to, now, 1);
@@ -122,8 +140,9 @@ Client& Rlb::client_at(const ClientKey& key, Time now) {
     bool fresh = false;
     Client& c = clients_.at(key, now, &gone, &fresh);
     if (!fresh) return c;
+    next_due_ = std::min(next_due_, now + kUnanswered);
     if (gone.in_use) {
-        if (Member* m = find(gone.member)) --m->clients;
+        count_clients();
         // Nobody will tell it when its member is lost: it goes to the active member, which never is for long.
         Member* active = find(active_);
         if (active != nullptr && gone.told != active->is.mac && !gone.mac.is_zero())
@@ -134,11 +153,15 @@ Client& Rlb::client_at(const ClientKey& key, Time now) {
         if (&other != &c && find(other.member) != nullptr) sibling = &other;
     });
     Member* m = sibling != nullptr ? find(sibling->member) : fewest_clients();
-    if (m != nullptr) {
-        c.member = m->is.id;
-        ++m->clients;
-    }
+    if (m != nullptr) c.member = m->is.id;
     return c;
+}
+
+// The neighbour's MAC is known from a frame that our kernel addressed to it.
+void Rlb::set_mac(Client& c, const Mac& mac) {
+    const bool first = c.mac.is_zero();
+    c.mac = mac;
+    if (first) count_clients();
 }
 
 RlbFrame& Rlb::send(MemberId by, Bytes frame) {
@@ -176,7 +199,7 @@ void Rlb::own_arp(Bytes frame, const EthView& eth, const ArpPacket& arp, Time no
     }
     // To one neighbour alone, an answer or a question whether it is still there: it hears of its member.
     Client& c = client_at(key, now);
-    c.mac = eth.destination;
+    set_mac(c, eth.destination);
     const Member& m = *find(c.member);
     RlbFrame& f = send(m.is.id, frame);
     set_source(f, m.is.mac);
@@ -198,7 +221,7 @@ bool Rlb::own_nd(Bytes frame, const EthView& eth, Time now) {
     }
     // Only the node that is asked for learns from a solicitation, to its group as well as to itself.
     Client& c = client_at({solicitation ? nd->target : nd->destination, ours, tags_of(eth)}, now);
-    if (!eth.destination.is_multicast()) c.mac = eth.destination;
+    if (!eth.destination.is_multicast()) set_mac(c, eth.destination);
     const Member& m = *find(c.member);
     RlbFrame& f = send(m.is.id, frame);
     set_source(f, m.is.mac);
@@ -240,6 +263,13 @@ void Rlb::handle_received(Bytes frame, Time now) {
 
 void Rlb::heard(const Heard& h, Time now) {
     purge(h.key.client);
+    bool asked = false, known = false;
+    clients_.each_of(h.key.client, [&](const Client& c) {
+        asked |= std::ranges::equal(c.key.tags, h.key.tags);
+        known |= !c.mac.is_zero();
+    });
+    if (!asked) return;
+    if (!known) choose_for_new_neighbor(h.key.client);
     // Whichever of our addresses it spoke to, it is at this MAC now.
     clients_.each_of(h.key.client, [&](Client& c) {
         if (!std::ranges::equal(c.key.tags, h.key.tags)) return;
@@ -250,16 +280,28 @@ void Rlb::heard(const Heard& h, Time now) {
         if (m == nullptr) return;
         if (moved || c.told != m->is.mac) update(c, std::max(now, c.taught_at + kAfterRequest), 1);
     });
+    if (!known) count_clients();
+}
+
+// A neighbour answers for the first time: others may have answered since it was asked, so the member with
+// fewest is chosen only now, unless the one that it was assigned to is as good.
+void Rlb::choose_for_new_neighbor(const Ipv6& client) {
+    const Member* best = fewest_clients();
+    if (best == nullptr) return;
+    clients_.each_of(client, [&](Client& c) {
+        const Member* m = find(c.member);
+        if (m == nullptr || (m->clients + 1) / m->speed > (best->clients + 1) / best->speed)
+            c.member = best->is.id;
+    });
 }
 
 // Another host has an address that was ours: neighbours must not be told that it is here.
 void Rlb::purge(const Ipv6& ours) {
     if (!clients_.may_know(ours)) return;
     clients_.each([&](Client& c) {
-        if (c.key.ours != ours) return;
-        if (Member* m = find(c.member)) --m->clients;
-        clients_.erase(c);
+        if (c.key.ours == ours) clients_.erase(c);
     });
+    count_clients();
 }
 
 void Rlb::handle_timeout(Time now) {
@@ -267,6 +309,13 @@ void Rlb::handle_timeout(Time now) {
     next_due_ = kNever;
     std::uint32_t begun = 0;
     clients_.each([&](Client& c) {
+        if (c.mac.is_zero()) {
+            if (now >= c.heard + kUnanswered) {
+                clients_.erase(c);
+                return;
+            }
+            next_due_ = std::min(next_due_, c.heard + kUnanswered);
+        }
         if (c.due == kNever) return;
         if (now < c.due) {
             next_due_ = std::min(next_due_, c.due);

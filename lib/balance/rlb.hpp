@@ -37,6 +37,8 @@ public:
     // are told again: a Linux neighbour takes no second change within a second (locktime).
     static constexpr Duration kAfterRequest = std::chrono::seconds(2);
     static constexpr Duration kBetweenRounds = std::chrono::milliseconds(100);
+    // An address that we asked for and that nobody answered for is forgotten after this long.
+    static constexpr Duration kUnanswered = std::chrono::seconds(5);
     static constexpr std::uint8_t kBurst = 2;        // frames of one update
     static constexpr std::uint8_t kRoundsOnLoss = 4; // updates after a member's loss: one, and three more
     static constexpr std::uint32_t kAtOnce = 64;     // clients told in a row; the next ones 10 ms later
@@ -60,13 +62,13 @@ public:
     [[nodiscard]] Time next_deadline() const { return next_due_; }
     bool poll_transmit(RlbFrame& out);
     [[nodiscard]] const Clients& clients() const { return clients_; }
-    [[nodiscard]] std::uint32_t clients_of(MemberId id) const;
+    [[nodiscard]] std::uint32_t clients_of(MemberId id) const; // neighbours assigned to it
 
 private:
     struct Member {
         RlbMember is;
         double speed = 1;
-        std::uint32_t clients = 0;
+        std::uint32_t clients = 0; // neighbours with a MAC, each counted once
     };
     // What ARP and neighbour discovery have in common.
     struct Heard {
@@ -77,6 +79,9 @@ private:
     [[nodiscard]] bool is_ours(const Mac& mac) const;
     Member* fewest_clients();
     void count_clients();
+    [[nodiscard]] bool stands_for_neighbor(const Client& c) const;
+    void choose_for_new_neighbor(const Ipv6& client);
+    void set_mac(Client& c, const Mac& mac);
     void move(const Ipv6& client, Member& to, Time now, std::uint8_t rounds);
     void even_out(Time now);
     void update(Client& c, Time at, std::uint8_t rounds);

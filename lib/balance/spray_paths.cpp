@@ -44,32 +44,37 @@ void SprayPaths::set_options(const SprayOptions& options, Time now) {
     options_ = options;
     take_addresses();
     std::vector<SprayPath> before = std::exchange(paths_, {});
+    std::vector<SprayPath>
+        wanted; // in the order of the options; a path that stays keeps all that is known of it
     for (const SprayPeerOptions& peer : options.peers) {
         for (const SprayPathOptions& o : peer.paths) {
             SprayPath path{.member_name = o.member, .peer = peer.address, .via = o.via, .mac = o.mac};
             const auto old =
                 std::ranges::find_if(before, [&](const SprayPath& b) { return is_same(b, path); });
-            const bool is_new = old == before.end();
-            if (!is_new) {
+            if (old != before.end()) {
                 path = std::move(*old);
                 before.erase(old);
             }
             path.weight = o.weight;
-            if (is_new) {
-                if (free_counters_.empty()) continue; // more than a configuration may have
-                path.counter = free_counters_.front();
-                free_counters_.erase(free_counters_.begin());
-                path.serial = ++serial_;
-                bind(path, now);
-            }
-            if (!same_pace && path.state != SprayState::no_link) {
-                path.next = now;
-                path.awaited = false;
-            }
-            paths_.push_back(std::move(path));
+            wanted.push_back(std::move(path));
         }
     }
+    // Those that are gone give their counters back before the new ones take theirs.
     for (const SprayPath& gone : before) free_counters_.push_back(gone.counter);
+    for (SprayPath& path : wanted) {
+        if (path.serial == 0) {
+            if (free_counters_.empty()) continue; // more than a configuration may have
+            path.counter = free_counters_.front();
+            free_counters_.erase(free_counters_.begin());
+            path.serial = ++serial_;
+            bind(path, now);
+        }
+        if (!same_pace && path.state != SprayState::no_link) {
+            path.next = now;
+            path.awaited = false;
+        }
+        paths_.push_back(std::move(path));
+    }
     probing_ = 0;
     next_due_ = now;
 }

@@ -293,7 +293,7 @@ TEST_CASE(
     CHECK(sent[0].arp.target_ip == ip(2));
     REQUIRE(sent[0].eth.tag_count == 1);
     CHECK(sent[0].eth.tags[0].id() == 10);
-    CHECK(w.rlb.clients().size() == 4);
+    CHECK(w.rlb.clients().size() == 2); // the two that nobody answered for are forgotten
 }
 
 TEST_CASE("a neighbour that knows two of our addresses is sent to one member by both") {
@@ -304,6 +304,54 @@ TEST_CASE("a neighbour that knows two of our addresses is sent to one member by 
     const auto sent = w.take();
     REQUIRE(sent.size() == 3);
     CHECK(sent[2].by == sent[0].by);
+}
+
+TEST_CASE("a neighbour that knows two of our addresses counts once, and evening out ends [D2]", "[D2]") {
+    World w(2);
+    w.reply(1);
+    w.reply(1, {}, ip(101));
+    CHECK(w.rlb.clients_of(id(0)) == 1);
+    SECTION("when a member is back") {
+        const RlbMember m1 = w.members[1];
+        w.members.pop_back();
+        w.arrange();
+        w.members.push_back(m1);
+        w.arrange();
+    }
+    SECTION("when the active member changes") { w.arrange(1); }
+    CHECK(w.rlb.clients_of(id(0)) + w.rlb.clients_of(id(1)) == 1);
+    std::set<unsigned> by;
+    w.rlb.clients().each([&](const Client& c) { by.insert(c.member.value); });
+    CHECK(by.size() == 1);
+}
+
+TEST_CASE("addresses that nobody answers for push no neighbour out and are forgotten [D12]", "[D12]") {
+    World w(2);
+    for (unsigned n = 1; n <= 8; ++n) w.reply(n);
+    w.take();
+    SECTION("a scan of more addresses than there is room for") {
+        for (unsigned n = 0; n < 1100; ++n) {
+            const Ipv4 nobody{{10, 0, static_cast<std::uint8_t>(n >> 8U), static_cast<std::uint8_t>(n)}};
+            w.own({ArpOp::request, ours(0), kOurs, Mac{}, nobody}, kBroadcast);
+            w.take();
+        }
+        CHECK(w.rlb.clients().size() == Clients::kMost);
+        for (unsigned n = 1; n <= 8; ++n) CHECK(w.member_of(n) != kNoMember);
+        w.run(std::chrono::seconds(6));
+        CHECK(w.rlb.clients().size() == 8);
+    }
+    SECTION("they count to no member") {
+        for (unsigned n = 20; n < 23; ++n) w.request(n);
+        CHECK(w.rlb.clients_of(id(0)) == 4);
+        CHECK(w.rlb.clients_of(id(1)) == 4);
+        w.answer(21);
+        CHECK(w.rlb.clients_of(id(0)) + w.rlb.clients_of(id(1)) == 9);
+        w.answer(22);
+        CHECK(w.rlb.clients_of(id(0)) == 5);
+        CHECK(w.rlb.clients_of(id(1)) == 5);
+        w.run(std::chrono::seconds(6));
+        CHECK(w.rlb.clients().size() == 10);
+    }
 }
 
 TEST_CASE("a neighbour that got another MAC is told under it") {

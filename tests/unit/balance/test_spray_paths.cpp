@@ -414,3 +414,33 @@ TEST_CASE("many paths are asked for in portions that control's queue holds") {
         CHECK(table->find(ipv4_key(p.address))->live == 0xffff);
     }
 }
+
+TEST_CASE("a reload that replaces every path of a full configuration keeps them all [D15]", "[D15]") {
+    const auto full = [](std::uint8_t net) {
+        SprayOptions o;
+        for (unsigned p = 0; p < 64; ++p) {
+            SprayPeerOptions peer{Ipv4{{10, 99, 0, static_cast<std::uint8_t>(p)}}, {}};
+            for (unsigned m = 0; m < 16; ++m)
+                peer.paths.push_back(
+                    {"m" + std::to_string(m),
+                     Ipv4{{10, net, static_cast<std::uint8_t>(m), static_cast<std::uint8_t>(p + 2)}},
+                     {},
+                     0});
+            o.peers.push_back(peer);
+        }
+        return o;
+    };
+    SprayPaths paths;
+    const Time now = time_from_ns(1'000'000'000);
+    paths.set_options(full(0), now);
+    REQUIRE(paths.paths().size() == 1024);
+    paths.set_options(full(1), now);
+    REQUIRE(paths.paths().size() == 1024);
+    std::set<unsigned> counters;
+    for (const SprayPath& path : paths.paths()) {
+        REQUIRE(path.via.has_value());
+        CHECK(path.via->bytes[1] == 1);
+        counters.insert(path.counter);
+    }
+    CHECK(counters.size() == 1024);
+}
