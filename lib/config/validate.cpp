@@ -13,6 +13,9 @@
 namespace dpdkbond {
 namespace {
 
+// A build for another DPDK says otherwise.
+constexpr std::size_t kMaxPorts = DPDKBOND_MAX_PORTS;
+
 class Validator {
 public:
     Validator(Config& config, const std::set<std::string>& broken) : config_(config), broken_(broken) {}
@@ -25,6 +28,8 @@ public:
         for (std::size_t i = 0; i < config_.bonds.size(); ++i) {
             check_bond(config_.bonds[i], "bonds[" + std::to_string(i) + "]");
         }
+        check_port_count();
+        check_vdevs();
         return std::move(problems_);
     }
 
@@ -56,6 +61,34 @@ private:
             if (lcore == runtime.control_lcore && !is_broken("runtime.control_lcore")) {
                 add(key, std::to_string(lcore) + " is control_lcore; give the workers lcores of their own");
             }
+        }
+    }
+
+    // Members and logical interfaces are DPDK ports alike, and DPDK is built for so many.
+    void check_port_count() {
+        std::size_t members = 0;
+        for (const BondConfig& bond : config_.bonds) members += bond.members.size();
+        const std::size_t bonds = config_.bonds.size();
+        if (members + bonds <= kMaxPorts || bonds > kMaxBonds) return;
+        add("bonds", fmt::format("{} members and {} logical interfaces make {} DPDK ports; the DPDK in use is built "
+                                 "for {} (RTE_MAX_ETHPORTS)",
+                                 members, bonds, members + bonds, kMaxPorts));
+    }
+
+    // A device that eal_args made already would have two owners.
+    void check_vdevs() {
+        const auto& args = config_.runtime.eal_args;
+        for (std::size_t i = 0; i < args.size(); ++i) {
+            const std::string& arg = args[i];
+            std::string device;
+            if (arg.starts_with("--vdev="))
+                device = arg.substr(7);
+            else if (arg == "--vdev" && i + 1 < args.size())
+                device = args[i + 1];
+            if (const auto user = devices_.find(devargs_head(device)); !device.empty() && user != devices_.end())
+                add(fmt::format("runtime.eal_args[{}]", i),
+                    fmt::format("{} makes the device of {}; leave it out, the device is made from its key",
+                                in_quotes(arg), user->second));
         }
     }
 
@@ -105,6 +138,9 @@ private:
                 add(key + ".device", "is only for backend: device; leave it out or set the backend");
             }
         }
+        if (!is_broken(key + ".queues"))
+            if (const std::string queues = tap_queues_problem(logical); !queues.empty())
+                add(key + ".queues", queues);
         if (!logical.device.empty()) claim_device(logical.device, key + ".device");
         std::set<std::string> seen;
         for (std::size_t i = 0; i < logical.addresses.size(); ++i) {
@@ -220,7 +256,21 @@ std::string eal_arg_problem(const std::string& arg) {
         if (is(name))
             return in_quotes(arg) + " is not taken; allowed: the keys control_lcore and worker_lcores";
     if (is("--proc-type")) return in_quotes(arg) + " is not taken; every instance is a primary process";
+    if (is("--no-telemetry")) return in_quotes(arg) + " is not taken; status and console ask by telemetry's socket";
+    for (const char* name : {"--in-memory", "--no-shconf"})
+        if (is(name))
+            return in_quotes(arg) + " is not taken; the lock on file_prefix and the console live in the folder "
+                                    "that it does without";
     return {};
+}
+
+std::string tap_queues_problem(const LogicalConfig& logical) {
+    const bool tap = logical.backend == LogicalBackend::tap ||
+                     (logical.backend == LogicalBackend::device && logical.device.starts_with("net_tap"));
+    if (!tap || logical.queues <= kMaxTapQueues) return {};
+    return fmt::format("a tap has at most {} queues: DPDK's driver hands over 2 descriptors for each, and 8 at most; "
+                       "allowed: 1-{}, or backend: virtio-user",
+                       kMaxTapQueues, kMaxTapQueues);
 }
 
 std::string unknown_member_problem(const std::string& name, std::span<const MemberConfig> members) {

@@ -25,6 +25,9 @@ std::string default_member_name(const std::string& device);
 std::string file_prefix_problem(const std::string& prefix);
 std::string eal_arg_problem(const std::string& arg);
 
+// What is wrong with the number of queues of a tap; empty: nothing, or it is no tap for certain.
+std::string tap_queues_problem(const LogicalConfig& logical);
+
 // What is wrong with a member's queue_id beside those of others; empty: nothing.
 std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others);
 

@@ -295,6 +295,45 @@ TEST_CASE("what the runtime's keys say is not said to DPDK a second time, nor wh
     CHECK(args("--proc-type=secondary").find("primary process") != std::string::npos);
 }
 
+TEST_CASE("DPDK's arguments that would cut off status, console or the lock are refused [L28]", "[L28]") {
+    const auto args = [](const std::string& list) {
+        return problems("bonds: [{name: b, mode: 1, members: [{device: net_null1}]}]\nruntime: {eal_args: [" +
+                        list + "]}\n");
+    };
+    for (const char* arg : {"--no-telemetry", "--in-memory", "--no-shconf"})
+        CHECK(args(arg).find("is not taken") != std::string::npos);
+    CHECK(args("\"--vdev=net_null1,no-rx=1\"").find("makes the device of bonds[0].members[0].device") !=
+          std::string::npos);
+    CHECK(args("--vdev, net_null1").find("makes the device of") != std::string::npos);
+    CHECK(args("\"--vdev=net_null2\"").empty());
+}
+
+TEST_CASE("a tap with more queues than its driver survives is refused [NEW1]", "[NEW1]") {
+    for (const char* backend : {"backend: tap", "{backend: device, device: net_tap7}"}) {
+        const bool device = backend[0] == '{';
+        const auto with = [&](int queues) {
+            const std::string logical =
+                device ? "{backend: device, device: net_tap7, queues: " + std::to_string(queues) + "}"
+                       : "{backend: tap, queues: " + std::to_string(queues) + "}";
+            return problems("bonds: [{name: b, mode: 1, logical: " + logical + "}]\n");
+        };
+        CHECK(with(4).empty());
+        CHECK(with(5).find("a tap has at most 4 queues") != std::string::npos);
+        CHECK(with(16).find("a tap has at most 4 queues") != std::string::npos);
+    }
+    CHECK(problems("bonds: [{name: b, mode: 1, logical: {backend: virtio-user, queues: 8}}]\n").empty());
+}
+
+TEST_CASE("more members and logical interfaces than DPDK has ports for are refused [M1]", "[M1]") {
+    const auto with = [](unsigned members) {
+        std::string text = "bonds:\n- name: b\n  mode: 1\n  members:\n";
+        for (unsigned i = 0; i < members; ++i) text += "  - device: net_null" + std::to_string(i) + "\n";
+        return problems(text);
+    };
+    CHECK(with(31).empty());
+    CHECK(with(32).find("32 members and 1 logical interfaces make 33 DPDK ports") != std::string::npos);
+}
+
 TEST_CASE("a bond's own interface, or another bond's, is nobody's member") {
     const auto with = [](const std::string& iface) {
         return "bonds:\n- name: bond0\n  mode: 1\n  members: [{device: \"net_af_packet0,iface=" + iface +
