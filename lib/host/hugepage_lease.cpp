@@ -43,7 +43,9 @@ void lower(const fs::path& pool, std::uint64_t pages) {
 
 } // namespace
 
-HugepageHooks HugepageHooks::real() { return {.mount = mount_own, .unmount = unmount_own}; }
+HugepageHooks HugepageHooks::real() {
+    return {.mount = mount_own, .unmount = unmount_own, .usable = hugepages_are_given};
+}
 
 Result<HugepageLease> HugepageLease::take(const HugepageWish& wish, HugepageHooks hooks) {
     constexpr std::uint64_t kPageMb = 2;
@@ -68,6 +70,10 @@ Result<HugepageLease> HugepageLease::take(const HugepageWish& wish, HugepageHook
     }
     if (!look().enough_for(wish.memory_mb))
         if (auto mounted = lease.hooks_.mount(); !mounted) return Error{mounted.error()};
+    if (lease.hooks_.usable && !lease.hooks_.usable(wish.memory_mb))
+        return Error{std::to_string(wish.memory_mb) +
+                     " MB of hugepages are free, but this process is not given them (the hugetlb limit of its "
+                     "cgroup?)"};
     return lease;
 }
 

@@ -1,6 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/hugepages.hpp"
 
+#include <linux/mman.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cerrno>
+
 #include <algorithm>
 #include <sstream>
 #include <string>
@@ -72,6 +80,29 @@ HugepageState HugepageState::read(const fs::path& proc, const fs::path& sysfs) {
 
 std::uint64_t HugepageState::usable_mb() const {
     return (pages_2m.mounted ? pages_2m.free * 2 : 0) + (pages_1g.mounted ? pages_1g.free * 1024 : 0);
+}
+
+bool hugepages_are_given(std::uint64_t memory_mb) {
+    const pid_t child = ::fork();
+    if (child < 0) return true; // EAL will find out
+    if (child == 0) {
+        const rlimit no_core{0, 0};
+        ::setrlimit(RLIMIT_CORE, &no_core);
+        const HugepageState state = HugepageState::read();
+        const bool small = state.pages_2m.free * 2 >= memory_mb;
+        constexpr int kTwoMb = 21 << MAP_HUGE_SHIFT, kOneGb = 30 << MAP_HUGE_SHIFT;
+        const std::size_t page = small ? std::size_t{2} << 20U : std::size_t{1} << 30U;
+        const std::size_t size = ((std::size_t{memory_mb} << 20U) + page - 1) / page * page;
+        void* p = ::mmap(nullptr, size, PROT_READ | PROT_WRITE,
+                         MAP_PRIVATE | MAP_ANONYMOUS | MAP_HUGETLB | (small ? kTwoMb : kOneGb), -1, 0);
+        if (p == MAP_FAILED) ::_exit(1);
+        *static_cast<volatile char*>(p) = 1;
+        ::_exit(0);
+    }
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0 && errno == EINTR) {
+    }
+    return WIFEXITED(status) && WEXITSTATUS(status) == 0;
 }
 
 } // namespace dpdkbond

@@ -106,6 +106,28 @@ TEST_CASE("hugepages that are there are mounted, and nothing more is done") {
     CHECK(machine.total() == 128);
 }
 
+TEST_CASE("hugepages that are there, but not for this process, are none; the mount is undone [M10]",
+          "[M10]") {
+    FakePool machine(128);
+    auto hooks = machine.hooks();
+    std::uint64_t asked = 0;
+    hooks.usable = [&](std::uint64_t mb) {
+        asked = mb;
+        return false;
+    };
+    CHECK(
+        HugepageLease::take(machine.wish(256, false), hooks).error().find("this process is not given them") !=
+        std::string::npos);
+    CHECK(asked == 256);
+    CHECK(machine.mounted == 0);
+    hooks.usable = [](std::uint64_t) { return true; };
+    CHECK(HugepageLease::take(machine.wish(256, false), hooks).ok());
+}
+
+TEST_CASE("more hugepages than any machine has are not given, and nobody dies of it [M10]", "[M10]") {
+    CHECK_FALSE(hugepages_are_given(std::uint64_t{1} << 30U));
+}
+
 TEST_CASE("hugepages that are missing are reserved only when asked for, and given back") {
     FakePool machine(100);
     CHECK(HugepageLease::take(machine.wish(256, false), machine.hooks()).error() ==
