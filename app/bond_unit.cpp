@@ -30,6 +30,10 @@ MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
     const rte_eth_stats stats = device_stats(member.port->id());
     sum.rx_bytes = stats.ibytes;
     sum.tx_bytes = stats.obytes;
+    sum.missed = stats.imissed;
+    sum.no_buffer = stats.rx_nombuf;
+    sum.rx_errors = stats.ierrors;
+    sum.tx_errors = stats.oerrors;
     for (const auto& lane : lanes) {
         const MemberLaneCounters& c = lane->counters.member[member.id.value];
         sum.rx_packets += c.rx.get();
@@ -77,6 +81,10 @@ MemberCounters BondUnit::counters(const MemberPort& member) const {
     subtract(c.rx_bytes, b.rx_bytes);
     subtract(c.tx_packets, b.tx_packets);
     subtract(c.tx_bytes, b.tx_bytes);
+    subtract(c.missed, b.missed);
+    subtract(c.no_buffer, b.no_buffer);
+    subtract(c.rx_errors, b.rx_errors);
+    subtract(c.tx_errors, b.tx_errors);
     for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], b.drops[r]);
     return c;
 }

@@ -10,7 +10,7 @@ INFO = {"name", "mode", "mode_id", "link_up", "active_member", "primary", "mac",
         "hash_policy", "failovers", "logical", "options"}
 MEMBER = {"name", "device", "port_id", "carrier", "mii_status", "state", "usable", "speed_mbps", "duplex", "link_failures",
           "mac", "perm_mac", "mtu", "promiscuous", "allmulticast", "filter", "rx_packets", "rx_bytes", "tx_packets",
-          "tx_bytes", "drops"}
+          "tx_bytes", "drops", "missed", "no_buffer", "rx_errors", "tx_errors"}
 STATS = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops", "punted", "injected", "copied", "copies_lost", "held", "held_overflow"}
 
 

@@ -94,6 +94,10 @@ MemberView read_member(const Json& dict, std::size_t index) {
         s.flap_suppressed = flag_at(dict, "flap_suppressed");
     }
     read_counters(dict, m.counters);
+    m.counters.missed = dict.value("missed", std::uint64_t{0});
+    m.counters.no_buffer = dict.value("no_buffer", std::uint64_t{0});
+    m.counters.rx_errors = dict.value("rx_errors", std::uint64_t{0});
+    m.counters.tx_errors = dict.value("tx_errors", std::uint64_t{0});
     return m;
 }
 

@@ -110,6 +110,16 @@ void put_drops(Out& out, const Drops& drops) {
             put(out, "  dropped {:>20}  {}: {}\n", drops[i], kDropReasonNames[i], kDropReasonTexts[i]);
 }
 
+void put_device_losses(Out& out, const MemberCounters& c) {
+    const auto line = [&](std::uint64_t n, std::string_view name, std::string_view text) {
+        if (n != 0) put(out, "  lost by the device {:>9}  {}: {}\n", n, name, text);
+    };
+    line(c.missed, "missed", "received faster than the workers read");
+    line(c.no_buffer, "no_buffer", "received while no packet buffer was left");
+    line(c.rx_errors, "rx_errors", "received with an error");
+    line(c.tx_errors, "tx_errors", "not sent for an error");
+}
+
 template <class Counters> void put_counters(Out& out, std::string_view name, const Counters& c) {
     put(out, "{}\n  received {:>19} frames {:>22} bytes\n", name, c.rx_packets, c.rx_bytes);
     put(out, "  sent {:>23} frames {:>22} bytes\n", c.tx_packets, c.tx_bytes);
@@ -163,6 +173,7 @@ std::string render_stats(const BondView& view) {
     for (const MemberView& member : view.members) {
         put_counters(out, member.status.name, member.counters);
         put_drops(out, member.counters.drops);
+        put_device_losses(out, member.counters);
     }
     return out;
 }
@@ -182,6 +193,7 @@ std::string render_member(const MemberView& member) {
         if (def.of_member) put(out, "{}: {}\n", def.name, member_option_text(s.options, def));
     put_counters(out, "Frames:", member.counters);
     put_drops(out, member.counters.drops);
+    put_device_losses(out, member.counters);
     return out;
 }
 

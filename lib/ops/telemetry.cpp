@@ -183,6 +183,10 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
     out.text("filter", found->sorts_itself ? "hardware" : "software");
     put_traffic(out, found->counters);
     put_drops(out, found->counters.drops);
+    out.number("missed", found->counters.missed);
+    out.number("no_buffer", found->counters.no_buffer);
+    out.number("rx_errors", found->counters.rx_errors);
+    out.number("tx_errors", found->counters.tx_errors);
     return 0;
 }
 
