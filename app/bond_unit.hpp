@@ -33,6 +33,8 @@ public:
     std::unique_ptr<BondCore> core;                   // control's, once it was told of it
     std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
+    // Such as have left the bond while a worker that hangs may still use them: closed once it has come round.
+    std::vector<std::unique_ptr<MemberPort>> leaving;
 
     std::shared_ptr<Capture> capture; // the last one; who ends it waits without Program's mutex
 

@@ -39,7 +39,7 @@ Result<std::string> Program::start_capture(std::string_view bond, std::string_vi
     CapturePlan& wanted = plan->value();
     wanted.path = std::filesystem::absolute(file); // so that the answer says where it is
     wanted.length = std::chrono::seconds(seconds);
-    wanted.grace = [this] { wait_for_grace(); };
+    wanted.grace = [this] { return rcu_->wait(kWorkerPatience); };
     auto opened = open_capture_file(wanted.path);
     if (!opened) return Error{opened.error()};
     auto prepared = Capture::prepare(std::move(wanted), std::move(opened).value());

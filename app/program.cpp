@@ -6,6 +6,7 @@
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -14,6 +15,7 @@
 #include "app/placement.hpp"
 #include "config/load.hpp"
 #include "dpdk/clock.hpp"
+#include "engine/buffer_need.hpp"
 #include "host/log.hpp"
 #include "host/numa.hpp"
 #include "ops/console.hpp"
@@ -68,26 +70,68 @@ EalOptions eal_options(const Config& config, bool hugepages) {
     for (const BondConfig& b : config.bonds)
         for (const MemberConfig& m : b.members)
             if (m.is_pci()) o.pci_allow.push_back(m.device);
-    o.pci = !o.pci_allow.empty();
+    o.log = log_line;
     return o;
 }
 
-// One pool for each memory node that has members, the first one control's too. Half of the memory at most,
-// and no more than the rings of many ports hold; room for a whole frame in one buffer.
+// What may keep the program from ending: so long for last words, so long for a capture, and so long for
+// workers.
+constexpr Duration kEndPatience = std::chrono::milliseconds(300);
+
+constexpr unsigned kControlBuffers = 2047;
+
+rte_mempool* make_control_pool() {
+    rte_mempool* pool =
+        rte_pktmbuf_pool_create("control", kControlBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+    if (pool == nullptr)
+        throw std::runtime_error(
+            fmt::format("runtime.memory_mb: there is no room for {} packet buffers of the "
+                        "control lcore; give it more",
+                        kControlBuffers));
+    return pool;
+}
+
+// One pool for each memory node that has members, the first one for the logical interfaces too: as many
+// buffers as all queues and workers can hold at a time, and more where half of the memory has room for more,
+// up to what a cache of a processor still profits from. A buffer holds a whole frame.
 std::map<int, rte_mempool*> make_pools(const Config& config) {
+    constexpr std::uint64_t kPlenty = 65535;
     std::uint32_t mtu = 1500;
     for (const BondConfig& b : config.bonds) mtu = std::max(mtu, b.logical.mtu);
     const std::uint32_t room =
         std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
-    const std::uint64_t fits = std::uint64_t{config.runtime.memory_mb} * 1024 * 1024 / 2 / (room + 256);
+    const std::uint64_t memory = std::uint64_t{config.runtime.memory_mb} * 1024 * 1024, each = room + 256;
     std::vector<int> nodes = member_nodes(config);
     if (nodes.empty()) nodes.push_back(SOCKET_ID_ANY);
-    const auto count = static_cast<unsigned>(std::clamp<std::uint64_t>(fits / nodes.size(), 1024, 65535));
-    std::map<int, rte_mempool*> pools;
+    const auto is_of = [&](const MemberConfig& m, int node) {
+        const int there = node_of(m).value_or(nodes.front());
+        return there == node;
+    };
+    std::vector<BufferNeed> needs;
+    BufferNeed all;
     for (const int node : nodes) {
+        const auto need = buffer_need(
+            config, [&](const MemberConfig& m) { return is_of(m, node); }, node == nodes.front());
+        needs.push_back(need);
+        all.queues += need.queues;
+        all.lanes += need.lanes;
+        all.caches += need.caches;
+    }
+    if (all.total() * each > memory / 4 * 3)
+        throw std::runtime_error(fmt::format("runtime.memory_mb: three quarters of {} MB hold {} packet "
+                                             "buffers of {} bytes; {}; give it at least {}",
+                                             config.runtime.memory_mb, memory / 4 * 3 / each, each,
+                                             all.text(), (all.total() * each / 3 * 4 >> 20U) + 1));
+    const std::uint64_t fits = memory / 2 / each;
+    const std::uint64_t spare = fits > all.total() ? (fits - all.total()) / nodes.size() : 0;
+    std::map<int, rte_mempool*> pools;
+    for (std::size_t i = 0; i < nodes.size(); ++i) {
+        const int node = nodes[i];
+        const auto count =
+            static_cast<unsigned>(std::max(needs[i].total(), std::min(kPlenty, needs[i].total() + spare)));
         const std::string name = pools.empty() ? "frames" : fmt::format("frames{}", node);
         const auto make = [&](int where) {
-            return rte_pktmbuf_pool_create(name.c_str(), count, 256, 0,
+            return rte_pktmbuf_pool_create(name.c_str(), count, kBufferCache, 0,
                                            static_cast<std::uint16_t>(std::min(room, 65535U)), where);
         };
         rte_mempool* pool = make(node);
@@ -106,6 +150,14 @@ std::map<int, rte_mempool*> make_pools(const Config& config) {
         pools[node] = pool;
     }
     return pools;
+}
+
+void run_this_thread_on(const std::vector<unsigned>& cpus) {
+    cpu_set_t set;
+    CPU_ZERO(&set);
+    for (const unsigned cpu : cpus)
+        if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
+    sched_setaffinity(0, sizeof set, &set); // where it cannot, it stays where it is
 }
 
 } // namespace
@@ -132,15 +184,22 @@ Program::Program(std::string config_file, Config config)
         for (const std::string& line : pci_.give_back_leftovers()) log_line(line);
         for (const std::string& line : node_crossings(config_)) log_line(line);
         if (auto lease = lease_hugepages(config_)) hugepages_.emplace(std::move(*lease));
+        pci_.prepare();
         eal_ = std::make_unique<Eal>(eal_options(config_, hugepages_.has_value()));
+        // The EAL has bound this thread to control's processor, and threads are born where their parents are.
+        // Until it becomes the control lcore it is an ordinary one.
+        std::vector<unsigned> ordinary = spare_cpus_;
+        if (ordinary.size() > 1) std::erase(ordinary, config_.runtime.control_lcore);
+        run_this_thread_on(ordinary);
         // The EAL has seen to it that no other instance has this prefix: what lies there is of one that died.
         if (auto left = restore_leftovers(state_dir_); left)
             for (const std::string& line : left.value()) log_line(line);
         pools_ = make_pools(config_);
         pool_ = pools_.begin()->second;
+        control_pool_ = make_control_pool();
         const std::size_t workers = config_.runtime.worker_lcores.size();
         rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
-        control_ = std::make_unique<Control>(*rcu_, config_.runtime.idle, pool_);
+        control_ = std::make_unique<Control>(*rcu_, config_.runtime.idle, control_pool_);
         for (unsigned i = 0; i < workers; ++i)
             workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle, *control_));
         host_ = std::make_unique<HostWatch>(
@@ -156,6 +215,7 @@ Program::Program(std::string config_file, Config config)
             units_.push_back(std::move(unit).value());
             enter_service(*units_.back());
         }
+        control_->begin(); // from here on others may ask
         if (!register_telemetry(*this)) throw std::runtime_error("DPDK's telemetry takes no commands");
     } catch (...) {
         close_all();
@@ -165,13 +225,39 @@ Program::Program(std::string config_file, Config config)
 
 Program::~Program() { close_all(); }
 
+void Program::serve_while(const std::function<void()>& what) {
+    if (!control_ || !control_->serving()) {
+        what();
+        return;
+    }
+    std::atomic<bool> gone{false};
+    std::thread closer([&] {
+        what();
+        gone = true;
+    });
+    while (!gone) {
+        control_->serve();
+        usleep(200);
+    }
+    closer.join();
+}
+
 void Program::close_all() {
-    forget_telemetry();
+    serve_while(forget_telemetry);
+    if (control_) control_->end();
     if (workers_running_) {
         for (auto& w : workers_) w->stop();
+        const Time end = now() + kEndPatience;
+        for (unsigned lcore = 1; lcore <= workers_.size(); ++lcore)
+            while (rte_eal_get_lcore_state(lcore) == RUNNING)
+                if (now() < end)
+                    usleep(100);
+                else
+                    give_up_workers();
         rte_eal_mp_wait_lcore();
         workers_running_ = false;
     }
+    stuck_.clear();
     host_.reset();
     for (auto& unit : units_)
         if (unit && control_) control_->set_bond(unit->number, nullptr);
@@ -182,11 +268,36 @@ void Program::close_all() {
     for (const auto& [node, pool] : pools_) rte_mempool_free(pool);
     pools_.clear();
     pool_ = nullptr;
+    rte_mempool_free(control_pool_);
+    control_pool_ = nullptr;
     eal_.reset();
     hugepages_.reset();
     for (const std::string& line : pci_.give_back_all()) log_line(line);
     ::rmdir(state_dir_.c_str()); // empty by now, unless a netdev could not be put back
     ::rmdir("/run/dpdk-bond");
+}
+
+// Their devices cannot be closed, nor memory freed. Netdevs get their old state; NICs that they were taken
+// from get it from the next start, as after a crash.
+void Program::give_up_workers() {
+    for (unsigned lcore = 1; lcore <= workers_.size(); ++lcore)
+        if (rte_eal_get_lcore_state(lcore) == RUNNING)
+            log_line(fmt::format("worker lcore {} does not end: the program ends without closing devices",
+                                 config_.runtime.worker_lcores[lcore - 1]));
+    const auto put_back = [](const auto& units) {
+        for (const auto& unit : units)
+            if (unit)
+                for (const auto* members : {&unit->members, &unit->leaving})
+                    for (const auto& member : *members) member->put_netdev_back();
+    };
+    put_back(units_);
+    put_back(stuck_);
+    hugepages_.reset();
+    ::rmdir(state_dir_.c_str());
+    ::rmdir("/run/dpdk-bond");
+    Eal::remove_runtime_dir();
+    std::fflush(nullptr);
+    ::_exit(1);
 }
 
 std::uint32_t Program::max_mtu() const {
@@ -207,20 +318,20 @@ void Program::start_workers() {
 void Program::quit() { control_->stop(); }
 
 void Program::run(bool console) {
-    control_->begin();
     host_->start();
     reload_thread_ = std::thread([this] { reload_loop(); });
     Console door(*this);
     if (auto open = door.listen(Eal::runtime_dir() + "/console"); !open) log_line(open.error());
     if (console)
         if (auto open = door.run_on_stdio(); !open) log_line(open.error());
+    log_readers();
     log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(), units_.size() == 1 ? "" : "s",
                          config_.runtime.file_prefix));
+    run_this_thread_on({config_.runtime.control_lcore});
     control_->run();
 
     // Those who may be waiting for control are served until the last of them is gone.
-    std::atomic<bool> gone{false};
-    std::thread closer([&] {
+    serve_while([&] {
         door.stop();
         forget_telemetry();
         {
@@ -230,18 +341,15 @@ void Program::run(bool console) {
         }
         reload_thread_.join();
         host_->stop();
-        gone = true;
     });
-    while (!gone) {
-        control_->serve();
-        usleep(200);
-    }
-    closer.join();
     control_->end();
-    for (auto& unit : units_)
+    std::vector<BondUnit*> all;
+    for (auto& unit : units_) {
+        all.push_back(unit.get());
         for (auto& member : unit->members) dismiss(*unit, *member);
-    for (auto& unit : units_) wait_until_said(*unit);
-    for (auto& unit : units_)
+    }
+    wait_until_said(all, kEndPatience);
+    for (BondUnit* unit : all)
         if (unit->capture) unit->capture->stop(); // the last words are in it
 }
 

@@ -9,6 +9,7 @@
 
 #include <array>
 #include <condition_variable>
+#include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
@@ -27,6 +28,9 @@
 struct rte_mempool;
 
 namespace dpdkbond {
+
+// How long anybody waits for a worker to come round; it takes microseconds unless the worker hangs.
+inline constexpr Duration kWorkerPatience = std::chrono::milliseconds(500);
 
 class Program final : public Instance {
 public:
@@ -74,20 +78,26 @@ private:
     Result<std::unique_ptr<MemberPort>> open_member(const BondConfig& bond, const MemberConfig& member,
                                                     std::vector<std::string>& warnings);
     void serve_member(BondUnit& unit, MemberPort& member);
-    void leave_service(BondUnit& unit); // nobody knows it any more when this returns
+    void leave_service(std::unique_ptr<BondUnit> leaving); // nobody knows it any more when this returns
     // The member has been opened; it joins. On an error it is closed again.
     Result<void> join(BondUnit& unit, std::unique_ptr<MemberPort> member);
     Result<void> put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
                                 const std::vector<std::string>& warnings); // joins a bond that runs
     void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
-    void dismiss(BondUnit& unit, const MemberPort& member); // it has its last say
-    void wait_until_said(const BondUnit& unit);             // … and that is on the wire
+    void dismiss(BondUnit& unit, const MemberPort& member);                       // it has its last say
+    void wait_until_said(const std::vector<BondUnit*>& units, Duration patience); // … and that is on the wire
     void part(BondUnit& unit, MemberPort& member); // leaves without a frame in flight, closes, restores
-    void add_queues(const Port& port, const std::vector<int>& sockets); // the workers read them from now on
+    // The workers read them from now on, `first_worker` queue 0 and the next ones the next queues.
+    void add_queues(const Port& port, const std::vector<int>& sockets, unsigned first_worker);
     void remove_queues(std::uint16_t port);
-    void wait_until_unseen(BondUnit& unit); // no worker can see anything older than the present snapshot
-    void wait_for_grace();
+    // No worker can see anything older than the present snapshot; false: one has not come round in time.
+    bool wait_until_unseen(BondUnit& unit);
+    [[nodiscard]] Result<void> buffers_suffice(const BondConfig& bond, const MemberConfig& member) const;
+    [[nodiscard]] rte_mempool* pool_of(const MemberConfig& member) const; // that it receives into
+    void log_readers() const;
+    void serve_while(const std::function<void()>& what); // on a thread of its own, which may call() control
     void close_all();
+    [[noreturn]] void give_up_workers(); // ends the process, and puts back what can be without them
 
     // ---- what the host thread tells (notices.cpp)
     void on_notice(const Notice& notice);
@@ -115,8 +125,9 @@ private:
     PciShelf pci_;
     std::optional<HugepageLease> hugepages_;
     std::unique_ptr<Eal> eal_;
-    std::map<int, rte_mempool*> pools_; // by memory node, or SOCKET_ID_ANY
-    rte_mempool* pool_ = nullptr;       // the first of them: control's and the logical interfaces'
+    std::map<int, rte_mempool*> pools_;   // by memory node, or SOCKET_ID_ANY
+    rte_mempool* pool_ = nullptr;         // the first of them: the logical interfaces'
+    rte_mempool* control_pool_ = nullptr; // whatever data does, an LACPDU finds a buffer
     std::unique_ptr<Rcu> rcu_;
     std::vector<std::unique_ptr<Worker>> workers_;
     std::unique_ptr<Control> control_;
@@ -126,6 +137,7 @@ private:
 
     std::mutex mutex_; // guards what follows; one command at a time
     std::vector<std::unique_ptr<BondUnit>> units_;
+    std::vector<std::unique_ptr<BondUnit>> stuck_; // have left, but a worker that hangs may still use them
     bool ending_ = false;
 
     std::mutex served_mutex_; // the host thread must not wait for a command: it finds a bond by this

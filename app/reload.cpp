@@ -131,7 +131,7 @@ Result<void> Program::apply(Config next) {
             ++i;
             continue;
         }
-        leave_service(*units_[i]);
+        leave_service(std::move(units_[i]));
         units_.erase(units_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     for (const auto& unit : units_) {

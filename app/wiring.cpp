@@ -3,6 +3,8 @@
 #include "app/program.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <rte_mempool.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -11,6 +13,7 @@
 #include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
+#include "engine/buffer_need.hpp"
 #include "host/log.hpp"
 #include "host/numa.hpp"
 #include "host/vhost.hpp"
@@ -20,8 +23,7 @@ namespace dpdkbond {
 
 MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& member) const {
     MemberSetup s;
-    const auto pool = pools_.find(node_of(member).value_or(SOCKET_ID_ANY));
-    s.pool = pool != pools_.end() ? pool->second : pool_;
+    s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
     s.sleepy = config_.runtime.idle == Idle::adaptive;
@@ -31,6 +33,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
 
 Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond, const MemberConfig& member,
                                                          std::vector<std::string>& warnings) {
+    if (auto room = buffers_suffice(bond, member); !room) return Error{room.error()};
     if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
     auto port = MemberPort::open(member, member_setup(bond, member), warnings);
     if (!port) pci_.give_back(member);
@@ -69,6 +72,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         queue.tx_queue = static_cast<std::uint16_t>(w % unit->logical->port().tx_queues());
         queue.shared = unit->logical->port().tx_queues() < workers;
         queue.rx_queues = unit->logical->port().rx_queues();
+        queue.first_worker = static_cast<std::uint16_t>(number % workers);
         const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
         unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
         unit->lanes.back()->doubt = &host_->doubt();
@@ -89,7 +93,7 @@ void Program::enter_service(BondUnit& unit) {
         served_[unit.number] = &unit;
     }
     control_->call([&] { control_->set_bond(unit.number, unit.core.get()); });
-    add_queues(unit.logical->port(), {});
+    add_queues(unit.logical->port(), {}, unit.number);
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
     host_->set_poll_interval(unit.number, unit.config.options.miimon);
@@ -97,16 +101,17 @@ void Program::enter_service(BondUnit& unit) {
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {
-    add_queues(*member.port, member.sockets);
+    add_queues(*member.port, member.sockets, member.first_worker());
     host_->watch_member(unit.number, member);
     member.report_interrupts_to(*control_, unit.number, member.id);
     const int ear = member.lacp_socket ? member.lacp_socket->fd() : -1;
     control_->call([&] { control_->listen(unit.number, member.id, ear); });
 }
 
-void Program::leave_service(BondUnit& unit) {
+void Program::leave_service(std::unique_ptr<BondUnit> leaving) {
+    BondUnit& unit = *leaving;
     for (auto& member : unit.members) dismiss(unit, *member);
-    wait_until_said(unit);
+    wait_until_said({&unit}, kWorkerPatience);
     if (unit.capture) unit.capture->stop();
     host_->forget_logical(unit.number);
     host_->set_poll_interval(unit.number, 0);
@@ -117,9 +122,13 @@ void Program::leave_service(BondUnit& unit) {
     }
     for (auto& worker : workers_) worker->set_lane(unit.number, nullptr);
     control_->call([&] { control_->set_bond(unit.number, nullptr); });
-    wait_for_grace();
+    const bool seen = rcu_->wait(kWorkerPatience);
     for (auto& member : unit.members) remove_queues(member->port->id());
     remove_queues(unit.logical->port().id());
+    if (seen) return; // and with it the bond
+    log_line(fmt::format("{}: a worker does not come round: its devices stay open until the program ends",
+                         unit.config.name));
+    stuck_.push_back(std::move(leaving));
 }
 
 Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
@@ -177,30 +186,49 @@ void Program::dismiss(BondUnit& unit, const MemberPort& member) {
     });
 }
 
-void Program::wait_until_said(const BondUnit& unit) {
-    // A worker takes them within microseconds, unless it hangs: that must not keep the program from ending.
-    for (int patience = 1000; patience > 0 && !unit.core->inject.empty(); --patience) usleep(100);
-    wait_for_grace(); // the round that took the last of them is over
+// A worker takes them within microseconds, unless it hangs: that must hold up nobody for long.
+void Program::wait_until_said(const std::vector<BondUnit*>& units, Duration patience) {
+    const Time end = now() + patience;
+    for (const BondUnit* unit : units)
+        while (!unit->core->inject.empty() && now() < end) usleep(100);
+    (void)rcu_->wait(std::max(end - now(), Duration{})); // the round that took the last of them is over
 }
 
 void Program::part(BondUnit& unit, MemberPort& member) {
     host_->forget_member(member);
     dismiss(unit, member);
     (void)unit.macs->apply(); // others take over what it wore
-    wait_until_said(unit);
-    control_->call([&] { unit.core->bond.remove_member(member.id, now()); });
+    wait_until_said({&unit}, kWorkerPatience);
+    control_->call([&] {
+        control_->listen(unit.number, member.id, -1);
+        unit.core->bond.remove_member(member.id, now());
+    });
     unit.macs->remove(member);
-    wait_until_unseen(unit);
-    if (unit.capture) unit.capture->forget(member.port->id());
+    const bool seen = wait_until_unseen(unit);
     remove_queues(member.port->id());
     const MemberConfig gone = member.config;
     std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == gone.name; });
-    std::erase_if(unit.members, [&](const auto& m) { return m.get() == &member; });
+    const auto it = std::ranges::find(unit.members, &member, [](const auto& m) { return m.get(); });
+    unit.leaving.push_back(std::move(*it));
+    unit.members.erase(it);
     steer(unit);
-    pci_.give_back(gone);
+    if (!seen) {
+        log_warnings(
+            unit, {fmt::format("member {} has left, but a worker does not come round: its device stays open "
+                               "until it does",
+                               gone.name)});
+        return;
+    }
+    for (const auto& left : unit.leaving) { // those of earlier times too
+        if (unit.capture) unit.capture->forget(left->port->id());
+    }
+    std::vector<MemberConfig> devices;
+    for (const auto& left : unit.leaving) devices.push_back(left->config);
+    unit.leaving.clear();
+    for (const MemberConfig& device : devices) pci_.give_back(device);
 }
 
-void Program::add_queues(const Port& port, const std::vector<int>& sockets) {
+void Program::add_queues(const Port& port, const std::vector<int>& sockets, unsigned first_worker) {
     const auto workers = workers_.size();
     for (std::uint16_t q = 0; q < port.rx_queues(); ++q) {
         Worker::Wake wake = Worker::Wake::clock;
@@ -211,7 +239,7 @@ void Program::add_queues(const Port& port, const std::vector<int>& sockets) {
             wake = Worker::Wake::sockets;
             mine = sockets.size() == port.rx_queues() ? std::vector<int>{sockets[q]} : sockets;
         }
-        workers_[q % workers]->add_queue(port.id(), q, wake, mine);
+        workers_[(first_worker + q) % workers]->add_queue(port.id(), q, wake, mine);
     }
 }
 
@@ -219,14 +247,57 @@ void Program::remove_queues(std::uint16_t port) {
     for (auto& worker : workers_) worker->remove_port(port);
 }
 
-void Program::wait_for_grace() {
-    const std::uint64_t token = rcu_->start();
-    while (!rcu_->passed(token)) usleep(100);
+bool Program::wait_until_unseen(BondUnit& unit) {
+    const Time end = now() + kWorkerPatience;
+    for (;; usleep(100)) {
+        bool seen = false;
+        control_->call([&] { seen = unit.core->unpublished || !unit.core->publisher.settled(); });
+        if (!seen) return true;
+        if (now() >= end) return false;
+    }
 }
 
-void Program::wait_until_unseen(BondUnit& unit) {
-    for (bool seen = true; seen; usleep(100))
-        control_->call([&] { seen = unit.core->unpublished || !unit.core->publisher.settled(); });
+Result<void> Program::buffers_suffice(const BondConfig& bond, const MemberConfig& member) const {
+    if (!control_->serving()) return {}; // the pools have just been made for all of them
+    Config all;
+    all.runtime = config_.runtime;
+    for (const auto& unit : units_)
+        if (unit->config.name != bond.name) all.bonds.push_back(unit->config);
+    all.bonds.push_back(bond);
+    auto& members = all.bonds.back().members;
+    if (std::ranges::none_of(members, [&](const MemberConfig& m) { return m.name == member.name; }))
+        members.push_back(member);
+    const rte_mempool* pool = pool_of(member);
+    const auto need = buffer_need(
+        all, [&](const MemberConfig& m) { return pool_of(m) == pool; }, pool == pool_);
+    if (need.total() <= pool->size) return {};
+    return Error{
+        fmt::format("there are {} packet buffers, and with it {}; give runtime.memory_mb more and restart",
+                    pool->size, need.text())};
+}
+
+rte_mempool* Program::pool_of(const MemberConfig& member) const {
+    const auto pool = pools_.find(node_of(member).value_or(SOCKET_ID_ANY));
+    return pool != pools_.end() ? pool->second : pool_;
+}
+
+// Which worker reads what, where there are several: one line each.
+void Program::log_readers() const {
+    if (workers_.size() < 2) return;
+    std::vector<std::vector<std::string>> reads(workers_.size());
+    const auto add = [&](const std::string& name, const Port& port, unsigned first_worker) {
+        for (std::uint16_t q = 0; q < port.rx_queues(); ++q)
+            reads[(first_worker + q) % reads.size()].push_back(
+                port.rx_queues() == 1 ? name : fmt::format("{} queue {}", name, q));
+    };
+    for (const auto& unit : units_) {
+        add(unit->config.name, unit->logical->port(), unit->number % static_cast<unsigned>(reads.size()));
+        for (const auto& m : unit->members)
+            add(fmt::format("{} {}", unit->config.name, m->config.name), *m->port, m->first_worker());
+    }
+    for (std::size_t w = 0; w < reads.size(); ++w)
+        log_line(fmt::format("worker lcore {} reads {}", config_.runtime.worker_lcores[w],
+                             reads[w].empty() ? "nothing" : fmt::format("{}", fmt::join(reads[w], ", "))));
 }
 
 void Program::log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings) {

@@ -1,8 +1,11 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Start and end: what is left when an instance has gone, in whatever way."""
 import copy
+import ctypes
 import os
 import signal
+import threading
+import time
 
 import pytest
 
@@ -105,3 +108,58 @@ def test_two_bonds_in_one_instance(fresh):
     wires.cut(2)
     eventually(lambda: not bond.member("m2", "bond1")["usable"], 3)
     assert bond.up() == 2
+
+
+class StoppedThread:
+    """One thread of a process stands still (ptrace) until the process ends."""
+    SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
+
+    def __init__(self, pid, name):
+        self.libc = ctypes.CDLL(None, use_errno=True)
+        self.tid = next(int(tid) for tid in os.listdir(f"/proc/{pid}/task")
+                        if open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii").read().strip() == name)
+        self.ptrace(self.SEIZE)
+        self.ptrace(self.INTERRUPT)
+        os.waitpid(self.tid, self.WALL)
+        # Its death is told to its tracer first; until that has heard of it, the process counts as alive.
+        threading.Thread(target=os.waitpid, args=(self.tid, self.WALL), daemon=True).start()
+
+    def ptrace(self, request):
+        if self.libc.ptrace(ctypes.c_long(request), ctypes.c_long(self.tid), None, None) != 0:
+            raise OSError(ctypes.get_errno(), "ptrace")
+
+
+def test_m5_a_worker_that_hangs_keeps_nobody_from_leaving_or_ending(fresh):
+    topology = fresh.topology(2)
+    own = [as_the_kernel_sees(topology.a, name) for name in topology.members]
+    bond = fresh.bond(topology)
+    StoppedThread(bond.pid, "rte-worker-1")
+    began = time.monotonic()
+    bond.console("remove member bond0 m1")
+    assert time.monotonic() - began < 2
+    assert bond.info()["members"] == ["m0"]
+    assert bond.stop() == 1 and bond.stop_seconds < 2
+    assert "worker lcore 1 does not end" in bond.log
+    assert [as_the_kernel_sees(topology.a, name) for name in topology.members] == own
+    assert not os.path.exists(os.path.dirname(socket_path(bond.file_prefix)))
+
+
+def test_m11_the_instance_that_has_the_prefix_is_named(fresh, tmp_path):
+    bond = fresh.bond(fresh.topology(1))
+    path = tmp_path / "other.yaml"
+    path.write_text(app.to_yaml(app.bond_config(["net_null1"], name="other", prefix=bond.file_prefix)) + "\n", encoding="utf-8")
+    done = fresh.topology(1).a.run(app.binary(), "-c", path, check=False, timeout=20)
+    assert done.returncode == 1
+    assert done.stderr.splitlines()[-1] == f"dpdk-bond: another instance of file prefix {bond.file_prefix} is running (process {bond.pid})"
+    assert bond.info()["members"]
+
+
+def test_h1_bonds_of_saturated_lanes_let_members_leave(fresh):
+    ns = fresh.topology(1).a
+    config = app.bond_config([], mode="balance-rr")
+    config["bonds"] = [{"name": f"b{i}", "mode": "balance-rr", "logical": {"backend": "device", "device": f"net_null{i}0"},
+                        "members": [{"device": f"net_null{i}{m},no-rx=1", "name": f"n{m}"} for m in (1, 2)]} for i in range(8)]
+    bond = fresh.bond_from(ns, config, wait=False).wait_telemetry()
+    assert bond.console("remove member b0 n1") == []
+    assert bond.ask("/bond/info,b0")["members"] == ["n2"]
+    assert bond.stop() == 0 and bond.stop_seconds < 2

@@ -54,7 +54,8 @@ Result<Fd> open_capture_file(const std::string& path) {
 }
 
 Capture::Capture(CapturePlan plan, Fd file)
-    : plan_(std::move(plan)), file_(std::move(file)), start_ns_(since_1970()), rings_(ring_size()) {}
+    : plan_(std::move(plan)), file_(std::move(file)), start_ns_(since_1970()),
+      rings_(std::make_unique<TapRings>(ring_size())) {}
 
 Result<std::unique_ptr<Capture>> Capture::prepare(CapturePlan plan, Fd file) {
     std::unique_ptr<Capture> c(new Capture(std::move(plan), std::move(file)));
@@ -69,12 +70,12 @@ Result<void> Capture::start() {
     bool all = true;
     for (const CapturedMember& m : plan_.members) {
         const auto interface = static_cast<std::uint16_t>(taps_.size());
-        taps_.push_back(std::make_unique<PortTap>(m.port, interface, rings_));
+        taps_.push_back(std::make_unique<PortTap>(m.port, interface, *rings_));
         all = all && taps_.back()->attach();
     }
     if (!all) {
         for (const auto& tap : taps_) tap->detach();
-        plan_.grace();
+        wait_for_workers();
         return Error{"there is no memory for the capture's callbacks"};
     }
     end_ = now() + plan_.length;
@@ -141,7 +142,7 @@ void Capture::drain(Time until) {
         RecordRing* oldest = nullptr;
         std::span<const std::byte> record;
         TappedFrame head;
-        for (const auto& ring : rings_.of_lcore) {
+        for (const auto& ring : rings_->of_lcore) {
             if (ring == nullptr) continue;
             const auto candidate = ring->front();
             if (candidate.empty()) continue;
@@ -185,25 +186,39 @@ void Capture::flush() {
     buffered_ = 0;
 }
 
+// A worker that hangs may be amid a copy: taps and rings are left to it for good, and the file ends with what
+// has been written.
+void Capture::wait_for_workers() {
+    if (plan_.grace()) return;
+    log_line(fmt::format("{}: capture: a worker does not come round; it ends without the last frames",
+                         plan_.bond));
+    const std::lock_guard lock(mutex_);
+    for (auto& tap : taps_) lost_ += tap->copied() + tap->lost();
+    for (auto& tap : taps_) static_cast<void>(tap.release());
+    taps_.clear();
+    static_cast<void>(rings_.release());
+}
+
 void Capture::finish() {
     {
         const std::lock_guard lock(mutex_);
         for (const auto& tap : taps_) tap->detach();
     }
-    plan_.grace();
-    drain(now());
+    wait_for_workers();
+    if (rings_) drain(now());
     const std::uint64_t end = since_1970();
     for (const auto& tap : taps_)
         out_.statistics(tap->interface(), {start_ns_, end, tap->copied() + tap->lost(), tap->lost()});
     flush();
     file_ = Fd();
-    for (auto& ring : rings_.of_lcore) ring.reset(); // a line of text is all that is kept
+    if (rings_)
+        for (auto& ring : rings_->of_lcore) ring.reset(); // a line of text is all that is kept
 }
 
 std::string Capture::text() const {
     const std::lock_guard lock(mutex_);
     const std::uint64_t frames = in_file_.load();
-    std::uint64_t lost = 0;
+    std::uint64_t lost = lost_;
     std::vector<std::string_view> names;
     for (const auto& tap : taps_) lost += tap->lost() + (reason_.empty() ? 0 : tap->copied());
     if (!reason_.empty()) lost -= frames; // what a full disk did not take is lost too

@@ -32,7 +32,8 @@ struct CapturePlan {
     std::vector<CapturedMember> members;
     std::string path;
     std::chrono::seconds length{};
-    std::function<void()> grace; // returns when no worker runs a callback that was removed before
+    // Waits until no worker runs a callback that was removed before; false: one does not come round.
+    std::function<bool()> grace;
 };
 
 // For writing, what was there is lost. Never waits for a FIFO's reader: without one it is refused.
@@ -61,13 +62,14 @@ private:
     void drain(Time until);
     void flush();
     void finish();
+    void wait_for_workers();
     [[nodiscard]] bool anyone_left() const;
 
     const CapturePlan plan_;
     Fd file_;
     const std::uint64_t start_ns_; // since 1970
     Time end_{};
-    TapRings rings_;
+    std::unique_ptr<TapRings> rings_;
     std::vector<std::unique_ptr<PortTap>> taps_; // attached ones: guarded by mutex_
     std::vector<std::byte> buffer_;
     Pcapng out_{buffer_};
@@ -78,8 +80,9 @@ private:
 
     mutable std::mutex mutex_;
     std::condition_variable wake_;
-    bool stop_ = false;  // guarded by mutex_
-    std::string reason_; // why it has ended; guarded by mutex_
+    bool stop_ = false;      // guarded by mutex_
+    std::string reason_;     // why it has ended; guarded by mutex_
+    std::uint64_t lost_ = 0; // what taps had counted that were given up; guarded by mutex_
     std::atomic<bool> running_{false};
     std::mutex join_mutex_; // several may stop it at once
     std::thread thread_;

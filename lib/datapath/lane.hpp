@@ -64,9 +64,15 @@ struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
     bool shared = false; // tx_queue is used by several workers
-    // Of the logical interface; this worker reads that of its own number, that plus the workers' count, …
     std::uint16_t rx_queues = 0;
+    std::uint16_t first_worker = 0; // who reads receive queue 0; the next ones read the next queues, in turn
 };
+
+// Devices with one queue are spread over the workers: queue 0 of each belongs to a worker of its own choice.
+// Worker `w` of `workers` reads this queue and each that is a multiple of `workers` further on.
+constexpr std::uint16_t first_queue(unsigned w, unsigned workers, unsigned first_worker) noexcept {
+    return static_cast<std::uint16_t>(w >= first_worker ? w - first_worker : w + workers - first_worker);
+}
 
 class alignas(64) Lane {
 public:

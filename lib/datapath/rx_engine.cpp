@@ -113,7 +113,7 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     for (unsigned k = 0; k < s.rx_count; ++k) {
         const std::uint8_t id = s.rx[k];
         const SnapshotMember& m = s.member[id];
-        for (std::uint16_t q = lane.worker; q < m.rx_queues;
+        for (std::uint16_t q = first_queue(lane.worker, lane.workers, m.first_worker); q < m.rx_queues;
              q = static_cast<std::uint16_t>(q + lane.workers)) {
             std::uint16_t n = rte_eth_rx_burst(m.port, q, frames, kBurst);
             if (n == 0) continue;
@@ -144,8 +144,8 @@ unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
     bool many = false;
     rte_mbuf* frames[kBurst];
-    for (std::uint16_t q = lane.worker; q < lane.logical.rx_queues;
-         q = static_cast<std::uint16_t>(q + lane.workers)) {
+    for (std::uint16_t q = first_queue(lane.worker, lane.workers, lane.logical.first_worker);
+         q < lane.logical.rx_queues; q = static_cast<std::uint16_t>(q + lane.workers)) {
         const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, q, frames, kBurst);
         if (n == 0) continue;
         seen += n;

@@ -11,6 +11,7 @@
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <optional>
 #include <stdexcept>
 
 namespace dpdkbond {
@@ -31,6 +32,54 @@ int init_without_usage(int argc, char** argv) {
     return rc;
 }
 
+// What DPDK logs, line by line. A message comes whole, by one call.
+ssize_t take_log(void* to, const char* text, std::size_t size) {
+    const auto log = reinterpret_cast<void (*)(std::string_view)>(to);
+    for (std::string_view left(text, size); !left.empty();) {
+        const std::size_t end = left.find('\n');
+        if (end != 0) log(left.substr(0, end));
+        left.remove_prefix(end == std::string_view::npos ? left.size() : end + 1);
+    }
+    return static_cast<ssize_t>(size);
+}
+
+void log_to(void (*log)(std::string_view)) {
+    cookie_io_functions_t io{};
+    io.write = take_log;
+    std::FILE* stream = fopencookie(reinterpret_cast<void*>(log), "w", io);
+    if (stream == nullptr) return;
+    setvbuf(stream, nullptr, _IOFBF, 4096); // DPDK flushes after each message
+    rte_openlog_stream(stream);
+}
+
+// The other process that holds the runtime folder's lock; 0: one that has no number here.
+std::optional<pid_t> other_holder(const std::string& dir) {
+    const int fd = open((dir + "/config").c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) return std::nullopt;
+    struct flock lock {};
+    lock.l_type = F_WRLCK;
+    lock.l_whence = SEEK_SET;
+    const bool asked = fcntl(fd, F_GETLK, &lock) == 0;
+    close(fd);
+    if (!asked || lock.l_type == F_UNLCK) return std::nullopt;
+    return lock.l_pid;
+}
+
+// The file that holds the lock goes last: until then no other instance of this prefix can start, and what one
+// makes afterwards stays.
+void remove_files(const std::string& dir) {
+    if (dir.empty()) return;
+    namespace fs = std::filesystem;
+    std::error_code ignored;
+    for (fs::directory_iterator it(dir, ignored), end; !ignored && it != end; it.increment(ignored)) {
+        std::error_code failed;
+        if (it->path().filename() != "config") fs::remove_all(it->path(), failed);
+    }
+    fs::remove(dir + "/config", ignored);
+    fs::remove(dir, ignored);
+    fs::remove(fs::path(dir).parent_path(), ignored); // unless others are there
+}
+
 } // namespace
 
 std::vector<std::string> Eal::arguments(const EalOptions& o) {
@@ -46,8 +95,9 @@ std::vector<std::string> Eal::arguments(const EalOptions& o) {
     } else {
         args.insert(args.end(), {"--no-huge", "-m", std::to_string(o.memory_mb)});
     }
-    if (!o.pci) args.emplace_back("--no-pci");
-    for (const std::string& address : o.pci_allow) args.insert(args.end(), {"-a", address});
+    // No list means all of them; an address that no machine has means none, until one is named at run time.
+    const std::vector<std::string> none{"ffff:ff:1f.7"};
+    for (const std::string& address : o.pci_allow.empty() ? none : o.pci_allow) args.insert(args.end(), {"-a", address});
     // What DPDK says at start-up of every normal run is not news: telemetry's lack of legacy callbacks,
     // net_tap's lack of a queueing discipline that only its rte_flow needs.
     for (const char* level : {"warning", "lib.telemetry:error", "pmd.net.tap:critical"})
@@ -61,22 +111,29 @@ Eal::Eal(const EalOptions& options) {
     std::vector<char*> argv;
     for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
+    if (options.log != nullptr) log_to(options.log);
+    rte_errno = 0;
     const int rc = init_without_usage(static_cast<int>(args.size()), argv.data());
     if (rc >= 0) return;
-    if (rte_errno == EINVAL)
+    const int why = rte_errno;
+    const std::string dir = runtime_dir();
+    if (const auto holder = other_holder(dir))
+        throw std::runtime_error(fmt::format("another instance of file prefix {} is running{}", options.file_prefix,
+                                             *holder > 0 ? fmt::format(" (process {})", *holder) : ""));
+    remove_files(dir);
+    if (why == EINVAL)
         throw std::runtime_error("DPDK refused its arguments (see above); look at runtime.eal_args");
-    throw std::runtime_error(
-        fmt::format("DPDK did not start (see above); is another instance of file prefix {} running?",
-                    options.file_prefix));
+    throw std::runtime_error(fmt::format("DPDK did not start (see above){}",
+                                         why != 0 ? fmt::format(": {}", rte_strerror(why)) : ""));
 }
 
 Eal::~Eal() {
     const std::string dir = runtime_dir();
     rte_eal_cleanup();
-    std::error_code ignored;
-    std::filesystem::remove_all(dir, ignored);
-    std::filesystem::remove(std::filesystem::path(dir).parent_path(), ignored); // unless others are there
+    remove_files(dir);
 }
+
+void Eal::remove_runtime_dir() { remove_files(runtime_dir()); }
 
 std::string Eal::runtime_dir() { return rte_eal_get_runtime_dir(); }
 

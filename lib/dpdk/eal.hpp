@@ -4,6 +4,7 @@
 #pragma once
 
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace dpdkbond {
@@ -14,9 +15,9 @@ struct EalOptions {
     std::vector<unsigned> worker_cpus; // become lcores 1 … n
     unsigned memory_mb = 512;
     bool hugepages = false;
-    bool pci = false; // probe the devices of `pci_allow` and no others
-    std::vector<std::string> pci_allow;
+    std::vector<std::string> pci_allow; // probed at the start; others only when a member names them
     std::vector<std::string> extra_args;
+    void (*log)(std::string_view line) = nullptr; // takes what DPDK logs, from any thread; nullptr: stderr
 };
 
 class Eal {
@@ -28,6 +29,7 @@ public:
 
     static std::vector<std::string> arguments(const EalOptions& options); // as given to rte_eal_init()
     [[nodiscard]] static std::string runtime_dir();                       // only while an Eal lives
+    static void remove_runtime_dir(); // for a process that ends without the destructor
 };
 
 } // namespace dpdkbond

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
@@ -21,6 +22,16 @@ std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
 
 std::string device_name(const std::string& devargs) { return devargs.substr(0, devargs.find(',')); }
 
+// Ports that a Port object owns. The EAL probes the PCI devices that it was told of when it starts, so a port
+// may be there and be nobody's yet.
+std::mutex g_owned_mutex;
+std::set<std::uint16_t> g_owned;
+
+bool is_owned(std::uint16_t id) {
+    const std::lock_guard lock(g_owned_mutex);
+    return g_owned.contains(id);
+}
+
 // ethdev names a PCI port by its full address, whatever form was probed.
 std::optional<std::uint16_t> port_of(const std::string& devargs) {
     std::uint16_t id = 0;
@@ -28,17 +39,12 @@ std::optional<std::uint16_t> port_of(const std::string& devargs) {
     if (rte_eth_dev_get_port_by_name(name.c_str(), &id) == 0) return id;
     if (rte_eth_dev_get_port_by_name(("0000:" + name).c_str(), &id) == 0) return id;
     rte_dev_iterator it;
+    std::optional<std::uint16_t> found; // the first that is nobody's, of several ports of one device
     RTE_ETH_FOREACH_MATCHING_DEV(id, name.c_str(), &it) {
-        rte_eth_iterator_cleanup(&it);
-        return id;
+        if (!found || (is_owned(*found) && !is_owned(id))) found = id;
     }
-    return std::nullopt;
+    return found;
 }
-
-// Ports that a Port object owns. The EAL probes the PCI devices that it was told of when it starts, so a port
-// may be there and be nobody's yet.
-std::mutex g_owned_mutex;
-std::set<std::uint16_t> g_owned;
 
 bool own(std::uint16_t id) {
     const std::lock_guard lock(g_owned_mutex);
@@ -48,6 +54,15 @@ bool own(std::uint16_t id) {
 void disown(std::uint16_t id) {
     const std::lock_guard lock(g_owned_mutex);
     g_owned.erase(id);
+}
+
+// Some devices have several ports; the device goes with the last of them.
+bool has_owned_port(const rte_device* device) {
+    const std::lock_guard lock(g_owned_mutex);
+    return std::ranges::any_of(g_owned, [&](std::uint16_t id) {
+        rte_eth_dev_info info;
+        return rte_eth_dev_info_get(id, &info) == 0 && info.device == device;
+    });
 }
 
 // net_e1000_em gives one interrupt with MSI-X and then no more, net_vmxnet3 none for its link (22.11): their
@@ -116,8 +131,8 @@ void Port::close() noexcept {
     rte_eth_dev_info info;
     rte_device* device = rte_eth_dev_info_get(id_, &info) == 0 ? info.device : nullptr;
     rte_eth_dev_close(id_);
-    if (device != nullptr) rte_dev_remove(device);
     disown(id_);
+    if (device != nullptr && !has_owned_port(device)) rte_dev_remove(device);
     open_ = false;
 }
 
@@ -128,8 +143,9 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
         std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
     tx_queues_ =
         std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(info.max_tx_queues, 1));
-    if (driver_ == "net_tap")
-        rx_queues_ = tx_queues_ = std::max(rx_queues_, tx_queues_); // it takes no others
+    if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
+        rx_queues_ = tx_queues_ =
+            std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
     const std::uint16_t data_queues = rx_queues_;
     rx_queues_ = static_cast<std::uint16_t>(data_queues + slow_queues_);
 
@@ -151,7 +167,7 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
     if (setup.mtu != 0)
         if (auto set = set_mtu(setup.mtu); !set) return set;
 
-    std::uint16_t rx_ring = 1024, tx_ring = 1024;
+    std::uint16_t rx_ring = kQueueDescriptors, tx_ring = kQueueDescriptors;
     rte_eth_dev_adjust_nb_rx_tx_desc(id_, &rx_ring, &tx_ring);
     const int socket = rte_eth_dev_socket_id(id_);
     const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);

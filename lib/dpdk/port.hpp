@@ -18,6 +18,8 @@ struct rte_mempool;
 
 namespace dpdkbond {
 
+inline constexpr std::uint16_t kQueueDescriptors = 1024; // of each queue, where the PMD has so many
+
 struct PortSetup {
     std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has
     std::uint16_t tx_queues = 1;

@@ -3,8 +3,11 @@
 
 #include <rte_malloc.h>
 #include <rte_rcu_qsbr.h>
+#include <unistd.h>
 
 #include <stdexcept>
+
+#include "dpdk/clock.hpp"
 
 namespace dpdkbond {
 
@@ -22,6 +25,12 @@ void Rcu::online(unsigned thread) { rte_rcu_qsbr_thread_online(qsbr_, thread); }
 void Rcu::offline(unsigned thread) { rte_rcu_qsbr_thread_offline(qsbr_, thread); }
 void Rcu::quiescent(unsigned thread) { rte_rcu_qsbr_quiescent(qsbr_, thread); }
 std::uint64_t Rcu::start() { return rte_rcu_qsbr_start(qsbr_); }
+bool Rcu::wait(Duration patience) {
+    const std::uint64_t token = start();
+    for (const Time end = now() + patience; !passed(token); usleep(100))
+        if (now() >= end) return false;
+    return true;
+}
 bool Rcu::passed(std::uint64_t token) { return rte_rcu_qsbr_check(qsbr_, token, false) == 1; }
 
 } // namespace dpdkbond

@@ -5,6 +5,8 @@
 #include <cstdint>
 #include <memory>
 
+#include "base/time.hpp"
+
 struct rte_rcu_qsbr;
 
 namespace dpdkbond {
@@ -24,6 +26,9 @@ public:
     // Any thread.
     std::uint64_t start();            // begins a grace period after something was unpublished
     bool passed(std::uint64_t token); // every online worker has been quiet since; never waits
+    // Ordinary threads: waits for a grace period that begins now, so long at most. False: a worker does not
+    // come round, and what it may hold must stay.
+    bool wait(Duration patience);
 
 private:
     rte_rcu_qsbr* qsbr_;

@@ -12,12 +12,20 @@
 #include <cstring>
 #include <ctime>
 #include <stdexcept>
+#include <thread>
 
 #include "dpdk/clock.hpp"
 #include "host/lacp_socket.hpp"
 #include "proto/slow.hpp"
 
 namespace dpdkbond {
+
+namespace {
+
+constexpr unsigned kDrainedAtOnce = 64; // messages
+constexpr unsigned kLinksAtOnce = 8;    // of them, changes of links
+
+} // namespace
 
 Control::Control(Rcu&, Idle idle, rte_mempool* pool)
     : idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
@@ -66,28 +74,48 @@ void Control::submit(Call& c) {
         c.run(c.with);
         return;
     }
+    // The caller's stack may be gone as soon as it sees that the call is done: what it waits on is ours.
+    Receipt* receipt = nullptr;
+    for (std::size_t i = 0; receipt == nullptr; i = (i + 1) % receipts_.size()) {
+        if (!receipts_[i].taken.exchange(true)) receipt = &receipts_[i];
+        if (i + 1 == receipts_.size()) std::this_thread::yield(); // all have been taken, for a moment
+    }
+    receipt->done.store(0);
+    c.receipt = receipt;
     Message m;
     m.is_call = 1;
     m.call = &c;
-    while (!inbox_.push(m)) usleep(50);
+    while (!inbox_.push(m)) {
+        wake();
+        std::this_thread::yield();
+    }
     ring_bell();
-    c.done.wait(0);
+    receipt->done.wait(0);
+    receipt->taken.store(false);
 }
 
-void Control::set_bond(std::uint32_t number, BondCore* core) { bonds_[number] = core; }
-
+// So many at a time that partners are heard in between.
 void Control::drain() {
     Message m;
-    while (inbox_.pop(m)) {
+    unsigned links = 0;
+    for (unsigned n = 0; n < kDrainedAtOnce && inbox_.pop(m); ++n) {
         if (m.is_call != 0) {
+            Receipt* const receipt = m.call->receipt;
             m.call->run(m.call->with);
-            m.call->done.store(1);
-            m.call->done.notify_one();
+            receipt->done.store(1);
+            receipt->done.notify_one();
         } else if (BondCore* core = bonds_[m.bond]) {
             core->bond.handle_link(MemberId{static_cast<std::uint8_t>(m.member)},
                                    {m.carrier != 0, m.speed, static_cast<Duplex>(m.duplex)}, now());
+            // Each may raise several events, and a bond has room for some dozens.
+            if (++links % kLinksAtOnce == 0) tend(m.bond, *core, now());
         }
     }
+}
+
+void Control::set_bond(std::uint32_t number, BondCore* core) {
+    if (BondCore* gone = bonds_[number]) stop_listening(*gone, ~0U);
+    bonds_[number] = core;
 }
 
 void Control::put_on_wire(BondCore& core, const Bond::Transmit& frame) {
@@ -130,10 +158,18 @@ void Control::look_at_traffic(BondCore& core, Time at) {
     }
 }
 
+void Control::stop_listening(BondCore& core, std::uint32_t members) {
+    for (std::uint8_t id = 0; id < kMaxMembers; ++id) {
+        if ((core.ears & members & 1U << id) == 0) continue;
+        epoll_ctl(ears_, EPOLL_CTL_DEL, core.ear_socket[id], nullptr);
+        core.ears &= ~(1U << id);
+    }
+}
+
 void Control::listen(std::uint32_t bond, MemberId member, int socket) {
     BondCore* core = bonds_[bond];
     if (core == nullptr) return;
-    core->ears &= ~(1U << member.value);
+    stop_listening(*core, 1U << member.value);
     if (socket < 0) return;
     epoll_event e{};
     e.events = EPOLLIN;
@@ -141,6 +177,7 @@ void Control::listen(std::uint32_t bond, MemberId member, int socket) {
         std::uint64_t{bond} << 48U | std::uint64_t{member.value} << 32U | static_cast<std::uint32_t>(socket);
     if (epoll_ctl(ears_, EPOLL_CTL_ADD, socket, &e) != 0) return;
     core->ears |= 1U << member.value;
+    core->ear_socket[member.value] = socket;
     has_ears_ = true;
 }
 
@@ -259,6 +296,8 @@ void Control::serve() {
 
 void Control::sleep(Time until, bool soon) {
     sleeping_.store(true, std::memory_order_seq_cst);
+    std::atomic_thread_fence(
+        std::memory_order_seq_cst); // the looks that follow come after it: ring_bell() has its like
     if (inbox_.empty() && !anything_heard() && !stop_.load()) {
         Duration wait = std::chrono::seconds(1);
         if (until != kNever) wait = std::clamp(until - now(), Duration{0}, wait);

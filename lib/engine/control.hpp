@@ -35,7 +35,7 @@ public:
     // ---- ordinary threads: runs f() on the control lcore and returns when it has run. Before run() and
     // after it f() runs where it is called. f() must be short: it is run between two PDUs.
     template <class F> void call(F&& f) {
-        Call c{[](void* p) { (*static_cast<std::remove_reference_t<F>*>(p))(); }, &f, {}};
+        Call c{[](void* p) { (*static_cast<std::remove_reference_t<F>*>(p))(); }, &f, nullptr};
         submit(c);
     }
     int outbox_event() const { return outbox_event_; } // readable: take_notice()
@@ -48,26 +48,33 @@ public:
     void run();   // until stop()
     void serve(); // one round without sleeping: until the last thread that may call() is gone
     void end() { serving_.store(false); }
+    [[nodiscard]] bool serving() const { return serving_.load(); }
 
     // ---- within call() or before run()
-    void set_bond(std::uint32_t number, BondCore* core);
+    void set_bond(std::uint32_t number,
+                  BondCore* core); // nullptr: it leaves, and its sockets are heard no more
     [[nodiscard]] BondCore* bond(std::uint32_t number) const { return bonds_[number]; } // nullptr: none
     // Publishes, sends and tells at once what the bond has to say.
     void settle(std::uint32_t number) {
         if (bonds_[number] != nullptr) tend(number, *bonds_[number], dpdkbond::now());
     }
     // LACPDUs of the member come by this socket too, and those by the workers count for nothing; -1: they
-    // come by the workers alone. Closing the socket is enough to end it.
+    // come by the workers alone, as is due before the socket is closed.
     void listen(std::uint32_t bond, MemberId member, int socket);
     // Ordinary threads: an event of the bond's, if it is still served.
     void warn(std::uint32_t bond, MemberId member, const std::string& what);
     void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
 
 private:
+    // By which a caller learns that its call has run.
+    struct Receipt {
+        std::atomic<bool> taken{false}; // by a caller
+        std::atomic<std::uint32_t> done{0};
+    };
     struct Call {
         void (*run)(void*);
         void* with;
-        std::atomic<std::uint32_t> done;
+        Receipt* receipt; // set by submit()
     };
     struct Message {
         std::uint32_t bond = 0, member = 0;
@@ -78,6 +85,7 @@ private:
     void submit(Call& c);
     void wake() noexcept;
     void drain();
+    void stop_listening(BondCore& core, std::uint32_t members); // bit MemberId
     void hear(BondCore& core, Time at);
     static void look_at_traffic(BondCore& core, Time at);
     void hear_sockets(Time at);
@@ -91,6 +99,7 @@ private:
     rte_mempool* const pool_;
     std::array<BondCore*, kMaxBonds> bonds_{};
     std::vector<Worker*> workers_;
+    std::array<Receipt, 64> receipts_; // as many callers at a time; more of them wait for one
     Ring<Message> inbox_;
     Ring<Notice> outbox_;
     std::atomic<bool> stop_{false};

@@ -15,6 +15,7 @@
 
 #include "datapath/holding.hpp"
 #include "datapath/rx_engine.hpp"
+#include "datapath/tx_engine.hpp"
 #include "dpdk/clock.hpp"
 #include "engine/control.hpp"
 
@@ -126,8 +127,21 @@ unsigned Worker::round() {
             seen += transmit(*lane, snapshot);
         waiting |= lane->stage.total != 0;
     }
-    if (!waiting) rcu_.quiescent(index_); // no longer than a few looks (Stage)
+    pass_quiet_point(waiting);
     return seen;
+}
+
+// What is staged keeps the snapshot alive by which it was placed. Each lane alone is without staged frames
+// every few looks (Stage), but several lanes need not be so in the same round: then they are made to.
+void Worker::pass_quiet_point(bool staged) {
+    if (staged) {
+        if (++unquiet_ < kUnquietRounds) return;
+        const std::size_t count = lane_count_.load(std::memory_order_acquire);
+        for (std::size_t i = 0; i < count; ++i)
+            if (Lane* lane = lanes_[i].load(std::memory_order_acquire)) flush(*lane);
+    }
+    unquiet_ = 0;
+    rcu_.quiescent(index_);
 }
 
 void Worker::run() {
@@ -167,6 +181,8 @@ void Worker::arm(bool on) {
 
 void Worker::sleep() {
     sleeping_.store(true, std::memory_order_seq_cst);
+    std::atomic_thread_fence(
+        std::memory_order_seq_cst); // the looks that follow come after it: wake() has its like
     arm(true);
     // What came between the last look and the arming rings no bell: look once more.
     bool bell = true;
@@ -200,6 +216,19 @@ void Worker::trust_the_clock() {
     }
 }
 
+// A socket whose link went down reports an error, which reading clears. Once its port has been removed the
+// number may be another descriptor's.
+void Worker::clear_error(int socket) {
+    const std::lock_guard lock(sources_mutex_);
+    for (const Source& s : sources_) {
+        if (std::ranges::find(s.sockets, socket) == s.sockets.end()) continue;
+        int error = 0;
+        socklen_t size = sizeof error;
+        getsockopt(socket, SOL_SOCKET, SO_ERROR, &error, &size);
+        return;
+    }
+}
+
 bool Worker::wait(int timeout_ms) {
     epoll_event events[16];
     const int n = epoll_wait(epoll_, events, 16, timeout_ms);
@@ -211,9 +240,7 @@ bool Worker::wait(int timeout_ms) {
             rte_epoll_event interrupts[16]; // reads the descriptors' counters as each driver wants it
             rte_epoll_wait(interrupts_, interrupts, 16, 0);
         } else if ((events[i].events & EPOLLERR) != 0) {
-            int error = 0; // reading it clears it; a socket whose link went down reports itself this way
-            socklen_t size = sizeof error;
-            getsockopt(static_cast<int>(events[i].data.u64), SOL_SOCKET, SO_ERROR, &error, &size);
+            clear_error(static_cast<int>(events[i].data.u64));
         }
     }
     return n > 0;

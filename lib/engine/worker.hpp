@@ -38,6 +38,13 @@ public:
 
     static int entry(void* self); // for rte_eal_remote_launch()
 
+    // ---- the thread of entry(), which calls it again and again; it is online in the Rcu
+    // Looks once at each queue of each lane, and passes a quiet point: at once when no lane has frames
+    // staged, else at the latest in the kUnquietRounds-th round, for which all lanes send what they have
+    // staged. Returns how many frames it saw.
+    unsigned round();
+    static constexpr unsigned kUnquietRounds = 32;
+
 private:
     struct Source {
         std::uint16_t port, queue;
@@ -46,10 +53,11 @@ private:
     };
 
     void run();
-    unsigned round();
+    void pass_quiet_point(bool staged);
     void sleep();
     void arm(bool on);         // interrupts on or off for the queues that have them
     bool wait(int timeout_ms); // false: nothing rang
+    void clear_error(int socket);
     void trust_the_clock();
 
     const unsigned index_;
@@ -61,6 +69,7 @@ private:
     std::atomic<bool> stop_{false};
     std::atomic<bool> sleeping_{false};
     std::atomic<unsigned> clocked_{0}; // queues that only the clock wakes
+    unsigned unquiet_ = 0;             // rounds since the last quiet point; owner: this worker
     unsigned unheard_ = 0; // sleeps in a row that frames did not end though they came; owner: this worker
     int epoll_ = -1;       // all that may wake this worker
     int interrupts_ = -1;  // inside it: receive interrupts, kept by DPDK

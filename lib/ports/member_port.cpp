@@ -3,6 +3,8 @@
 
 #include <fmt/format.h>
 #include <rte_ethdev.h>
+#include <sys/socket.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <iterator>
@@ -32,12 +34,20 @@ std::string socket_netdev(const std::string& device) {
     return {};
 }
 
+// While the netdev below holds frames back (a slow queueing discipline, flow control) the driver waits until
+// the socket has room in its send buffer, and the worker with it. A buffer that no ring can fill always has.
+void never_wait_for_room(int socket) {
+    const int bytes = 1 << 29;
+    setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
+}
+
 } // namespace
 
 Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config, const MemberSetup& setup,
                                                      std::vector<std::string>& warnings) {
     std::unique_ptr<MemberPort> member(new MemberPort);
     member->config = config;
+    member->workers_ = setup.workers;
 
     const std::string below = socket_netdev(config.device);
     if (!below.empty()) {
@@ -67,6 +77,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     read_tap_without_signals(p);
     if (member->guard_ && p.driver() == "net_af_packet") {
         member->sockets = find_packet_socket_fds(member->guard_->ifindex());
+        for (const int socket : member->sockets) never_wait_for_room(socket);
         if (auto opened = LacpSocket::open(below))
             member->lacp_socket.emplace(std::move(opened).value());
         else
@@ -104,11 +115,17 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     return member;
 }
 
+void MemberPort::put_netdev_back() {
+    shield.reset();
+    guard_.reset();
+}
+
 MemberPort::~MemberPort() {
-    if (link_target_)
-        rte_eth_dev_callback_unregister(port->id(), RTE_ETH_EVENT_INTR_LSC,
-                                        reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt),
-                                        link_target_.get());
+    if (link_target_) // -EAGAIN: it runs just now
+        while (rte_eth_dev_callback_unregister(port->id(), RTE_ETH_EVENT_INTR_LSC,
+                                               reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt),
+                                               link_target_.get()) == -EAGAIN)
+            usleep(100);
     shield.reset();
     port.reset();   // gives its MAC back and goes …
     guard_.reset(); // … before the netdev below it gets its old state
@@ -212,6 +229,7 @@ MemberInfo MemberPort::info() const {
     i.data.port = port->id();
     i.data.rx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->rx_queues(), 255));
     i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->tx_queues(), 255));
+    i.data.first_worker = static_cast<std::uint8_t>(first_worker());
     i.data.kernel_socket = port->is_kernel_socket();
     return i;
 }

@@ -47,6 +47,8 @@ public:
     static Result<std::unique_ptr<MemberPort>> open(const MemberConfig& config, const MemberSetup& setup,
                                                     std::vector<std::string>& warnings);
     ~MemberPort();
+    // For a member that cannot be closed, as a worker hangs in it: at least its netdev gets its old state.
+    void put_netdev_back();
     MemberPort(const MemberPort&) = delete;
     MemberPort& operator=(const MemberPort&) = delete;
 
@@ -74,6 +76,7 @@ public:
     };
     [[nodiscard]] ReceiveMode receive_mode() const; // any ordinary thread
     [[nodiscard]] MemberInfo info() const;
+    [[nodiscard]] unsigned first_worker() const { return port->id() % workers_; } // who reads its queue 0
 
     MemberConfig config;
     MemberId id = kNoMember; // once it has joined
@@ -100,6 +103,7 @@ public:
 
 private:
     mutable std::mutex device_mutex_; // one at a time tells the device what to wear and to receive
+    unsigned workers_ = 1;
     bool mac_refused_ = false;
     std::unique_ptr<PortFilter> filter_;
     ReceiveWishes wishes_;                   // of the logical interface, and …

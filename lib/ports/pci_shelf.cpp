@@ -5,6 +5,10 @@
 
 #include <algorithm>
 #include <array>
+#include <filesystem>
+#include <system_error>
+
+#include "host/kernel_module.hpp"
 
 namespace dpdkbond {
 
@@ -26,6 +30,12 @@ std::optional<PciAddress> pci_address_of(const MemberConfig& member) {
 }
 
 PciShelf::PciShelf() : bus_("/sys", PciHooks::real(), kLentNotes) {}
+
+void PciShelf::prepare() {
+    std::error_code none;
+    const std::filesystem::directory_iterator groups("/sys/kernel/iommu_groups", none);
+    if (!none && groups != std::filesystem::directory_iterator()) load_module(kVfio);
+}
 
 void PciShelf::find_leftovers() {
     for (PciBinding& binding : bus_.leftovers()) {

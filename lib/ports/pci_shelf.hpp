@@ -17,6 +17,8 @@ class PciShelf {
 public:
     PciShelf();
 
+    // Before the EAL starts, which looks for VFIO then and never again: a NIC may join later.
+    void prepare();
     // Before the first take(): what instances that died still hold is ours now.
     void find_leftovers();
     // After the start's last take(): what of that nobody wanted is given back. A line for each.

@@ -1,0 +1,198 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The control lcore without devices: what it hands over, how much of its inbox it takes at a time, calls.
+#include <catch2/catch.hpp>
+
+#include <atomic>
+#include <thread>
+
+#include "engine/control.hpp"
+#include "rig.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::testing;
+
+namespace {
+
+std::unique_ptr<BondCore> core_of(Mode mode, unsigned members, Rcu& rcu, unsigned number = 0) {
+    const ModeDescriptor* d = find_mode(mode);
+    auto controller = d->control_half();
+    const ModeParts parts{mode, controller.get(), d->data_half({}), d->punt};
+    auto core = std::make_unique<BondCore>("bond" + std::to_string(number), parts, std::move(controller),
+                                           BondOptions{}, std::nullopt, 1500, rcu, 1, std::to_string(number));
+    for (unsigned i = 0; i < members; ++i) {
+        MemberInfo info;
+        info.name = "m" + std::to_string(i);
+        info.perm_mac = Mac{{2, 0, 0, 0, static_cast<std::uint8_t>(number), static_cast<std::uint8_t>(i)}};
+        REQUIRE(
+            core->bond.add_member(info, {.carrier = true, .speed_mbps = 1000, .duplex = Duplex::full}, now())
+                .ok());
+    }
+    core->bond.macs_applied(core->bond.mac_plan().version, now());
+    return core;
+}
+
+struct Heard { // what ordinary threads have been told of one bond
+    std::optional<Wanted> wanted;
+    unsigned events = 0;
+    bool lost = false;
+
+    void hear(Control& control, std::uint32_t bond = 0) {
+        for (Notice n; control.take_notice(n);) {
+            if (n.bond != bond) continue;
+            if (n.kind == Notice::Kind::wanted) {
+                wanted = n.wanted;
+                continue;
+            }
+            ++events;
+            lost |= std::string(n.event.detail).find("events lost") != std::string::npos;
+        }
+    }
+};
+
+void cut(Control& control, unsigned members, std::uint32_t bond = 0) {
+    for (unsigned i = 0; i < members; ++i)
+        REQUIRE(control.post_link(bond, MemberId{static_cast<std::uint8_t>(i)}, {}));
+}
+
+} // namespace
+
+TEST_CASE("all links of a large bond go at once: the carrier goes too [H3] [D9]", "[H3][D9]") {
+    const auto [mode, members] =
+        GENERATE(std::pair{Mode::active_backup, 22U}, std::pair{Mode::balance_rr, 32U},
+                 std::pair{Mode::balance_tlb, 31U}, std::pair{Mode::ieee8023ad, 16U});
+    CAPTURE(mode_name(mode), members);
+    Rcu rcu(1);
+    Control control(rcu, Idle::busy, World::get().pool);
+    auto core = core_of(mode, members, rcu);
+    control.set_bond(0, core.get());
+    control.serve();
+    Heard heard;
+    heard.hear(control);
+    REQUIRE(heard.wanted);
+    CHECK(heard.wanted->carrier == core->bond.link_up());
+    heard.lost = false; // so many members joined at once
+    cut(control, members);
+    for (int round = 0; round < 4; ++round) control.serve();
+    CHECK_FALSE(core->bond.link_up());
+    heard.hear(control);
+    CHECK_FALSE(heard.wanted->carrier);
+    CHECK_FALSE(heard.lost); // so few at a time that each finds room
+}
+
+TEST_CASE("events that find no room are counted, said, and take no carrier with them [H3]", "[H3]") {
+    Rcu rcu(1);
+    Control control(rcu, Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 30, rcu);
+    control.set_bond(0, core.get());
+    control.serve();
+    Heard heard;
+    heard.hear(control);
+    for (std::uint8_t i = 0; i < 30; ++i) core->bond.handle_link(MemberId{i}, {}, now());
+    CHECK(core->bond.events_lost() > 0);
+    control.serve();
+    heard.hear(control);
+    CHECK_FALSE(heard.wanted->carrier);
+    CHECK(heard.lost);
+}
+
+TEST_CASE("an outbox that nobody empties holds up no carrier, only delays it [H3]", "[H3]") {
+    Rcu rcu(1);
+    Control control(rcu, Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 2, rcu);
+    control.set_bond(0, core.get());
+    control.serve();
+    for (int i = 0; i < 3000; ++i) {
+        core->bond.note(EventKind::warning, kNoMember, "filler", now());
+        control.serve();
+    }
+    cut(control, 2);
+    control.serve();
+    CHECK_FALSE(core->bond.link_up());
+    Heard heard;
+    heard.hear(control);
+    control.serve();
+    heard.hear(control);
+    REQUIRE(heard.wanted);
+    CHECK_FALSE(heard.wanted->carrier);
+    CHECK(heard.lost);
+}
+
+TEST_CASE("64 bonds on one control: each is told of its own links") {
+    Rcu rcu(1);
+    Control control(rcu, Idle::busy, World::get().pool);
+    std::vector<std::unique_ptr<BondCore>> cores;
+    for (unsigned b = 0; b < kMaxBonds; ++b) {
+        cores.push_back(core_of(Mode::active_backup, 2, rcu, b));
+        control.set_bond(b, cores.back().get());
+    }
+    control.serve();
+    for (Notice n; control.take_notice(n);) {
+    }
+    for (unsigned b = 0; b < kMaxBonds; b += 2) cut(control, 2, b);
+    for (int round = 0; round < 4; ++round) control.serve();
+    std::array<std::optional<Wanted>, kMaxBonds> wanted;
+    for (Notice n; control.take_notice(n);)
+        if (n.kind == Notice::Kind::wanted) wanted[n.bond] = n.wanted;
+    for (unsigned b = 0; b < kMaxBonds; ++b) {
+        CAPTURE(b);
+        CHECK(cores[b]->bond.link_up() == (b % 2 == 1));
+        if (b % 2 == 0) {
+            REQUIRE(wanted[b]);
+            CHECK_FALSE(wanted[b]->carrier);
+        }
+    }
+    for (unsigned b = 0; b < kMaxBonds; ++b) control.set_bond(b, nullptr);
+}
+
+TEST_CASE("a full inbox is taken in portions [L21]", "[L21]") {
+    Rcu rcu(1);
+    Control control(rcu, Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 1, rcu);
+    control.set_bond(0, core.get());
+    control.serve();
+    unsigned posted = 0;
+    while (posted < 1000 && control.post_link(0, MemberId{0}, {.carrier = posted % 2 == 1})) ++posted;
+    REQUIRE(posted > 500);
+    REQUIRE(control.post_link(0, MemberId{0}, {}));
+    unsigned rounds = 0;
+    for (std::uint32_t failures = 0; rounds < 1000; ++rounds) {
+        control.serve();
+        BondStatus status;
+        core->bond.fill(status);
+        if (status.members[0].link_failures == std::exchange(failures, status.members[0].link_failures) &&
+            rounds != 0)
+            break;
+        for (Notice n; control.take_notice(n);) {
+        }
+    }
+    CHECK(rounds >= posted / 64);
+}
+
+TEST_CASE("calls of many threads run one at a time, from the first to the last [L3] [M15]", "[L3][M15]") {
+    Rcu rcu(1);
+    Control control(rcu, GENERATE(Idle::busy, Idle::adaptive), World::get().pool);
+    constexpr unsigned kCallers = 8, kCalls = 500;
+    unsigned sum = 0; // by the thread that serves alone: no atomic
+    std::atomic<unsigned> gone{0};
+    control.begin(); // before any of them starts
+    std::vector<std::thread> callers;
+    for (unsigned i = 0; i < kCallers; ++i)
+        callers.emplace_back([&] {
+            for (unsigned k = 0; k < kCalls; ++k) {
+                unsigned before = 0, after = 0;
+                control.call([&] {
+                    before = sum;
+                    after = ++sum;
+                });
+                if (after != before + 1) break;
+            }
+            if (++gone == kCallers) control.stop();
+        });
+    control.run();
+    while (gone != kCallers) control.serve();
+    for (std::thread& t : callers) t.join();
+    control.end();
+    CHECK(sum == kCallers * kCalls);
+    control.call([&] { ++sum; }); // after the end: where it is called
+    CHECK(sum == kCallers * kCalls + 1);
+}
