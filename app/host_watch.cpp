@@ -53,7 +53,8 @@ HostWatch::HostWatch(Control& control, Hooks hooks)
         throw std::runtime_error("no descriptors left for timer and signals");
     auto netlink = NetlinkWatcher::open(
         {[this](const LinkEvent& e) { on_link(e); }, [this](const AddressEvent& e) { logical_.handle(e); },
-         [this] { logical_.reread(); }, [this](int nsid) { logical_.forget_namespace(nsid); }});
+         [this] { logical_.reread(); }, [this](int nsid) { logical_.forget_namespace(nsid); },
+         [this](const ForwardingEvent& e) { logical_.handle(e); }});
     if (!netlink) throw std::runtime_error(netlink.error());
     netlink_.emplace(std::move(netlink).value());
     logical_.set_tells_groups(netlink_->tells_groups());

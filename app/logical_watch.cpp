@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "dpdk/clock.hpp"
 
@@ -36,13 +37,22 @@ RxFilter filter_of(const LinkEvent& link, const ReceiveList& list) {
     return filter;
 }
 
-LocalAddresses local_addresses(const Stack& stack, const LinkEvent& link) {
+// `too_deep` counts those below more tags than a frame of ours may carry.
+LocalAddresses local_addresses(const Stack& stack, const LinkEvent& link, std::size_t& too_deep) {
     LocalAddresses out;
     for (const StackedAddress& a : stack.addresses(link.ifindex)) {
-        LocalAddress local{a.prefix, a.mac == link.mac ? Mac{} : a.mac, {}};
+        LocalAddress local{.prefix = a.prefix,
+                           .mac = a.mac == link.mac ? Mac{} : a.mac,
+                           .tags = {},
+                           .router = a.router,
+                           .secondary = a.secondary,
+                           .deprecated = a.deprecated};
         bool fits = true;
         for (const auto& tag : a.tags) fits &= local.tags.push_back({tag.protocol, tag.id});
-        if (fits) out.push_back(local);
+        if (fits)
+            out.push_back(local);
+        else
+            ++too_deep;
     }
     return out;
 }
@@ -63,6 +73,12 @@ void LogicalWatch::handle(const LinkEvent& link) {
 void LogicalWatch::handle(const AddressEvent& address) {
     const std::lock_guard lock(mutex_);
     stack_.handle(address);
+    restack_ = true;
+}
+
+void LogicalWatch::handle(const ForwardingEvent& forwarding) {
+    const std::lock_guard lock(mutex_);
+    stack_.handle(forwarding);
     restack_ = true;
 }
 
@@ -154,7 +170,13 @@ void LogicalWatch::look_at_addresses(std::uint32_t bond, Logical& l) {
         l.wishes.receive.vlans = std::move(vlans);
         tell_members(bond, l.wishes);
     }
-    const LocalAddresses addresses = local_addresses(stack_, l.link);
+    std::size_t too_deep = 0;
+    const LocalAddresses addresses = local_addresses(stack_, l.link, too_deep);
+    if (too_deep > std::exchange(l.too_deep, too_deep))
+        control_.warn(bond, kNoMember,
+                      fmt::format("{} addresses are on VLANs nested deeper than the {} tags that an "
+                                  "announcement may carry: they are not announced",
+                                  too_deep, kMaxVlanTags));
     if (std::ranges::equal(addresses, l.addresses)) return;
     l.addresses = addresses;
     control_.call([&] {

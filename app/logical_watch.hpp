@@ -25,6 +25,7 @@ public:
     // ---- the host thread: what it heard, then settle() once for all of it
     void handle(const LinkEvent& link);
     void handle(const AddressEvent& address);
+    void handle(const ForwardingEvent& forwarding);
     void forget_namespace(int nsid);
     void reread(); // some receive list may have changed
     void settle();
@@ -49,6 +50,7 @@ private:
         RxFilter filter;
         MemberWishes wishes;
         LocalAddresses addresses;
+        std::size_t too_deep = 0; // addresses below too many VLAN tags to be announced
     };
     // mutex_ is held in all of these.
     void look(std::uint32_t bond, Logical& l);

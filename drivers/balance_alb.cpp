@@ -24,6 +24,10 @@ public:
         BalanceController::set_options(options, now);
         rlb_.set_ipv6(options.rlb_ipv6);
     }
+    void set_addresses(const LocalAddresses& addresses) override {
+        BalanceController::set_addresses(addresses);
+        rlb_.set_addresses(addresses);
+    }
     void handle_frame(MemberId id, Bytes frame, Time now) override {
         if (id == kNoMember)
             rlb_.handle_own(frame, now);

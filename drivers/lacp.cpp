@@ -102,11 +102,13 @@ std::optional<EventKind> event_of(const lacp::Event& event) {
     return std::nullopt;
 }
 
-// Which marker run is waited for, and for whom that is in vain.
+// The marker run that is waited for, and whether the partner answers markers at all.
 class MarkerAsks {
 public:
-    // After so many runs in a row that nobody answered, a partner is not waited for any more.
+    // After so many runs in a row that the partner left unanswered it is not waited for, and asked once more
+    // each kAskAgain.
     static constexpr unsigned kPatience = 3;
+    static constexpr Duration kAskAgain = std::chrono::minutes(1);
 
     [[nodiscard]] bool given_up(const Mac& partner) const {
         return unanswered_ >= kPatience && partner == partner_;
@@ -115,14 +117,24 @@ public:
     void begin(std::optional<lacp::MarkerRunId> run, const Mac& partner, Time deadline) {
         run_ = run;
         deadline_ = deadline;
-        if (partner != partner_) unanswered_ = 0;
+        if (partner != partner_) {
+            unanswered_ = 0;
+            warned_ = false;
+        }
         partner_ = partner;
+    }
+    void handle_time(Time now) {
+        if (unanswered_ >= kPatience && now >= deadline_ + kAskAgain) unanswered_ = kPatience - 1;
     }
     void end(const lacp::MarkerResult& result) {
         if (!run_ || *run_ != result.run) return;
         run_.reset();
-        if (result.answered != 0) unanswered_ = 0;
-        if (result.answered == 0 && result.timed_out() != 0 && ++unanswered_ == kPatience) told_ = false;
+        if (result.answered != 0) {
+            unanswered_ = 0;
+            warned_ = false;
+        }
+        if (result.answered == 0 && result.ignored() != 0 && ++unanswered_ == kPatience)
+            told_ = std::exchange(warned_, true);
     }
     bool poll_event(ControllerEvent& out) {
         if (std::exchange(told_, true)) return false;
@@ -138,6 +150,7 @@ private:
     Mac partner_{};
     Time deadline_{};
     unsigned unanswered_ = 0;
+    bool warned_ = false; // of this partner, since it last answered
     bool told_ = true;
 };
 
@@ -163,11 +176,11 @@ public:
             if ((d.may_send & lacp::mask_of(c.id)) == 0) continue;
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
         }
-        // Linux gives carrier as soon as the active aggregator has a port that is up, before the partner has
-        // agreed to anything; lacp_strict waits for that.
-        const auto usable = static_cast<std::uint32_t>(std::popcount(d.usable));
-        const bool any = in.options.lacp_strict ? usable != 0 : aggregated() != 0;
-        d.carrier = any && usable >= in.options.min_links;
+        // Linux gives carrier as soon as the active aggregator has a port that is up, or min_links of them,
+        // before the partner has agreed to anything; lacp_strict waits for that.
+        const auto links =
+            static_cast<std::uint32_t>(std::popcount(in.options.lacp_strict ? d.usable : aggregated() & up));
+        d.carrier = links != 0 && links >= in.options.min_links;
         return d;
     }
 
@@ -205,14 +218,17 @@ public:
         refresh();
     }
     void handle_link(MemberId id, bool up, std::uint32_t speed, Duplex duplex, Time now) override {
+        asks_.handle_time(now);
         engine_.handle_link({bond_, id}, up, speed, duplex != Duplex::half, now);
         refresh();
     }
     void handle_frame(MemberId id, Bytes frame, Time now) override {
+        asks_.handle_time(now);
         engine_.handle_frame({bond_, id}, frame, now);
         refresh();
     }
     void handle_timeout(Time now) override {
+        asks_.handle_time(now);
         engine_.handle_timeout(now);
         refresh();
     }
@@ -262,8 +278,14 @@ public:
     }
 
     bool take_changed() override {
-        const State now{status_.forwarding, taken_in_, aggregated() != 0};
+        const State now{status_.forwarding, taken_in_, aggregated()};
         return std::exchange(decided_, now) != now;
+    }
+
+    [[nodiscard]] FixedString<127> why_unused(MemberId id) const override {
+        for (const lacp::PortStatus& p : status_.ports)
+            if (p.member == id) return lacp::describe_unused(status_, p);
+        return {};
     }
 
     void load_status(lacp::BondStatus& out) const { box_.load(out); }
@@ -272,7 +294,7 @@ private:
     struct State {
         lacp::Forwarding forwarding{};
         std::uint32_t taken_in = 0;
-        bool aggregated = false;
+        std::uint32_t aggregated = 0;
         bool operator==(const State&) const = default;
     };
 

@@ -159,9 +159,11 @@ Client& Rlb::client_at(const ClientKey& key, Time now) {
 
 // The neighbour's MAC is known from a frame that our kernel addressed to it.
 void Rlb::set_mac(Client& c, const Mac& mac) {
-    const bool first = c.mac.is_zero();
+    bool known = false;
+    clients_.each_of(c.key.client, [&](const Client& other) { known |= !other.mac.is_zero(); });
+    if (!known) choose_for_new_neighbor(c.key.client);
     c.mac = mac;
-    if (first) count_clients();
+    if (!known) count_clients();
 }
 
 RlbFrame& Rlb::send(MemberId by, Bytes frame) {
@@ -342,6 +344,12 @@ void Rlb::handle_timeout(Time now) {
     });
 }
 
+bool Rlb::is_router(const ClientKey& key) const {
+    return std::ranges::any_of(addresses_, [&](const LocalAddress& a) {
+        return a.router && a.prefix.is_v6 && a.prefix.v6 == key.ours && std::ranges::equal(a.tags, key.tags);
+    });
+}
+
 void Rlb::send_update(const Client& c, const Member& by) {
     RlbFrame& out = send(by.is.id, {});
     const Mac& mac = by.is.mac;
@@ -349,7 +357,7 @@ void Rlb::send_update(const Client& c, const Member& by) {
         is_mapped_v4(c.key.client)
             ? build_arp(out.bytes, c.mac, mac,
                         {ArpOp::reply, mac, unmapped(c.key.ours), c.mac, unmapped(c.key.client)}, c.key.tags)
-            : build_na(out.bytes, c.mac, mac, c.key.client, c.key.ours, c.key.tags));
+            : build_na(out.bytes, c.mac, mac, c.key.client, c.key.ours, is_router(c.key), c.key.tags));
 }
 
 bool Rlb::poll_transmit(RlbFrame& out) {

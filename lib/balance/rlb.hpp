@@ -13,6 +13,7 @@
 #include "base/bytes.hpp"
 #include "base/fixed_vec.hpp"
 #include "base/time.hpp"
+#include "bond/local_address.hpp"
 #include "proto/arp.hpp"
 
 namespace dpdkbond {
@@ -46,6 +47,8 @@ public:
 
     // ---- inputs
     void set_ipv6(bool on) { ipv6_ = on; }
+    // Whether an advertisement of such an address says that a router has it.
+    void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
     // The bond's and all its members', usable or not: by these our own frames are known.
     void set_own_macs(std::span<const Mac> macs);
     // The members that can receive, in the order in which they joined; `active` wears the bond's MAC. Clients
@@ -91,6 +94,7 @@ private:
     void everyone_was_taught(const Ipv6& ours, const VlanTags& tags, const Mac& mac, Time now);
     void heard(const Heard& h, Time now);
     void purge(const Ipv6& ours);
+    [[nodiscard]] bool is_router(const ClientKey& key) const;
     RlbFrame& send(MemberId by, Bytes frame);
     void send_update(const Client& c, const Member& by);
 
@@ -99,6 +103,7 @@ private:
     MemberId active_ = kNoMember;
     FixedVec<Mac, kMaxMembers + 1> own_macs_;
     bool ipv6_ = false;
+    LocalAddresses addresses_;
     Time next_due_ = kNever;
     // Frames to send: more than workers hand over between two rounds of control's, and what falls due.
     static constexpr std::size_t kRoom = 1024;

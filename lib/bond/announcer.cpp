@@ -38,8 +38,9 @@ bool Announcer::poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& 
     const Mac& mac = a.mac.is_zero() ? bond : a.mac;
     const IpPrefix& p = a.prefix;
     out.member = MemberId{static_cast<std::uint8_t>(std::countr_zero(by_))};
-    out.length = static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(out.frame, mac, p.v6, a.tags)
-                                                    : build_gratuitous_arp(out.frame, mac, p.v4, a.tags));
+    out.length =
+        static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(out.frame, mac, p.v6, a.router, a.tags)
+                                           : build_gratuitous_arp(out.frame, mac, p.v4, a.tags));
     return true;
 }
 

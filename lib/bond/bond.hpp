@@ -141,6 +141,7 @@ private:
         bool was_alive = false;          // … but for having been lost too often
         bool was_up = false;             // the verdict when it was last told
         WatcherSet objecting;            // who objected then
+        bool has_sent = false;           // it has been among those that may send since it joined
         FixedString<127> last_objection; // in words, of the last time that it went down
         FlapDamping damping;
         bool held_out = false; // as it was lost too often
@@ -208,7 +209,7 @@ private:
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint64_t events_lost_ = 0;
-    FixedVec<Transmit, 2 * kMaxAddresses> frames_; // before those of the announcer and of the mode
+    FixedVec<Transmit, 128> frames_; // before those of the announcer and of the mode
 };
 
 } // namespace dpdkbond

@@ -137,7 +137,11 @@ void Bond::carry_on(Decision& next, std::span<const Candidate> members, Time now
 
 void Bond::plan_move(Time now) {
     FixedVec<MemberId, kMaxMembers> all;
-    for (const Member& m : members_) all.push_back(m.id);
+    // A member that has not sent anything yet takes no part in the table: its joining moves no flow.
+    for (Member& m : members_) {
+        m.has_sent |= (decision_.may_send >> m.id.value & 1U) != 0;
+        if (m.has_sent) all.push_back(m.id);
+    }
     const bool was_under_way = move_.under_way();
     move_.plan(make_bucket_map({all.begin(), all.size()}, decision_.may_send), mode_.tx_burst,
                mode_.controller->flow_means(), now);

@@ -152,6 +152,7 @@ void Bond::fill(BondStatus& out) const {
         s.watching = watching();
         s.objecting = m.objecting;
         s.objection = describe(m, m.objecting);
+        if (m.objecting.empty() && !s.usable) s.objection = mode_.controller->why_unused(m.id);
         s.flap_suppressed = m.damping.suppressed();
         s.flap_penalty = m.damping.last_penalty();
         s.flap_penalty_at = m.damping.at();

@@ -22,8 +22,8 @@ struct BucketMap {
     bool operator==(const BucketMap&) const = default;
 };
 
-// `members`: all members of the bond in the order in which they joined; `usable`: bit MemberId of those that
-// send.
+// `members`: those that have carried since they joined, in the order in which they joined; `usable`: bit
+// MemberId of those that send.
 BucketMap make_bucket_map(std::span<const MemberId> members, std::uint32_t usable);
 
 } // namespace dpdkbond

@@ -113,6 +113,8 @@ public:
     // most.
     virtual void ask_arrival(std::uint32_t /*members*/, Time /*deadline*/, Time) {}
     [[nodiscard]] virtual bool all_arrived() const { return true; } // of what was last asked; or none can say
+    // Why the mode does not use a member that its watchers find up, in words; empty: the mode has no reason.
+    [[nodiscard]] virtual FixedString<127> why_unused(MemberId) const { return {}; }
     // True when decide() may answer otherwise than at the last call of this.
     virtual bool take_changed() { return false; }
     // What workers need beyond what follows from the decision.

@@ -1,14 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // An IP address that is reached through the bond: one of the logical interface itself or of a device that the
-// kernel stacks on it (VLAN, macvlan). What announces or probes on its behalf goes by this. owner: control
-// lcore; written by the host thread's view of rtnetlink.
+// kernel stacks on it (VLAN, macvlan, bridge). Announcements and probes are made from these. Owner: the
+// control lcore; the host thread reads them by rtnetlink and hands them over.
 #pragma once
 
 #include <algorithm>
+#include <vector>
 
-#include <algorithm>
-
-#include "base/fixed_vec.hpp"
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "proto/eth.hpp"
@@ -17,19 +15,22 @@ namespace dpdkbond {
 
 struct LocalAddress {
     IpPrefix prefix{};
-    Mac mac{};       // zero: the bond's own (a macvlan has one of its own)
-    VlanTags tags{}; // what its frames carry on the members' wires
+    Mac mac{};           // zero: the bond's own (a macvlan has one of its own)
+    VlanTags tags{};     // what its frames carry on the members' wires
+    bool router = false; // IPv6: the device that has it forwards, which its advertisements must say
+    bool secondary = false, deprecated = false; // the kernel prefers others as a source
     bool operator==(const LocalAddress& o) const {
-        return prefix == o.prefix && mac == o.mac &&
+        return prefix == o.prefix && mac == o.mac && router == o.router && secondary == o.secondary &&
+               deprecated == o.deprecated &&
                std::equal(tags.begin(), tags.end(), o.tags.begin(), o.tags.end());
     }
 };
 
-inline constexpr std::size_t kMaxAddresses = 64; // of a bond, that are announced
-using LocalAddresses = FixedVec<LocalAddress, kMaxAddresses>;
+// As many as there are, in the kernel's order.
+using LocalAddresses = std::vector<LocalAddress>;
 
 // The tags that the bond's frames carry, each kind once; the first: none.
-using TagSets = FixedVec<VlanTags, kMaxAddresses + 1>;
+using TagSets = std::vector<VlanTags>;
 inline TagSets tag_sets(const LocalAddresses& addresses) {
     TagSets sets;
     sets.push_back({});

@@ -2,6 +2,7 @@
 #include "bond/prober.hpp"
 
 #include <algorithm>
+#include <tuple>
 #include <utility>
 
 namespace dpdkbond {
@@ -38,17 +39,20 @@ bool is_link_local(const IpPrefix& a) {
 
 } // namespace
 
-ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac) {
+ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac,
+                         bool* holds_target) {
     const LocalAddress* best = nullptr;
-    bool best_holds = false;
+    std::tuple<bool, unsigned, bool, bool> best_rank;
     for (const LocalAddress& a : addresses) {
         if (a.prefix.is_v6 != target.is_v6 || is_link_local(a.prefix) != is_link_local(target)) continue;
         const bool in_network = holds(a.prefix, target);
-        if (best == nullptr || (in_network && (!best_holds || a.prefix.length > best->prefix.length))) {
-            best = &a;
-            best_holds = in_network;
-        }
+        const std::tuple rank(in_network, in_network ? unsigned{a.prefix.length} : 0U, !a.deprecated,
+                              !a.secondary);
+        if (best != nullptr && rank <= best_rank) continue;
+        best = &a;
+        best_rank = rank;
     }
+    if (holds_target != nullptr) *holds_target = best != nullptr && std::get<0>(best_rank);
     if (best == nullptr) return {.address = {.is_v6 = target.is_v6}, .mac = mac, .tags = {}};
     return {.address = best->prefix, .mac = best->mac.is_zero() ? mac : best->mac, .tags = best->tags};
 }
@@ -84,11 +88,13 @@ std::uint32_t Prober::targets() const {
     return static_cast<std::uint32_t>((std::uint64_t{1} << (v4_.size() + v6_.size())) - 1);
 }
 
-// The targets that there is an address for to ask with.
+// The targets in a network of ours. Of another one it is not certain that it is asked on the right VLAN: its
+// silence counts only once it has answered (handle_heard()).
 std::uint32_t Prober::askable() const {
     std::uint32_t mask = 0;
     for (std::size_t t = 0; t < v4_.size() + v6_.size(); ++t)
-        if (!is_unspecified(probe_source(addresses_, target(t), {}).address)) mask |= 1U << t;
+        if (bool in_network = false; (probe_source(addresses_, target(t), {}, &in_network), in_network))
+            mask |= 1U << t;
     return mask;
 }
 

@@ -57,11 +57,19 @@ struct AddressEvent {
     bool added = true;
     bool tentative = false; // IPv6: duplicate address detection has not finished, or has failed
     bool permanent = true;  // not of a lease or a router's advertisement
+    bool secondary = false, deprecated = false; // the kernel prefers others as a source
 
     // fe80::/10: comes by itself with every device that speaks IPv6.
     [[nodiscard]] bool is_v6_link_local() const {
         return prefix.is_v6 && prefix.v6.bytes[0] == 0xfe && (prefix.v6.bytes[1] & 0xc0U) == 0x80;
     }
+};
+
+// Whether a device forwards IPv6, which makes it a router to the neighbours.
+struct ForwardingEvent {
+    int ifindex = 0;
+    int nsid = kOwnNamespace; // whose number ifindex is
+    bool on = false;
 };
 
 // Link and address changes as they happen, also in the namespaces that ours has a number for: that is where
@@ -75,6 +83,7 @@ public:
         std::function<void(const AddressEvent&)> on_address;
         std::function<void()> on_receive_list = {}; // some device's groups or further MACs have changed
         std::function<void(int nsid)> on_lost = {}; // that namespace is not heard of any more
+        std::function<void(const ForwardingEvent&)> on_forwarding = {}; // IPv6, of one device
     };
     // Subscribes at once; what happens from now on is heard, what is already there comes with resync().
     // receive_buffer: bytes of socket buffer.

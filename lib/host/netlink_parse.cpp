@@ -8,6 +8,7 @@
 #include <linux/if_link.h>
 #include <linux/neighbour.h>
 #include <linux/net_namespace.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <net/if.h>
 #include <netlink/attr.h>
@@ -68,6 +69,19 @@ std::optional<LinkEvent> parse_link(nlmsghdr* header) {
     return link;
 }
 
+std::optional<ForwardingEvent> parse_forwarding(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWNETCONF) return std::nullopt;
+    nlattr* tb[NETCONFA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(netconfmsg), tb, NETCONFA_MAX, nullptr) < 0) return std::nullopt;
+    if (static_cast<const netconfmsg*>(nlmsg_data(header))->ncm_family != AF_INET6) return std::nullopt;
+    if (tb[NETCONFA_IFINDEX] == nullptr || tb[NETCONFA_FORWARDING] == nullptr) return std::nullopt;
+    ForwardingEvent event;
+    event.ifindex = static_cast<std::int32_t>(nla_get_u32(tb[NETCONFA_IFINDEX]));
+    event.on = nla_get_u32(tb[NETCONFA_FORWARDING]) != 0;
+    if (event.ifindex <= 0) return std::nullopt; // "all" and "default": the devices are told of one by one
+    return event;
+}
+
 std::optional<ListedMac> parse_listed_mac(nlmsghdr* header) {
     if (header->nlmsg_type != RTM_NEWNEIGH && header->nlmsg_type != RTM_DELNEIGH) return std::nullopt;
     nlattr* tb[NDA_MAX + 1];
@@ -98,6 +112,8 @@ std::optional<AddressEvent> parse_address(nlmsghdr* header) {
     address.added = header->nlmsg_type == RTM_NEWADDR;
     const std::uint32_t flags = tb[IFA_FLAGS] != nullptr ? nla_get_u32(tb[IFA_FLAGS]) : info->ifa_flags;
     address.tentative = info->ifa_family == AF_INET6 && (flags & (IFA_F_TENTATIVE | IFA_F_DADFAILED)) != 0;
+    address.secondary = (flags & IFA_F_SECONDARY) != 0;
+    address.deprecated = (flags & IFA_F_DEPRECATED) != 0;
     address.permanent = (flags & IFA_F_PERMANENT) != 0;
     address.prefix.is_v6 = info->ifa_family == AF_INET6;
     address.prefix.length = info->ifa_prefixlen;

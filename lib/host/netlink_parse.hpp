@@ -9,8 +9,9 @@
 
 namespace dpdkbond {
 
-std::optional<LinkEvent> parse_link(nlmsghdr* header);       // RTM_NEWLINK, RTM_DELLINK
-std::optional<AddressEvent> parse_address(nlmsghdr* header); // RTM_NEWADDR, RTM_DELADDR
+std::optional<LinkEvent> parse_link(nlmsghdr* header);             // RTM_NEWLINK, RTM_DELLINK
+std::optional<AddressEvent> parse_address(nlmsghdr* header);       // RTM_NEWADDR, RTM_DELADDR
+std::optional<ForwardingEvent> parse_forwarding(nlmsghdr* header); // RTM_NEWNETCONF of IPv6
 // An address that a device receives besides its own: RTM_NEWNEIGH, RTM_DELNEIGH of the device's own list.
 struct ListedMac {
     int ifindex = 0;

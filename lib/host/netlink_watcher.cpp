@@ -5,6 +5,7 @@
 #include <linux/if_addr.h>
 #include <linux/if_link.h>
 #include <linux/net_namespace.h>
+#include <linux/netconf.h>
 #include <linux/rtnetlink.h>
 #include <netlink/msg.h>
 #include <sys/socket.h>
@@ -39,7 +40,7 @@ Result<Fd> subscribe(int receive_buffer) {
     local.nl_groups = RTMGRP_LINK | RTMGRP_IPV4_IFADDR | RTMGRP_IPV6_IFADDR;
     if (::bind(fd.get(), reinterpret_cast<sockaddr*>(&local), sizeof local) != 0)
         return Error{"cannot subscribe to link and address changes: " + errno_text(errno)};
-    for (const int group : {RTNLGRP_NEIGH, RTNLGRP_NSID}) (void)join(fd, group);
+    for (const int group : {RTNLGRP_NEIGH, RTNLGRP_NSID, RTNLGRP_IPV6_NETCONF}) (void)join(fd, group);
     const int on = 1; // Linux 4.2; without it stacked devices in other namespaces go unheard
     (void)::setsockopt(fd.get(), SOL_NETLINK, NETLINK_LISTEN_ALL_NSID, &on, sizeof on);
     return fd;
@@ -131,6 +132,9 @@ void NetlinkWatcher::take(nlmsghdr* header, int nsid) {
     } else if (auto address = parse_address(header)) {
         address->nsid = nsid;
         take_address(*address);
+    } else if (auto forwarding = parse_forwarding(header)) {
+        forwarding->nsid = nsid;
+        if (callbacks_.on_forwarding) callbacks_.on_forwarding(*forwarding);
     } else if (header->nlmsg_type == kNewMulticast || header->nlmsg_type == kDelMulticast ||
                parse_listed_mac(header)) {
         if (callbacks_.on_receive_list) callbacks_.on_receive_list();
@@ -200,6 +204,11 @@ Result<void> NetlinkWatcher::resync() {
     }
     for (const LinkEvent& link : links.value()) take_link(link);
     for (const AddressEvent& address : addresses.value()) take_address(address);
+    if (!callbacks_.on_forwarding) return {};
+    // A kernel without IPv6 has none to tell of.
+    RtMessage get_forwarding(RTM_GETNETCONF, NLM_F_DUMP, netconfmsg{.ncm_family = AF_INET6});
+    if (auto all = query_->dump<ForwardingEvent>(get_forwarding, parse_forwarding))
+        for (const ForwardingEvent& forwarding : all.value()) callbacks_.on_forwarding(forwarding);
     return {};
 }
 

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/stack.hpp"
 
+#include <algorithm>
+
 namespace dpdkbond {
 
 namespace {
@@ -23,19 +25,35 @@ void Stack::handle(const LinkEvent& link) {
     }
     links_.erase(key);
     addresses_.erase(key);
+    forwarding_.erase(key);
 }
 
 void Stack::handle(const AddressEvent& address) {
     const Key key{address.nsid, address.ifindex};
-    if (address.added && !address.tentative)
-        addresses_[key].insert(address.prefix);
-    else if (const auto at = addresses_.find(key); at != addresses_.end())
-        at->second.erase(address.prefix);
+    auto& all = addresses_[key];
+    const auto known = std::ranges::find(all, address.prefix, &AddressEvent::prefix);
+    if (address.added && !address.tentative) {
+        if (known != all.end())
+            *known = address;
+        else
+            all.push_back(address);
+    } else if (known != all.end()) {
+        all.erase(known);
+    }
+}
+
+void Stack::handle(const ForwardingEvent& forwarding) {
+    const Key key{forwarding.nsid, forwarding.ifindex};
+    if (forwarding.on)
+        forwarding_.insert(key);
+    else
+        forwarding_.erase(key);
 }
 
 void Stack::forget_namespace(int nsid) {
     std::erase_if(links_, [&](const auto& entry) { return entry.first.first == nsid; });
     std::erase_if(addresses_, [&](const auto& entry) { return entry.first.first == nsid; });
+    std::erase_if(forwarding_, [&](const Key& key) { return key.first == nsid; });
 }
 
 template <class Visit>
@@ -43,6 +61,9 @@ void Stack::walk(const Key& at, const Tags& tags, int depth, const Visit& visit)
     const auto here = links_.find(at);
     if (here == links_.end() || !here->second.admin_up || depth > kMaxDepth) return;
     visit(here->second, tags);
+    const Key master{at.first, here->second.master_ifindex};
+    if (const auto bridge = links_.find(master); bridge != links_.end() && bridge->second.kind == "bridge")
+        walk(master, tags, depth + 1, visit);
     for (const auto& [key, upper] : links_) {
         if (!is_stacked(upper) || Key{upper.lower_nsid, upper.iflink} != at || key == at) continue;
         Tags below = tags;
@@ -56,7 +77,9 @@ std::vector<StackedAddress> Stack::addresses(int ifindex) const {
     walk({kOwnNamespace, ifindex}, {}, 0, [&](const LinkEvent& link, const Tags& tags) {
         const auto at = addresses_.find({link.nsid, link.ifindex});
         if (at == addresses_.end()) return;
-        for (const IpPrefix& prefix : at->second) all.push_back({prefix, link.mac, tags});
+        const bool forwards = forwarding_.contains({link.nsid, link.ifindex});
+        for (const AddressEvent& a : at->second)
+            all.push_back({a.prefix, link.mac, tags, a.prefix.is_v6 && forwards, a.secondary, a.deprecated});
     });
     return all;
 }

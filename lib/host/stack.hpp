@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The devices that the kernel stacks on a netdev (VLAN, macvlan, macvtap, ipvlan; on one another too), and
-// the addresses that are reached through them. Fed with what NetlinkWatcher tells; asks nobody. One thread.
+// The devices that the kernel stacks on a netdev (VLAN, macvlan, macvtap, ipvlan, the bridge that it is a
+// port of; on one another too), and the addresses that are reached through them. Fed with what NetlinkWatcher
+// tells; asks nobody. One thread.
 #pragma once
 
 #include <map>
@@ -20,6 +21,8 @@ struct StackedAddress {
     IpPrefix prefix{};
     Mac mac{};             // of the device that has it
     std::vector<Tag> tags; // that its frames carry below the lowest device, outermost first
+    bool router = false;   // IPv6: the device that has it forwards
+    bool secondary = false, deprecated = false; // the kernel prefers others as a source
     bool operator==(const StackedAddress&) const = default;
 };
 
@@ -37,10 +40,11 @@ class Stack {
 public:
     void handle(const LinkEvent& link);
     void handle(const AddressEvent& address);
+    void handle(const ForwardingEvent& forwarding);
     void forget_namespace(int nsid);
 
     // Of this device of our namespace and all that is stacked on it, as far as it is administratively up.
-    // Link-local and others alike; tentative ones are left out.
+    // Link-local and others alike, in the order in which they came; tentative ones are left out.
     [[nodiscard]] std::vector<StackedAddress> addresses(int ifindex) const;
     // The device itself and all that is stacked on it, as far as it is administratively up.
     [[nodiscard]] std::vector<StackedDevice> devices(int ifindex) const;
@@ -53,7 +57,8 @@ private:
     template <class Visit> void walk(const Key& at, const Tags& tags, int depth, const Visit& visit) const;
 
     std::map<Key, LinkEvent> links_;
-    std::map<Key, std::set<IpPrefix>> addresses_;
+    std::map<Key, std::vector<AddressEvent>> addresses_; // in the order in which they came
+    std::set<Key> forwarding_;                           // devices that forward IPv6
 };
 
 } // namespace dpdkbond

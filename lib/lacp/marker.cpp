@@ -5,11 +5,12 @@
 
 namespace dpdkbond::lacp {
 
-std::optional<MarkerRunId> MarkerRuns::start(BondId bond, PortMask asked, PortMask gone, Time deadline) {
+std::optional<MarkerRunId> MarkerRuns::start(BondId bond, PortMask asked, PortMask gone, PortMask unsent,
+                                             Time deadline) {
     if (runs_.full()) return std::nullopt;
     if (++last_ == 0) ++last_;
     Run run;
-    run.result = {bond, {last_}, asked, 0, gone & asked};
+    run.result = {bond, {last_}, asked, 0, gone & asked, unsent & asked};
     run.deadline = deadline;
     runs_.push_back(run);
     return run.result.run;

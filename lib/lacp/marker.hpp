@@ -18,8 +18,10 @@ struct MarkerResult {
     MarkerRunId run{};
     PortMask asked = 0; // as start() was told
     PortMask answered = 0;
-    PortMask gone = 0; // could not be asked, or its link was lost since: nothing of it will still arrive
+    PortMask gone = 0;   // not up with a partner, or its link was lost since: nothing of it will still arrive
+    PortMask unsent = 0; // our own limit of markers a second let none out: its silence says nothing
     [[nodiscard]] PortMask timed_out() const { return asked & ~(answered | gone); }
+    [[nodiscard]] PortMask ignored() const { return timed_out() & ~unsent; } // the partner left it unanswered
     [[nodiscard]] bool all_answered() const { return timed_out() == 0; }
 };
 
@@ -27,9 +29,11 @@ class MarkerRuns {
 public:
     static constexpr std::size_t kMaxRuns = 4; // of one bond at a time
 
-    // `gone`: those of `asked` that no marker is sent to. nullopt: as many runs as there may be are under
-    // way.
-    std::optional<MarkerRunId> start(BondId bond, PortMask asked, PortMask gone, Time deadline);
+    // `gone`: those of `asked` from which nothing can still arrive; they are not waited for. `unsent`: those
+    // to which no marker may be sent now; the run waits for them until its deadline. nullopt: as many runs as
+    // there may be are under way.
+    std::optional<MarkerRunId> start(BondId bond, PortMask asked, PortMask gone, PortMask unsent,
+                                     Time deadline);
     void answered(MarkerRunId run, MemberId member);
     void lost(MemberId member);
     // The next run that is complete or out of time; it is forgotten.

@@ -45,6 +45,7 @@ struct Port {
     LacpInfo actor{};                 // operational values, state bits included
     LacpInfo partner = kPartnerAdmin; // operational values
     std::optional<Lacpdu> pdu;        // received and not yet consumed by the receive machine
+    bool had_partner = false;         // one has spoken since the port was added
     bool partner_hears_us = false;    // its last LACPDU names our system and port, or it is individual
     bool port_moved = false;          // 6.4.8: our partner was heard on another port while this one is down
     bool ntt = false;                 // need to transmit
@@ -65,7 +66,9 @@ struct Port {
     Churn actor_churn{}, partner_churn{};
 
     RateWindow<kMaxPdusPerSecond> pdu_window{kTransmitWindow};
+    // Markers of ours, and answers to the partner's: neither takes the other's room.
     RateWindow<kMaxMarkersPerSecond> marker_window{Duration{1s}};
+    RateWindow<kMaxMarkersPerSecond> answer_window{Duration{1s}};
     Counters counters{};
 
     // Outcome of a settled engine.
@@ -74,7 +77,7 @@ struct Port {
 
     // For telling each thing once.
     PeriodicState told_periodic = PeriodicState::NO_PERIODIC;
-    Time next_complaint = Time::min();
+    Time next_bad_complaint = Time::min(), next_loopback_complaint = Time::min();
 };
 
 } // namespace dpdkbond::lacp

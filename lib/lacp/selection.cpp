@@ -63,7 +63,9 @@ struct Selection::Score {
     std::uint64_t priority = 0;  // of those, sum
     bool individual = false;     // our end cannot aggregate (half duplex)
     bool has_partner = false;
-    bool carries = false; // a port distributes, or would without a partner
+    bool had_partner = false; // one has spoken on one of those ports
+    bool awaits = false;      // a port has not heard its partner for a while and has not given it up yet
+    bool carries = false;     // a port distributes, or would without a partner
     std::uint16_t first_actor_port = 0xffff, first_partner_port = 0xffff;
     const LagId* lag = nullptr;
 };
@@ -84,15 +86,18 @@ auto common_rank(const auto& score) {
 
 // Larger is better.
 auto policy_rank(const auto& score, Select policy) {
-    using Ranks = std::tuple<bool, bool, std::uint64_t, std::uint64_t, std::uint64_t>;
+    // A port on which a partner has spoken before is likelier to lead anywhere than one that never heard any.
+    using Ranks = std::tuple<bool, bool, bool, std::uint64_t, std::uint64_t, std::uint64_t>;
+    const auto ranks = [&](std::uint64_t first, std::uint64_t second, std::uint64_t third) {
+        return Ranks(!score.individual, score.has_partner, score.had_partner, first, second, third);
+    };
     switch (policy) {
-    case Select::count: return Ranks(!score.individual, score.has_partner, score.ports, score.bandwidth, 0);
-    case Select::actor_port_prio:
-        return Ranks(!score.individual, score.has_partner, score.priority, score.ports, score.bandwidth);
+    case Select::count: return ranks(score.ports, score.bandwidth, 0);
+    case Select::actor_port_prio: return ranks(score.priority, score.ports, score.bandwidth);
     case Select::stable:
     case Select::bandwidth: break;
     }
-    return Ranks(!score.individual, score.has_partner, score.bandwidth, 0, 0);
+    return ranks(score.bandwidth, 0, 0);
 }
 
 // Up, and either heard by its partner or known to have none. A link that is heard only one way is no reason
@@ -108,7 +113,9 @@ bool could_carry(const Port& port) {
 AggregatorId Selection::best(std::span<const Score> scores, Select policy) const {
     const Score* present = nullptr;
     const Score* best = nullptr;
+    bool present_awaits = false;
     for (const Score& score : scores) {
+        present_awaits |= score.id == active_ && score.awaits && score.has_partner;
         if (score.ports == 0) continue;
         if (score.id == active_) present = &score;
         if (best == nullptr) {
@@ -120,9 +127,13 @@ AggregatorId Selection::best(std::span<const Score> scores, Select policy) const
     }
     // Without a candidate the present one stays: its ports have the shortest way back.
     if (best == nullptr) return active_ != kNoAggregator && at(active_).ports != 0 ? active_ : kNoAggregator;
+    // Its partner is late and not given up: no reason to prefer one that has no partner at all.
+    if (present_awaits && !best->has_partner) return active_;
     if (present != nullptr && present->carries) {
         const bool equal = policy_rank(*present, policy) == policy_rank(*best, policy);
-        const bool stable = policy == Select::stable && (present->has_partner || !best->has_partner);
+        const bool stable = policy == Select::stable &&
+                            std::tuple(present->has_partner, present->had_partner) >=
+                                std::tuple(best->has_partner, best->had_partner);
         if (equal || stable) best = present;
     }
     return best->id;
@@ -141,7 +152,9 @@ bool Selection::choose(std::span<Port> ports, Select policy) {
             score.lag = &aggregators_[id - 1U].lag;
             score.has_partner = score.lag->has_partner();
         }
+        score.awaits |= port.port_enabled && port.rx == RxState::EXPIRED;
         if (!could_carry(port)) continue;
+        score.had_partner |= port.had_partner;
         ++score.ports;
         score.bandwidth += port.speed_mbps;
         score.priority += port.actor.port_priority.value;

@@ -47,9 +47,11 @@ void System::refresh_actor(Port& port) {
 void System::forget(Port& port) {
     const auto pdus = port.pdu_window;
     const auto markers = port.marker_window;
+    const auto answers = port.answer_window;
     port = Port{};
     port.pdu_window = pdus;
     port.marker_window = markers;
+    port.answer_window = answers;
 }
 
 bool System::add_port(MemberId member, Mac mac, PortPriority priority, Time now) {
@@ -158,6 +160,7 @@ void System::status(BondStatus& out) const {
         s.collecting = p.collecting;
         s.distributing = p.distributing;
         s.without_partner = p.without_partner;
+        s.had_partner = p.had_partner;
         s.counters = p.counters;
         out.ports.push_back(s);
     }

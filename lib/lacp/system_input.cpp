@@ -56,6 +56,7 @@ void System::handle_lacpdu(Port& port, Bytes frame, Time now) {
     if (pdu->version != kLacpVersion) ++port.counters.other_version_rx;
     note_moved_partner(port, pdu->actor);
     port.pdu = *pdu;
+    port.had_partner |= port.port_enabled;
     settle(now);
 }
 
@@ -82,11 +83,11 @@ void System::handle_marker(Port& port, Bytes frame, Time now) {
         }
         ++port.counters.marker_rx;
         if (!port.port_enabled) return;
-        if (!port.marker_window.allows(now)) {
+        if (!port.answer_window.allows(now)) {
             ++port.counters.marker_limited;
             return;
         }
-        port.marker_window.note(now);
+        port.answer_window.note(now);
         SlowFrame response;
         build_marker_response(response, port.mac, frame);
         if (send(port, response)) ++port.counters.marker_response_tx;
@@ -109,14 +110,16 @@ void System::handle_timeout(Time now) {
 }
 
 std::optional<MarkerRunId> System::start_marker(PortMask ports, Time deadline, Time now) {
-    PortMask gone = ports;
-    for (const Port& port : ports_)
-        if (port.in_use && port.port_enabled && port.rx == RxState::CURRENT) gone &= ~mask_of(port.member);
-    const auto run = markers_.start(id_, ports, gone, deadline);
+    PortMask gone = ports, unsent = 0;
+    for (const Port& port : ports_) {
+        if (!port.in_use || !port.port_enabled || port.rx != RxState::CURRENT) continue;
+        gone &= ~mask_of(port.member);
+        if (!port.marker_window.allows(now)) unsent |= mask_of(port.member);
+    }
+    const auto run = markers_.start(id_, ports, gone, unsent, deadline);
     if (!run) return std::nullopt;
     for (Port& port : places()) {
-        if (!port.in_use || (mask_of(port.member) & ports & ~gone) == 0 || !port.marker_window.allows(now))
-            continue;
+        if (!port.in_use || (mask_of(port.member) & ports & ~(gone | unsent)) == 0) continue;
         port.marker_window.note(now);
         SlowFrame frame;
         encode_marker(frame, port.mac,
@@ -129,8 +132,9 @@ std::optional<MarkerRunId> System::start_marker(PortMask ports, Time deadline, T
 }
 
 void System::complain(Port& port, EventKind kind, std::uint64_t count, std::string_view text, Time now) {
-    if (now < port.next_complaint) return;
-    port.next_complaint = now + kComplaintInterval;
+    Time& next = kind == EventKind::loopback ? port.next_loopback_complaint : port.next_bad_complaint;
+    if (now < next) return;
+    next = now + kComplaintInterval;
     tell(now, port.member, kind, 0, static_cast<std::uint32_t>(count), text);
 }
 

@@ -228,7 +228,8 @@ constexpr std::array kOptions = {
                               .unit = "members",
                               .modes = kEvery,
                               .effective = kLacp,
-                              .help = "with fewer usable members than this the bond has no carrier"}),
+                              .help = "with fewer ports of the active aggregator up than this (lacp_strict: "
+                                      "collecting and distributing) the bond has no carrier"}),
     choice<&Bond::lacp_rate>(
         {.name = "lacp_rate",
          .aliases = kLacpRateNames,

@@ -118,24 +118,27 @@ Mac multicast_mac(Ipv6 group) {
     return Mac{{0x33, 0x33, group.bytes[12], group.bytes[13], group.bytes[14], group.bytes[15]}};
 }
 
-std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, const VlanTags& tags) {
+std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, bool router,
+                                 const VlanTags& tags) {
     NdPacket packet;
     packet.type = NdType::advertisement;
     packet.source = address;
     packet.destination = Ipv6{{0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1}};
     packet.target = address;
+    packet.router = router;
     packet.override_flag = true;
     packet.link_address = source;
     return build_nd(out, multicast_mac(packet.destination), source, packet, tags);
 }
 
 std::size_t build_na(MutableBytes out, Mac destination, Mac source, Ipv6 destination_address, Ipv6 address,
-                     const VlanTags& tags) {
+                     bool router, const VlanTags& tags) {
     NdPacket packet;
     packet.type = NdType::advertisement;
     packet.source = address;
     packet.destination = destination_address;
     packet.target = address;
+    packet.router = router;
     packet.override_flag = true;
     packet.link_address = source;
     return build_nd(out, destination, source, packet, tags);

@@ -39,10 +39,12 @@ bool is_neighbor_frame(Bytes frame) noexcept;
 
 // Both write a whole frame and return its length (86, and 4 for each tag), 0 when `out` is too small.
 // "Our `address` is at `source`", to all nodes (ff02::1), override set, with the target link-layer option.
-std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, const VlanTags& tags = {});
+// `router`: the node forwards IPv6. Without the flag hosts drop the node from their default routers.
+std::size_t build_unsolicited_na(MutableBytes out, Mac source, Ipv6 address, bool router,
+                                 const VlanTags& tags = {});
 // The same to one node alone.
 std::size_t build_na(MutableBytes out, Mac destination, Mac source, Ipv6 destination_address, Ipv6 address,
-                     const VlanTags& tags = {});
+                     bool router, const VlanTags& tags = {});
 // "Who has `target`", to its solicited-node group, with the source link-layer option.
 // When `source_address` is unspecified the option is left out (RFC 4861 4.3) and the frame is 8 bytes
 // shorter.

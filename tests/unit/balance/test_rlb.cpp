@@ -466,7 +466,7 @@ TEST_CASE("with rlb_ipv6 advertisements and solicitations name the client's memb
     w.take();
     std::uint8_t frame[96];
     const Ipv6 our = *Ipv6::parse("2001:db8::100"), client = *Ipv6::parse("2001:db8::2");
-    w.rlb.handle_own({frame, build_na(frame, theirs(2), ours(0), client, our)}, w.now);
+    w.rlb.handle_own({frame, build_na(frame, theirs(2), ours(0), client, our, false)}, w.now);
     RlbFrame f;
     REQUIRE(w.rlb.poll_transmit(f));
     CHECK(f.member == id(1));
@@ -486,9 +486,13 @@ TEST_CASE("with rlb_ipv6 advertisements and solicitations name the client's memb
     const Ipv6 other = *Ipv6::parse("2001:db8::3");
     w.rlb.handle_own({frame, build_ns(frame, ours(0), our, other)}, w.now);
     REQUIRE(w.rlb.poll_transmit(f));
-    w.rlb.handle_received({frame, build_na(frame, ours(0), theirs(3), our, other)}, w.now);
+    w.rlb.handle_received({frame, build_na(frame, ours(0), theirs(3), our, other, false)}, w.now);
     CHECK(w.run(std::chrono::seconds(5)).empty()); // it has been told rightly from the first
 
+    LocalAddress address;
+    address.prefix = *IpPrefix::parse("2001:db8::100/64");
+    address.router = true;
+    w.rlb.set_addresses({address});
     w.members.erase(w.members.begin() + 1);
     w.arrange();
     unsigned updates = 0;
@@ -500,6 +504,7 @@ TEST_CASE("with rlb_ipv6 advertisements and solicitations name the client's memb
         CHECK(nd->target == our);
         CHECK(nd->link_address == ours(0));
         CHECK(nd->override_flag);
+        CHECK(nd->router); // what the kernel's own advertisements say
         ++updates;
     }
     CHECK(updates == 2);

@@ -6,6 +6,7 @@
 
 #include "bond/announcer.hpp"
 #include "proto/arp.hpp"
+#include "proto/nd.hpp"
 
 using namespace dpdkbond;
 using namespace std::chrono_literals;
@@ -89,4 +90,26 @@ TEST_CASE("a switch is taught a MAC once without a tag and once in each VLAN wit
         vlans.push_back(eth->tag_count == 0 ? 0U : eth->tags[0].id());
     }
     CHECK(vlans == std::vector<unsigned>{0, 5, 6});
+}
+
+TEST_CASE("every address is announced, however many, and routers' as such [field 3]", "[field3]") {
+    LocalAddresses addresses;
+    for (unsigned n = 0; n < 300; ++n) {
+        LocalAddress a;
+        a.prefix = *IpPrefix::parse("2001:db8::" + std::to_string(n + 1) + "/64");
+        a.router = n % 2 == 1;
+        addresses.push_back(a);
+    }
+    Announcer announcer;
+    announcer.start(1, Time{});
+    announcer.handle_timeout(Time{}, 100ms, 1);
+    OwnFrame f;
+    for (const LocalAddress& a : addresses) {
+        REQUIRE(announcer.poll(f, addresses, kBond));
+        const auto nd = parse_nd_frame({f.frame.data(), f.length});
+        REQUIRE(nd);
+        CHECK(nd->target == a.prefix.v6);
+        CHECK(nd->router == a.router);
+    }
+    CHECK_FALSE(announcer.poll(f, addresses, kBond));
 }

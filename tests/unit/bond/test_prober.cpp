@@ -129,7 +129,7 @@ TEST_CASE("only a target's frame to an address of ours is a sign") {
     CHECK_FALSE(Rig(asking({"192.0.2.2"})).keeps(reply("192.0.2.2", "192.0.2.9")));
     CHECK_FALSE(Rig(asking({"192.0.2.2"})).keeps(reply("192.0.2.9", "192.0.2.1")));
     Frame na;
-    na.length = build_unsolicited_na(na.bytes, kHost, *Ipv6::parse("2001:db8::2"));
+    na.length = build_unsolicited_na(na.bytes, kHost, *Ipv6::parse("2001:db8::2"), false);
     CHECK(Rig(asking({"192.0.2.2"}, {"2001:db8::2"})).keeps(na));
     CHECK_FALSE(Rig(asking({"192.0.2.2"}, {"2001:db8::3"})).keeps(na));
 }
@@ -202,4 +202,30 @@ TEST_CASE("sixteen targets of each family, and other targets start afresh") {
     rig.prober.set_options(o, true, rig.now);
     CHECK_FALSE(rig.prober.on());
     CHECK(rig.prober.objections(MemberId{0}).empty());
+}
+
+TEST_CASE("a target beyond a router counts only once it has answered [D14]", "[D14]") {
+    Rig rig(asking({"198.51.100.1"}, {}, ArpValidate::all),
+            list({local("10.0.20.5/24", {}, 20), local("10.0.30.5/24", {}, 30)}));
+    rig.pass(1s);
+    CHECK(rig.prober.up(MemberId{0}));
+    CHECK(rig.prober.up(MemberId{1}));
+    SECTION("it has answered, and falls silent") {
+        rig.prober.handle_frame(MemberId{0}, reply("198.51.100.1", "10.0.20.5").view(), rig.now);
+        rig.pass(1s);
+        CHECK_FALSE(rig.prober.up(MemberId{0}));
+    }
+}
+
+TEST_CASE("targets are asked with the address that the kernel would take [field 3]", "[field3]") {
+    LocalAddresses all;
+    for (unsigned n = 1; n <= 100; ++n) all.push_back(local("10.9.0." + std::to_string(n) + "/32"));
+    all.push_back(local("192.0.2.5/24"));
+    all.back().secondary = true;
+    all.push_back(local("192.0.2.10/24"));
+    CHECK(from(all, "192.0.2.254") == "192.0.2.10");
+    all[101].deprecated = true;
+    CHECK(from(all, "192.0.2.254") == "192.0.2.5");
+    all.pop_back();
+    CHECK(from(all, "192.0.2.254") == "192.0.2.5");
 }

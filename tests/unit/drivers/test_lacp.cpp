@@ -199,11 +199,11 @@ TEST_CASE("lacp_strict sends nothing before a partner agrees, whatever the mode 
     CHECK_FALSE(p.a.bond.link_up());
 }
 
-TEST_CASE("min_links takes the bond's carrier with fewer usable members, at run time too") {
+TEST_CASE("min_links takes the bond's carrier with fewer links in the active aggregator, at run time too") {
     BondOptions options = fast();
     options.min_links = 2;
     Pair p(options);
-    CHECK_FALSE(p.a.bond.link_up());
+    CHECK(p.a.bond.link_up()); // both are up and have heard the same partner
     p.run(4s);
     CHECK(p.a.bond.link_up());
     p.a.bond.handle_link(MemberId{0}, kDown, p.now);
@@ -306,4 +306,92 @@ TEST_CASE("broadcast_neighbor: a member that begins to send is announced by ever
     pair.a.bond.handle_link(MemberId{1}, kUp, pair.now);
     pair.run(5s);
     CHECK(announced_by() == 0x0202);
+}
+
+TEST_CASE(
+    "min_links counts ports of the active aggregator that are up: silence leaves the carrier [min_links]",
+    "[min_links]") {
+    BondOptions options = fast();
+    options.min_links = 1;
+    SECTION("without lacp_strict") {
+        Pair p(options);
+        p.run(5s);
+        REQUIRE(p.a.bond.link_up());
+        p.a.events.clear();
+        p.cut = 3;
+        p.run(20s);
+        CHECK(p.a.bond.link_up());
+        CHECK_FALSE(p.a.heard_of(EventKind::bond_down));
+        p.link(0, false);
+        p.link(1, false);
+        CHECK_FALSE(p.a.bond.link_up());
+    }
+    SECTION("with lacp_strict collecting and distributing counts") {
+        options.lacp_strict = true;
+        Pair p(options);
+        p.run(5s);
+        REQUIRE(p.a.bond.link_up());
+        p.cut = 3;
+        p.run(5s);
+        CHECK_FALSE(p.a.bond.link_up());
+    }
+    SECTION("two wanted, one up") {
+        options.min_links = 2;
+        Pair p(options);
+        p.run(5s);
+        REQUIRE(p.a.bond.link_up());
+        p.link(1, false);
+        CHECK_FALSE(p.a.bond.link_up());
+    }
+}
+
+TEST_CASE("the status says why a member is not used [A3]", "[A3]") {
+    Pair p(fast());
+    const auto why = [&](unsigned member) {
+        BondStatus s;
+        p.a.bond.fill(s);
+        return s.members[member].objection.str();
+    };
+    SECTION("nobody behind it") {
+        p.run(5s);
+        p.cut = 4;
+        p.add(p.a, 2, 0xa);
+        p.exchange();
+        CHECK(why(2) == "lacp: no partner has been heard");
+        p.run(10s);
+        CHECK(why(0).empty());
+        CHECK(why(2) == "lacp: no partner has been heard");
+    }
+    SECTION("its partner fell silent") {
+        p.run(5s);
+        p.cut = 2;
+        p.run(20s);
+        CHECK(why(0).empty());
+        CHECK(why(1) == "lacp: the partner is not heard any more");
+    }
+    SECTION("another speed") {
+        p.run(5s);
+        p.a.bond.handle_link(MemberId{1}, {true, 1000, Duplex::full}, p.now);
+        p.run(5s);
+        CHECK(why(0).empty());
+        CHECK(why(1).find("lacp: its key is ") == 0);
+    }
+    SECTION("another partner") {
+        p.run(5s);
+        p.add(p.a, 2, 0xa);
+        Lacpdu pdu;
+        pdu.actor.system = Mac{{2, 0, 0, 9, 9, 9}};
+        pdu.actor.key = {7};
+        pdu.actor.port = {1};
+        pdu.actor.state.set(StateBit::activity, true);
+        pdu.actor.state.set(StateBit::timeout, true);
+        pdu.actor.state.set(StateBit::aggregation, true);
+        for (int i = 0; i < 5; ++i) {
+            SlowFrame frame;
+            encode_lacpdu(frame, Mac{{2, 0, 0, 9, 9, 9}}, pdu);
+            p.a.bond.handle_frame(MemberId{2}, frame, p.now);
+            p.run(1s);
+        }
+        CHECK(why(2).find("lacp: its partner is 02:00:00:09:09:09, the active aggregator's is ") == 0);
+    }
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // 802.3ad moves flows from links that still work: held, asked for by markers, released (802.1AX-2014 6.5).
 #include "lacp_pair.hpp"
+#include "proto/marker.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
@@ -186,22 +187,79 @@ TEST_CASE("the link that returned is lost again while flows are held for it: the
     CHECK(p.a.snapshot().tx_burst == p.a.mode->data_half(fast()));
 }
 
-TEST_CASE("a third member joins: any flow may move, so all are held and both old members are asked") {
+TEST_CASE("a third member begins to carry: any flow may move, so all are held and both old ones are asked") {
     Moving p;
     p.answer_after = 2ms;
     p.add(p.a, 2, 0xa);
     p.add(p.b, 2, 0xb);
+    CHECK(p.held() == 0);
+    p.until_held(); // now it carries
+    CHECK(p.a.bond.usable() == 7);
     CHECK(p.held() == 1023);
-    p.publish();
-    p.exchange();
     CHECK(p.markers_to() == 3);
     p.run(3ms);
     CHECK(p.a.snapshot().hold == 0);
     CHECK(p.moved() == "1023 buckets after 2.0 ms;");
-    p.settle_down();
-    p.run(4s); // now it carries
-    CHECK(p.a.bond.usable() == 7);
-    CHECK(p.moved() == "341 buckets after 2.0 ms;");
+}
+
+TEST_CASE("a member that hears no partner joins: no flow moves, and it never becomes the bond's link [A17]",
+          "[A17]") {
+    Moving p;
+    const Snapshot before = p.a.snapshot();
+    p.cut = 4;
+    p.add(p.a, 2, 0xa);
+    p.add(p.b, 2, 0xb);
+    p.run(10s);
+    CHECK(p.moved().empty());
+    CHECK(p.a.snapshot().bucket == before.bucket);
+    CHECK(p.a.snapshot().buckets == before.buckets);
+    p.cut = 7; // and when the others lose their partner they had one at least
+    for (int i = 0; i < 100; ++i) {
+        p.run(100ms);
+        if ((p.a.snapshot().tx_mask & 4U) != 0) FAIL("the member that never heard a partner, after " << i);
+    }
+    CHECK(p.a.snapshot().tx_mask != 0);
+}
+
+TEST_CASE("moves for which our own limit lets no marker out say nothing about the partner [D16]", "[D16]") {
+    Moving p;
+    const auto ask = [&] {
+        SlowFrame frame;
+        encode_marker(frame, Mac{{2, 0, 0, 0, 0xb, 0}},
+                      {marker_type::information, {1}, Mac{{2, 0, 0, 0, 0xb, 0}}, 77});
+        p.a.bond.handle_frame(MemberId{0}, frame, p.now);
+    };
+    SECTION("the partner's markers take none of the room of ours") {
+        p.answer_after = 7ms;
+        for (int time = 0; time < 4; ++time) {
+            p.link(1, false);
+            p.run(100ms);
+            p.link(1, true);
+            for (int i = 0; i < 10; ++i) ask();
+            p.until_held();
+            p.run(8ms);
+            CHECK(p.a.snapshot().hold == 0);
+            CHECK(p.moved() == "512 buckets after 7.0 ms;");
+            p.settle_down();
+        }
+    }
+    SECTION("a partner that was given up is asked again a minute later") {
+        p.answers = false;
+        for (int time = 0; time < 3; ++time) {
+            p.lose_and_return(1);
+            p.until_held();
+            p.run(60ms);
+            p.settle_down();
+        }
+        p.answers = true;
+        p.run(61s);
+        p.lose_and_return(1);
+        p.until_held();
+        CHECK(p.markers_to() == 1);
+        p.settle_down();
+        p.lose_and_return(1);
+        p.until_held();
+    }
 }
 
 TEST_CASE("another hash policy moves flows in order too") {

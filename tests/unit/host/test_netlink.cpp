@@ -2,6 +2,8 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <fstream>
+#include <map>
 
 #include "host/carrier.hpp"
 #include "host/netlink.hpp"
@@ -251,4 +253,28 @@ TEST_CASE("carrier events lag where the far end has the same number, in this nam
     const ScopedLink cleanup_other("other0");
     ip("link add other0 index 701 type veth peer name other1 index 702 netns " + peer.path());
     CHECK_FALSE(carrier_events_may_lag("other0"));
+}
+
+TEST_CASE("a watcher hears whether a device forwards IPv6, at first and when it changes [D7]", "[D7]") {
+    const ScopedLink cleanup("w0");
+    ip("link add w0 type veth peer name w1");
+    const int w0 = get_link("w0").value().ifindex;
+    const auto write = [](const char* value) {
+        std::ofstream("/proc/sys/net/ipv6/conf/w0/forwarding") << value << std::flush;
+    };
+    write("1");
+    std::map<int, bool> forwards;
+    auto watcher = NetlinkWatcher::open(
+        {.on_link = {},
+         .on_address = {},
+         .on_receive_list = {},
+         .on_lost = {},
+         .on_forwarding = [&](const ForwardingEvent& e) { forwards[e.ifindex] = e.on; }});
+    REQUIRE(watcher.ok());
+    REQUIRE(watcher.value().resync().ok());
+    CHECK(forwards[w0]);
+    write("0");
+    CHECK(dispatch_until(watcher.value(), [&] { return !forwards[w0]; }));
+    write("1");
+    CHECK(dispatch_until(watcher.value(), [&] { return forwards[w0]; }));
 }

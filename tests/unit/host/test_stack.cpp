@@ -118,3 +118,48 @@ TEST_CASE("devices that are stacked in a ring end") {
     stack.handle(address(6, "192.0.2.9/24"));
     CHECK_FALSE(stack.addresses(kBond).empty());
 }
+
+TEST_CASE("the bridge that a device is a port of, and what is stacked on that, is reached by it [D13]",
+          "[D13]") {
+    Stack stack;
+    LinkEvent bond = link(kBond, "tun", 0);
+    stack.handle(bond);
+    stack.handle(link(6, "bridge", 0, kOther));
+    stack.handle(address(6, "192.0.2.1/24"));
+    stack.handle(vlan(7, 6, 5));
+    stack.handle(address(7, "198.51.100.1/24"));
+    CHECK(stack.addresses(kBond).empty());
+    bond.master_ifindex = 6;
+    stack.handle(bond);
+    const std::vector<StackedAddress> expected = {at("192.0.2.1/24", kOther),
+                                                  at("198.51.100.1/24", kOwn, {{0x8100, 5}})};
+    CHECK(stack.addresses(kBond) == expected);
+    CHECK(stack.devices(kBond).size() == 3); // whose memberships are reported again
+    CHECK(stack.vlans(kBond) == std::set<std::uint16_t>{5});
+    stack.handle(link(8, "bond", 0)); // a master of another kind takes frames in its own way
+    bond.master_ifindex = 8;
+    stack.handle(bond);
+    CHECK(stack.addresses(kBond).empty());
+}
+
+TEST_CASE("addresses keep the kernel's order and say whether a router has them [D7]", "[D7]") {
+    Stack stack;
+    stack.handle(link(kBond, "tun", 0));
+    stack.handle(vlan(6, kBond, 5));
+    stack.handle(address(kBond, "2001:db8::9/64"));
+    AddressEvent secondary = address(kBond, "2001:db8::1/64");
+    secondary.secondary = secondary.deprecated = true;
+    stack.handle(secondary);
+    stack.handle(address(6, "2001:db8:5::1/64"));
+    stack.handle(ForwardingEvent{.ifindex = 6, .on = true});
+    auto all = stack.addresses(kBond);
+    REQUIRE(all.size() == 3);
+    CHECK(all[0].prefix == *IpPrefix::parse("2001:db8::9/64"));
+    CHECK_FALSE(all[0].secondary);
+    CHECK(all[1].secondary);
+    CHECK(all[1].deprecated);
+    CHECK_FALSE(all[0].router);
+    CHECK(all[2].router);
+    stack.handle(ForwardingEvent{.ifindex = 6, .on = false});
+    CHECK_FALSE(stack.addresses(kBond)[2].router);
+}

@@ -345,3 +345,21 @@ TEST_CASE("every state and event has a name of its own") {
     CHECK(name(ChurnState::CHURN) == "churned");
     CHECK(name(Selected::STANDBY) == "STANDBY");
 }
+
+TEST_CASE("malformed LACPDUs do not hide that frames of our own system come back [D29]", "[D29]") {
+    Single s;
+    s.frames();
+    SlowFrame bad;
+    Lacpdu pdu = make_pdu(s.port());
+    pdu.actor.system = Mac{};
+    encode_lacpdu(bad, kFarMac, pdu);
+    s.engine.handle_frame(s.ref, bad, at(1s));
+    s.marker(marker_type::information, kOurSystem, at(1s));
+    unsigned malformed = 0, loops = 0;
+    while (const auto event = s.engine.poll_event()) {
+        malformed += event->kind == EventKind::bad_pdu;
+        loops += event->kind == EventKind::loopback;
+    }
+    CHECK(malformed == 1);
+    CHECK(loops == 1);
+}

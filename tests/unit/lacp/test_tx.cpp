@@ -80,7 +80,7 @@ TEST_CASE("keys differ exactly where user key, speed or duplex do") {
 
 TEST_CASE("a marker run ends when all have answered, or at its deadline") {
     MarkerRuns runs;
-    const auto run = runs.start({3}, 0b111, 0b100, at(1s));
+    const auto run = runs.start({3}, 0b111, 0b100, 0, at(1s));
     REQUIRE(run.has_value());
     CHECK(runs.deadline() == at(1s));
     runs.answered(*run, {0});
@@ -112,8 +112,8 @@ TEST_CASE("a marker run ends when all have answered, or at its deadline") {
 
 TEST_CASE("a bond has at most so many marker runs at a time") {
     MarkerRuns runs;
-    for (std::size_t i = 0; i < MarkerRuns::kMaxRuns; ++i) CHECK(runs.start({}, 1, 0, at(1s)).has_value());
-    CHECK_FALSE(runs.start({}, 1, 0, at(1s)).has_value());
+    for (std::size_t i = 0; i < MarkerRuns::kMaxRuns; ++i) CHECK(runs.start({}, 1, 0, 0, at(1s)).has_value());
+    CHECK_FALSE(runs.start({}, 1, 0, 0, at(1s)).has_value());
     REQUIRE(runs.finish(at(1s)).has_value());
-    CHECK(runs.start({}, 1, 0, at(2s)).has_value());
+    CHECK(runs.start({}, 1, 0, 0, at(2s)).has_value());
 }

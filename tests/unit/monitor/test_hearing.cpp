@@ -93,7 +93,7 @@ TEST_CASE("a neighbour solicitation asks the target's group, and its echo is kno
 TEST_CASE("an advertisement of a target is heard, that of others is not") {
     const auto na = [&](Ipv6 address) {
         Buffer b;
-        b.length = build_unsolicited_na(b.bytes, kTheirs, address);
+        b.length = build_unsolicited_na(b.bytes, kTheirs, address, false);
         return b;
     };
     const auto heard = hear_nd(na(kTargets6[1]).view(), kTargets6);

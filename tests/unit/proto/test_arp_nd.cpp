@@ -82,7 +82,7 @@ TEST_CASE("nothing is built into a buffer that is too small") {
     std::array<std::uint8_t, 59> arp{};
     CHECK(build_gratuitous_arp(arp, kOurMac, Ipv4{}) == 0);
     std::array<std::uint8_t, 85> na{};
-    CHECK(build_unsolicited_na(na, kOurMac, Ipv6{}) == 0);
+    CHECK(build_unsolicited_na(na, kOurMac, Ipv6{}, false) == 0);
     std::array<std::uint8_t, 13> eth{};
     CHECK(build_eth(eth, kOurMac, kOurMac, ethertype::arp) == 0);
 }
@@ -90,7 +90,7 @@ TEST_CASE("nothing is built into a buffer that is too small") {
 TEST_CASE("an unsolicited NA goes to all nodes with override, target link address and a right checksum") {
     std::array<std::uint8_t, 128> out{};
     out.fill(0xee);
-    const std::size_t length = build_unsolicited_na(out, kOurMac, *Ipv6::parse("2001:db8::1"));
+    const std::size_t length = build_unsolicited_na(out, kOurMac, *Ipv6::parse("2001:db8::1"), false);
     const std::vector<std::uint8_t> expected{
         0x33, 0x33, 0,    0,    0,    1,  0x02, 0xbd, 0, 0, 0, 1, 0x86, 0xdd,       // Ethernet
         0x60, 0,    0,    0,    0,    32, 58,   255,                                // IPv6
@@ -131,7 +131,7 @@ TEST_CASE("a solicitation goes to the target's group, tagged or not, with the so
 
 TEST_CASE("neighbour discovery that RFC 4861 has a node discard is refused") {
     std::array<std::uint8_t, 86> good{};
-    build_unsolicited_na(good, kOurMac, *Ipv6::parse("2001:db8::1"));
+    build_unsolicited_na(good, kOurMac, *Ipv6::parse("2001:db8::1"), false);
     REQUIRE(parse_nd_frame(good).has_value());
     for (std::size_t size = 0; size < good.size(); ++size)
         CHECK_FALSE(parse_nd_frame({good.data(), size}).has_value());
@@ -200,4 +200,17 @@ TEST_CASE("a learning frame goes from a MAC to itself and carries nothing but it
     expected.insert(expected.begin() + 12, std::begin(tag), std::end(tag));
     CHECK(built(out, length) == expected);
     CHECK(build_learning({out.data(), 59}, kOurMac) == 0);
+}
+
+TEST_CASE("advertisements say that a router has the address when one has [D7]", "[D7]") {
+    constexpr std::size_t kFlags = 14 + 40 + 4;
+    const Ipv6 ours = *Ipv6::parse("fe80::1"), theirs = *Ipv6::parse("fe80::2");
+    for (const bool router : {false, true}) {
+        std::uint8_t out[128];
+        REQUIRE(build_unsolicited_na(out, kOurMac, ours, router) == 86);
+        CHECK(out[kFlags] == (router ? 0xa0 : 0x20));
+        CHECK(parse_nd_frame(Bytes(out).first(86))->router == router);
+        REQUIRE(build_na(out, kOurMac, kOurMac, theirs, ours, router) == 86);
+        CHECK(out[kFlags] == (router ? 0xa0 : 0x20));
+    }
 }
