@@ -114,17 +114,26 @@ TEST_CASE("bond/info tells what a netdev asks for") {
 TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on") {
     Registered r;
     r.bond0().members[1].counters.tx_bytes = ~0ULL;
+    r.bond0().members[1].counters.missed = 71; // [M9]
+    r.bond0().members[1].counters.no_buffer = 72;
+    r.bond0().members[1].counters.rx_errors = 73;
+    r.bond0().members[1].counters.tx_errors = 74;
     r.bond0().members[1].status.mii = MiiStatus::going_back;
     r.bond0().counters.drops[0] = 9;
     const Json member = ask("/bond/member,bond0,m1");
-    CHECK(keys(member) == std::vector<std::string>{"allmulticast", "carrier",    "device",        "drops",
-                                                   "duplex",       "filter",     "link_failures", "mac",
-                                                   "mii_status",   "mtu",        "name",          "objection",
-                                                   "perm_mac",     "port_id",    "promiscuous",   "rx_bytes",
-                                                   "rx_packets",   "speed_mbps", "state",         "tx_bytes",
-                                                   "tx_packets",   "usable",     "watchers"});
+    CHECK(keys(member) == std::vector<std::string>{"allmulticast", "carrier",   "device",        "drops",
+                                                   "duplex",       "filter",    "link_failures", "mac",
+                                                   "mii_status",   "missed",    "mtu",           "name",
+                                                   "no_buffer",    "objection", "perm_mac",      "port_id",
+                                                   "promiscuous",  "rx_bytes",  "rx_errors",     "rx_packets",
+                                                   "speed_mbps",   "state",     "tx_bytes",      "tx_errors",
+                                                   "tx_packets",   "usable",    "watchers"});
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
+    CHECK(member["missed"] == 71);
+    CHECK(member["no_buffer"] == 72);
+    CHECK(member["rx_errors"] == 73);
+    CHECK(member["tx_errors"] == 74);
     MemberStatus& watched = r.bond0().members[1].status;
     watched.watching.add(Watcher::carrier).add(Watcher::arp).add(Watcher::flapping);
     watched.objecting.add(Watcher::arp);
