@@ -8,6 +8,7 @@
 
 #include "app/program.hpp"
 #include "config/load.hpp"
+#include "config/plan.hpp"
 #include "dpdk/clock.hpp"
 #include "host/log.hpp"
 #include "host/netlink.hpp"
@@ -20,11 +21,6 @@ const BondConfig* find_bond(const Config& config, const std::string& name) {
     for (const BondConfig& b : config.bonds)
         if (b.name == name) return &b;
     return nullptr;
-}
-
-// The same member, though its options may differ.
-bool same_member(const MemberConfig& a, const MemberConfig& b) {
-    return a.name == b.name && a.device == b.device && a.driver == b.driver && a.carrier == b.carrier;
 }
 
 const MemberConfig* find_same(const std::vector<MemberConfig>& members, const MemberConfig& m) {
@@ -56,6 +52,41 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
                     running.name, m.name);
     }
     return {};
+}
+
+constexpr const char* kApplied = "reloaded, but: "; // begins the error of a reload that has changed something
+
+// Compares with what the netdev has, and not with what the file said before.
+Result<void> apply_addresses(const std::string& netdev, std::span<const IpPrefix> before,
+                             std::span<const IpPrefix> wanted) {
+    const auto listed = [&]() -> Result<std::vector<IpPrefix>> {
+        const auto link = get_link(netdev);
+        if (!link) return Error{link.error()};
+        const auto all = list_addresses(link.value().ifindex);
+        if (!all) return Error{all.error()};
+        std::vector<IpPrefix> out;
+        for (const AddressEvent& a : all.value())
+            if (a.permanent && !a.is_v6_link_local()) out.push_back(a.prefix);
+        return out;
+    };
+    const auto has = listed();
+    if (!has) return Error{has.error()};
+    const AddressPlan plan = plan_addresses(has.value(), before, wanted);
+    Result<void> removed;
+    for (const IpPrefix& a : plan.remove)
+        if (auto done = remove_address(netdev, a); !done) removed = done;
+    const auto left = listed();
+    if (!left) return Error{left.error()};
+    const auto there = [&](const IpPrefix& a) {
+        return std::ranges::find(left.value(), a) != left.value().end();
+    };
+    Result<void> first;
+    for (const IpPrefix& a : plan.remove) // one that its primary has taken along is gone too
+        if (there(a)) first = removed;
+    for (const IpPrefix& a : plan.keep)
+        if (!there(a))
+            if (auto done = add_address(netdev, a); !done && first) first = done;
+    return first;
 }
 
 } // namespace
@@ -95,6 +126,12 @@ Result<void> Program::apply(Config next) {
         if (const BondConfig* wanted = find_bond(next, unit->config.name))
             if (const std::string why = why_not(unit->config, *wanted); !why.empty()) return Error{why};
 
+    std::vector<RunningBond> running;
+    for (const auto& unit : units_) running.push_back(RunningBond{unit->config, {}});
+    const auto plan =
+        plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig&) { return std::string(); }});
+    if (!plan) return Error{plan.error()};
+
     std::vector<NewMember> joining;
     std::vector<std::unique_ptr<BondUnit>> starting;
     std::array<bool, kMaxBonds> taken{};
@@ -117,6 +154,17 @@ Result<void> Program::apply(Config next) {
             if (find_same(unit->config.members, m) != nullptr) continue;
             auto opened = open_member(wanted, m, warnings);
             if (!opened) return Error{fmt::format("{}: member {}: {}", wanted.name, m.name, opened.error())};
+            const bool somebody_leaves = std::ranges::any_of(unit->config.members, [&](const auto& old) {
+                return find_same(wanted.members, old) == nullptr;
+            });
+            if (!somebody_leaves) { // else its MAC may become free
+                std::string why;
+                control_->call([&] {
+                    const auto mac = unit->core->bond.mac_to_join(opened.value()->port->permanent_mac());
+                    if (!mac) why = mac.error();
+                });
+                if (!why.empty()) return Error{fmt::format("{}: member {}: {}", wanted.name, m.name, why)};
+            }
             joining.push_back({unit, std::move(opened).value(), std::exchange(warnings, {})});
         }
     }
@@ -142,6 +190,7 @@ Result<void> Program::apply(Config next) {
         for (const MemberConfig& m : std::vector<MemberConfig>(unit->config.members)) {
             const MemberConfig* same = find_same(wanted.members, m);
             MemberPort* member = unit->find_member(m.name);
+            if (member == nullptr) continue;
             if (same == nullptr) {
                 part(*unit, *member);
             } else if (!(same->options == member->config.options)) {
@@ -158,12 +207,23 @@ Result<void> Program::apply(Config next) {
         enter_service(*units_.back());
     }
     for (const auto& unit : units_) {
-        if (const BondConfig* wanted = find_bond(next, unit->config.name))
-            unit->config.members = wanted->members;
+        // Those that are there: a member that was refused is new to the next reload.
+        unit->config.members.clear();
+        for (const auto& m : unit->members) unit->config.members.push_back(m->config);
         control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, config_file_, now()); });
     }
     config_ = std::move(next);
-    if (!trouble.empty()) return Error{trouble};
+    for (const BondPlan& p : plan.value().bonds) {
+        BondUnit* unit = find(p.bond);
+        if (unit == nullptr) continue;
+        log_warnings(*unit, p.remarks);
+        for (const std::string& text : p.changed_options)
+            if (!text.starts_with("mode ")) // that one is an event of its own
+                control_->call([&] {
+                    unit->core->bond.note(EventKind::option_changed, kNoMember, text + ", by reload", now());
+                });
+    }
+    if (!trouble.empty()) return Error{kApplied + trouble + "; the next reload tries again"};
     return {};
 }
 
@@ -173,11 +233,14 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     const auto keep = [&](Result<void> r) {
         if (!r && first.ok()) first = std::move(r);
     };
-    if (wanted.mtu != running.mtu && wanted.mtu > max_mtu()) {
-        keep(Error{fmt::format("{}: logical.mtu: packet buffers of this run hold {} at most; restart",
-                               unit.config.name, max_mtu())});
-    } else if (wanted.mtu != running.mtu) {
-        keep(unit.logical->set_mtu(wanted.mtu)); // bond and members follow a netdev's
+    LogicalConfig recorded = wanted; // but for what failed: the next reload tries that again
+    std::uint32_t mtu = running.mtu;
+    if (unit.logical->in_kernel())
+        if (const auto link = get_link(unit.logical->netdev())) mtu = link.value().mtu;
+    if (wanted.mtu != mtu) {
+        auto done = unit.logical->set_mtu(wanted.mtu); // bond and members follow a netdev's
+        if (!done) recorded.mtu = running.mtu;
+        keep(std::move(done));
         if (!unit.logical->in_kernel()) {
             host_->watch_logical(unit.number, {}, wanted.mtu, max_mtu());
             control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
@@ -197,14 +260,11 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
             keep(unit.logical->set_mac(mac));
     }
     if (unit.logical->in_kernel()) {
-        for (const IpPrefix& a : running.addresses)
-            if (std::ranges::find(wanted.addresses, a) == wanted.addresses.end())
-                keep(remove_address(unit.logical->netdev(), a));
-        for (const IpPrefix& a : wanted.addresses)
-            if (std::ranges::find(running.addresses, a) == running.addresses.end())
-                keep(add_address(unit.logical->netdev(), a));
+        auto done = apply_addresses(unit.logical->netdev(), running.addresses, wanted.addresses);
+        if (!done) recorded.addresses = running.addresses;
+        keep(std::move(done));
     }
-    running = wanted;
+    running = recorded;
     return first;
 }
 
@@ -216,7 +276,9 @@ void Program::reload_loop() {
         reload_wishes_ = 0;
         lock.unlock();
         const auto done = reload();
-        log_line(done ? fmt::format("{}: reloaded", config_file_) : "reload refused: " + done.error());
+        log_line(done                                 ? fmt::format("{}: reloaded", config_file_)
+                 : done.error().starts_with(kApplied) ? fmt::format("{}: {}", config_file_, done.error())
+                                                      : "reload refused: " + done.error());
         lock.lock();
     }
 }

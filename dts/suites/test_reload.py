@@ -122,3 +122,49 @@ def test_a_member_that_cannot_be_opened_changes_nothing(net):
     changed(bond, lambda b: (b["members"].append({"device": "net_af_packet9,iface=nosuch"}), b.update(updelay=300)))
     eventually(lambda: "nosuch" in bond.log[length:], 3, "the log says what is wrong")
     holds(lambda: bond.running() and bond.info() == before, 0.3)
+
+
+def test_h2_a_member_that_is_refused_is_refused_again(fresh):
+    wires = fresh.sink(3)
+    wires.a.run("ip", "link", "set", "m2", "address", wires.a.mac("m1"))
+    bond = fresh.bond(wires, members=2, mode="balance-alb", addresses=[])
+    for _ in range(2):
+        length = len(bond.log)
+        changed(bond, lambda b: b.update(members=[{"device": wires.devargs(i)} for i in range(3)]))
+        eventually(lambda: "reload refused" in bond.log[length:], 5)
+        holds(bond.running, 0.3)
+    changed(bond, lambda b: b["members"].pop())
+    holds(lambda: bond.running() and names(bond) == ["m0", "m1"], 0.5)
+
+
+def test_h5_a_refused_mtu_changes_nothing_however_often_it_is_asked_for(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[])
+    before = bond.info()
+    for _ in range(2):
+        length = len(bond.log)
+        changed(bond, lambda b: (b["logical"].update(mtu=9000), b.update(updelay=300)))
+        eventually(lambda: "reload refused" in bond.log[length:], 5)
+        assert bond.info() == before
+
+
+def test_addresses_follow_the_file_whatever_was_done_by_hand(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=["192.0.2.10/24", "192.0.2.11/24"])
+
+    def listed():
+        return {a["local"] for link in wires.a.ip_json("addr", "show", "dev", "bond0")
+                for a in link["addr_info"] if a["family"] == "inet"}
+
+    changed(bond, lambda b: b["logical"].update(addresses=["192.0.2.11/24"]))
+    eventually(lambda: "bond.yaml: reloaded" in bond.log, 5)
+    assert listed() == {"192.0.2.11"}
+    wires.a.run("ip", "addr", "del", "192.0.2.11/24", "dev", "bond0")
+    bond.reload()
+    eventually(lambda: listed() == {"192.0.2.11"}, 3, "put back")
+    wires.a.run("ip", "addr", "del", "192.0.2.11/24", "dev", "bond0")
+    changed(bond, lambda b: b["logical"].update(addresses=[]))
+    holds(lambda: listed() == set() and "refused" not in bond.log, 0.5)
+    wires.a.run("ip", "link", "set", "bond0", "mtu", "1400")
+    bond.reload()
+    eventually(lambda: wires.a.link("bond0")["mtu"] == 1500, 3, "the file's MTU again")
