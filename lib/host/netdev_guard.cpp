@@ -1,12 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/netdev_guard.hpp"
 
-#include <cstddef>
-#include <cstring>
-#include <sys/socket.h>
-#include <sys/un.h>
+#include <cstdint>
 #include <system_error>
-#include <unistd.h>
 
 #include "host/bpf.hpp"
 #include "host/files.hpp"
@@ -26,8 +22,17 @@ fs::path state_file_of(const fs::path& state_dir, const std::string& name) {
     return state_dir / (std::string(kPrefix) + name);
 }
 
-// The line to report for a state file; nothing if it is to be kept.
-std::optional<std::string> settle_leftover(const fs::path& file) {
+// One lock for each netdev of the machine, wherever its state is noted. The lock ends with the process,
+// however that ends. An error: another process that lives, or another guard of this one, holds the netdev.
+Result<CrashNote> claim(const NetnsId& netns, int ifindex) {
+    const std::uint64_t space = netns.cookie != 0 ? netns.cookie : netns.inode;
+    return CrashNote::hold(fs::path(kLentNotes) /
+                           ("member-" + std::to_string(space) + "-" + std::to_string(ifindex)));
+}
+
+// The line to report for a state file; nothing if it is to be kept. `mine`: the netdev that the caller has
+// claimed.
+std::optional<std::string> settle_leftover(const fs::path& file, int mine = 0) {
     const auto text = read_text(file);
     const auto state = text ? NetdevState::parse(*text) : std::nullopt;
     std::error_code ignored;
@@ -35,31 +40,29 @@ std::optional<std::string> settle_leftover(const fs::path& file) {
         fs::remove(file, ignored);
         return file.string() + " is not a netdev's state; removed";
     }
-    if (state->netns != NetnsId::current() || state->pid == ::getpid()) return std::nullopt;
+    if (state->netns != NetnsId::current()) return std::nullopt;
+    CrashNote held; // whose owner died can be claimed, whatever its PID was
+    if (state->ifindex != mine) {
+        auto claimed = claim(state->netns, state->ifindex);
+        if (!claimed) return std::nullopt;
+        held = std::move(claimed).value();
+    }
     std::string line = state->name + " has gone; its saved state is forgotten";
     if (get_link(state->ifindex)) {
         auto restored = state->restore();
         line = restored ? state->name + " is again as it was before process " + std::to_string(state->pid)
                         : state->name + ": " + restored.error();
+        if (!restored) { // the next start tries again
+            if (held) held.remove();
+            return line;
+        }
     }
     fs::remove(file, ignored);
+    if (held) held.remove();
     return line;
 }
 
 void add_word(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
-
-// Ends with the process, however that ends. Invalid: another has it.
-Fd claim(int ifindex) {
-    Fd socket(::socket(AF_UNIX, SOCK_DGRAM | SOCK_CLOEXEC, 0));
-    sockaddr_un address{};
-    address.sun_family = AF_UNIX; // a name that begins with a zero lives in no file system
-    const std::string name = "dpdk-bond-member-" + std::to_string(ifindex);
-    std::memcpy(address.sun_path + 1, name.data(), name.size());
-    const auto length = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-    if (socket && ::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), length) != 0)
-        socket.reset();
-    return socket;
-}
 
 } // namespace
 
@@ -68,6 +71,7 @@ NetdevGuard::NetdevGuard(NetdevGuard&&) noexcept = default;
 NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
     if (this != &other) {
         (void)release();
+        claim_.remove();
         before_ = std::move(other.before_);
         state_file_ = std::move(other.state_file_);
         claim_ = std::move(other.claim_);
@@ -77,7 +81,10 @@ NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
     }
     return *this;
 }
-NetdevGuard::~NetdevGuard() { (void)release(); }
+NetdevGuard::~NetdevGuard() {
+    (void)release();
+    claim_.remove(); // taken, but refused before anything was changed
+}
 
 int NetdevGuard::ifindex() const { return before_ ? before_->ifindex : 0; }
 
@@ -90,21 +97,16 @@ Result<NetdevGuard> NetdevGuard::take(const std::string& name, const NetdevGuard
         std::error_code error;
         fs::create_directories(options.state_dir, error);
         if (error) return Error{"cannot create " + options.state_dir.string() + ": " + error.message()};
-        const fs::path file = state_file_of(options.state_dir, name);
-        if (fs::exists(file, error)) {
-            const auto text = read_text(file);
-            const auto held = text ? NetdevState::parse(*text) : std::nullopt;
-            if (held && held->pid == ::getpid() && held->netns == NetnsId::current() &&
-                get_link(held->ifindex))
-                return Error{"netdev " + name + " is a bond member of this process already"};
-            (void)settle_leftover(file);
-        }
     }
     const auto link = get_link(name);
     if (!link) return Error{link.error()};
     if (link.value().mac.is_zero()) return Error{"netdev " + name + " is no Ethernet device"};
-    guard.claim_ = claim(link.value().ifindex);
-    if (!guard.claim_) return Error{"netdev " + name + " is a bond member of another process"};
+    auto claimed = claim(NetnsId::current(), link.value().ifindex);
+    if (!claimed) return Error{"netdev " + name + " is a bond member already, of this process or of another"};
+    guard.claim_ = std::move(claimed).value();
+    if (!options.state_dir.empty())
+        if (const fs::path file = state_file_of(options.state_dir, name); fs::exists(file))
+            (void)settle_leftover(file, link.value().ifindex);
     auto state = NetdevState::of(name);
     if (!state) return Error{state.error()};
     if (!options.state_dir.empty()) {
@@ -155,7 +157,7 @@ Result<void> NetdevGuard::release() {
     auto restored = before_->restore();
     before_.reset();
     tcx_.reset(); // last: until here the kernel hears nothing
-    claim_.reset();
+    claim_.remove();
     std::error_code ignored;
     if (!state_file_.empty()) fs::remove(state_file_, ignored);
     return restored;

@@ -11,6 +11,7 @@
 
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "host/crash_note.hpp"
 
 namespace dpdkbond {
 
@@ -55,15 +56,16 @@ private:
 
     std::unique_ptr<NetdevState> before_; // null: nothing to give back
     std::filesystem::path state_file_;
-    Fd claim_; // an abstract socket of the netdev's namespace: another process that wants the netdev meets it
+    CrashNote claim_; // the lock that keeps others from taking the netdev
     Fd tcx_;
     std::optional<std::string> in_use_;
     std::string description_;
 };
 
 // Puts right what a process that died left changed, and forgets it. Entries whose netdev has gone are
-// forgotten; entries of another network namespace and of this very process are kept. One line for each netdev
-// that was dealt with. Call it when no other process can be using the directory.
+// forgotten; entries of another network namespace, of netdevs that somebody holds and of those that could not
+// be put right are kept. One line for each netdev that was dealt with. Call it when no other process can be
+// using the directory.
 Result<std::vector<std::string>> restore_leftovers(const std::filesystem::path& state_dir);
 
 // A veth's far end hands over TCP segments of up to 64 KiB, which nothing on a real wire would. The kernel

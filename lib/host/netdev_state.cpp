@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
 #include <sstream>
 #include <sys/socket.h>
 #include <sys/stat.h>
@@ -131,7 +132,9 @@ std::optional<NetdevState> NetdevState::parse(std::string_view text) {
         }
         if (key == "sysctl")
             if (const std::size_t gap = value.find(' '); gap != std::string::npos)
-                state.sysctls.emplace_back(value.substr(0, gap), value.substr(gap + 1));
+                // Only what of() notes: the key becomes a path.
+                if (std::ranges::find(kConfKeys, value.substr(0, gap)) != std::end(kConfKeys))
+                    state.sysctls.emplace_back(value.substr(0, gap), value.substr(gap + 1));
         if (key == "address")
             if (const auto prefix = IpPrefix::parse(value)) state.v6_addresses.push_back(*prefix);
     }

@@ -277,7 +277,7 @@ TEST_CASE("a netdev is taken once, and one that is not there not at all") {
     REQUIRE(guard.ok());
     auto again = NetdevGuard::take("m0", {.state_dir = dir.path});
     REQUIRE_FALSE(again.ok());
-    CHECK(again.error() == "netdev m0 is a bond member of this process already");
+    CHECK(again.error() == "netdev m0 is a bond member already, of this process or of another");
     CHECK(NetdevGuard::take("nosuch", {.state_dir = dir.path}).error() ==
           "there is no netdev nosuch in this namespace");
     CHECK(fs::exists(dir.path / "netdev-m0"));
@@ -321,6 +321,35 @@ TEST_CASE("what a killed process left changed is put right, once") {
     CHECK(get_link("m0").value() == before);
     CHECK(read_conf("m0", "ipv6/disable_ipv6") == "0");
     CHECK(fs::is_empty(dir.path));
+}
+
+TEST_CASE("a note whose dead owner had our process number is put right all the same", "[H4]") {
+    const TempDir dir;
+    Lab lab;
+    const LinkEvent before = get_link("m0").value();
+    crash_holding_m0(dir.path);
+    auto note = NetdevState::parse(read_text(dir.path / "netdev-m0").value());
+    REQUIRE(note);
+    note->pid = ::getpid(); // as the first process of a container has every time
+    REQUIRE(replace_file(dir.path / "netdev-m0", note->to_text()).ok());
+    SECTION("by restore_leftovers") { REQUIRE(restore_leftovers(dir.path).value().size() == 1); }
+    SECTION("by the next that takes it") {
+        auto guard = NetdevGuard::take("m0", {.state_dir = dir.path});
+        REQUIRE(guard.ok());
+        REQUIRE(guard.value().release().ok());
+    }
+    CHECK(get_link("m0").value() == before);
+    CHECK(fs::is_empty(dir.path));
+}
+
+TEST_CASE("a note names no file but the settings that a guard changes", "[L9]") {
+    Lab lab;
+    auto text = NetdevState::of("m0").value().to_text();
+    text += "sysctl ipv4/../../../../kernel/hostname owned\n";
+    const auto state = NetdevState::parse(text);
+    REQUIRE(state);
+    for (const auto& [key, value] : state->sysctls) CHECK(key.find("..") == std::string::npos);
+    CHECK(state->sysctls.size() == NetdevState::of("m0").value().sysctls.size());
 }
 
 TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespaces and of this process kept") {
