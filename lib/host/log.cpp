@@ -3,9 +3,11 @@
 
 #include <fmt/format.h>
 #include <poll.h>
+#include <sys/stat.h>
 #include <sys/time.h>
 #include <unistd.h>
 
+#include <cstdlib>
 #include <ctime>
 #include <mutex>
 #include <utility>
@@ -14,13 +16,31 @@ namespace dpdkbond {
 
 namespace {
 
+// The journal says by JOURNAL_STREAM which file it reads; somebody may have redirected stderr since.
+bool is_journal() {
+    const char* stream = std::getenv("JOURNAL_STREAM");
+    struct stat file {};
+    return stream != nullptr && fstat(STDERR_FILENO, &file) == 0 &&
+           stream == fmt::format("{}:{}", file.st_dev, file.st_ino);
+}
+
+// What the journal takes for the priority of a line: <4> warning, <6> information.
+const char* priority(std::string_view text) {
+    static const bool journal = is_journal();
+    if (!journal) return "";
+    return text.find("warning") != std::string_view::npos || text.find("refused") != std::string_view::npos
+               ? "<4>"
+               : "<6>";
+}
+
 std::string stamped(std::string_view text) {
     timeval t{};
     gettimeofday(&t, nullptr);
     tm local{};
     localtime_r(&t.tv_sec, &local);
-    return fmt::format("{:02}:{:02}:{:02}.{:03} {}\n", local.tm_hour, local.tm_min, local.tm_sec,
-                       t.tv_usec / 1000, text);
+    return fmt::format("{}{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03} {}\n", priority(text),
+                       local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min,
+                       local.tm_sec, t.tv_usec / 1000, text);
 }
 
 // A pipe that says so takes as much as a page at once, more than a line has.
