@@ -7,6 +7,7 @@
 #include <utility>
 
 #include "dpdk/clock.hpp"
+#include "host/fd_finder.hpp"
 
 namespace dpdkbond {
 
@@ -137,10 +138,23 @@ std::uint32_t LogicalWatch::take_mtu(std::uint32_t bond, const Logical& l, std::
 void LogicalWatch::look(std::uint32_t bond, Logical& l) {
     auto link = get_link(l.ifindex);
     auto list = receive_list(l.ifindex);
-    if (!link || !list) { // it was moved away: what it wants is not known any more
-        l.filter = {};
-        l.wishes.receive = {};
+    if (!link || !list) {
+        if (l.seen && !std::exchange(l.lost, true)) {
+            const bool moved = !find_tun_fds(l.netdev).empty();
+            // Deleted, it wants nothing more; moved, what it wants is not known any more: everything.
+            l.filter = {};
+            if (moved) l.wishes.receive = {};
+            control_.warn(bond, kNoMember,
+                          moved ? fmt::format("netdev {} is in another network namespace now: its MAC, MTU, "
+                                              "addresses and groups are not followed there",
+                                              l.netdev)
+                                : fmt::format("netdev {} has been deleted: nothing can use the bond until "
+                                              "it is made again",
+                                              l.netdev));
+        }
     } else {
+        l.lost = false;
+        l.netdev = link.value().name;
         const LinkEvent& at = link.value();
         if (l.seen && at.mac != l.link.mac) take_mac(bond, l, at.mac);
         if (!l.seen || at.mtu != l.link.mtu) l.wishes.mtu = take_mtu(bond, l, at.mtu);

@@ -45,7 +45,8 @@ private:
         int ifindex = 0;
         std::uint32_t max_mtu = 0;
         bool seen = false;
-        LinkEvent link; // as last seen
+        bool lost = false; // it was seen, and is not in this namespace any more
+        LinkEvent link;    // as last seen
         ReceiveList list;
         RxFilter filter;
         MemberWishes wishes;

@@ -115,4 +115,9 @@ std::vector<int> find_tun_fds(const std::string& name) {
     return fds;
 }
 
+bool set_tun_carrier(const std::vector<int>& queues, bool up) {
+    int carrier = up ? 1 : 0;
+    return std::ranges::any_of(queues, [&](int fd) { return ::ioctl(fd, TUNSETCARRIER, &carrier) == 0; });
+}
+
 } // namespace dpdkbond

@@ -21,4 +21,8 @@ std::optional<std::vector<int>> find_xdp_socket_fds(int ifindex);
 // Queues of a tun or tap device.
 std::vector<int> find_tun_fds(const std::string& name);
 
+// The carrier of the netdev that these queues belong to, whatever its name and namespace. false: none of them
+// belongs to a netdev any more.
+bool set_tun_carrier(const std::vector<int>& queues, bool up);
+
 } // namespace dpdkbond

@@ -72,6 +72,8 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
         logical->port_->set_allmulticast(true);
         return logical;
     }
+    if (auto link = get_link(bond)) logical->ifindex_ = link.value().ifindex;
+    logical->tun_fds_ = find_tun_fds(bond);
     if (auto done = dpdkbond::set_mtu(bond, config.mtu); !done) return Error{done.error()};
     (void)logical->set_carrier(false);
     if (mac)
@@ -82,12 +84,20 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
     return logical;
 }
 
+// It may have been renamed since it was made.
+std::string LogicalPort::netdev_now() const {
+    const auto link = get_link(ifindex_);
+    return link.ok() ? link.value().name : netdev_;
+}
+
 Result<void> LogicalPort::set_carrier(bool up) {
     if (in_kernel()) {
-        auto done = dpdkbond::set_carrier(netdev_, up);
+        // By the descriptor it reaches the netdev under any name and in any namespace.
+        Result<void> done =
+            set_tun_carrier(tun_fds_, up) ? Result<void>{} : dpdkbond::set_carrier(netdev_now(), up);
         // The kernel lets traffic through a moment after the carrier came; asking for the link hurries it
         // (6.12 and newer).
-        if (done && up) (void)get_link(netdev_);
+        if (done && up) (void)get_link(netdev_now());
         return done;
     }
     up ? rte_eth_dev_set_link_up(port_->id()) : rte_eth_dev_set_link_down(port_->id()); // where the PMD can
@@ -95,7 +105,7 @@ Result<void> LogicalPort::set_carrier(bool up) {
 }
 
 Result<void> LogicalPort::set_mac(const Mac& mac) {
-    auto done = in_kernel() ? dpdkbond::set_mac(netdev_, mac) : port_->set_mac(mac);
+    auto done = in_kernel() ? dpdkbond::set_mac(netdev_now(), mac) : port_->set_mac(mac);
     if (done) mac_ = mac;
     return done;
 }
@@ -103,7 +113,7 @@ Result<void> LogicalPort::set_mac(const Mac& mac) {
 Result<void> LogicalPort::steer(bool on) {
     if (on == steered_ || !in_kernel()) return {}; // who is behind a device chooses by himself
     Result<void> done;
-    for (const int fd : find_tun_fds(netdev_)) {
+    for (const int fd : tun_fds_) {
         done = on ? steer_tun(fd) : unsteer_tun(fd);
         if (!done) continue; // a descriptor that has no queue
         steered_ = on;
@@ -114,12 +124,12 @@ Result<void> LogicalPort::steer(bool on) {
 }
 
 Result<void> LogicalPort::set_speed(std::uint32_t mbps) {
-    if (in_kernel()) return set_link_speed(netdev_, mbps);
+    if (in_kernel()) return set_link_speed(netdev_now(), mbps);
     return {}; // other devices do not ask
 }
 
 Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {
-    if (in_kernel()) return dpdkbond::set_mtu(netdev_, mtu);
+    if (in_kernel()) return dpdkbond::set_mtu(netdev_now(), mtu);
     return port_->set_mtu(mtu);
 }
 

@@ -6,6 +6,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "dpdk/port.hpp"
 #include "options/model.hpp"
@@ -36,7 +37,10 @@ public:
 
 private:
     LogicalPort() = default;
+    [[nodiscard]] std::string netdev_now() const;
     std::string backend_, netdev_, name_;
+    int ifindex_ = 0;
+    std::vector<int> tun_fds_; // the queues of the netdev; the driver owns them
     std::optional<Port> port_;
     Mac mac_{};
     bool steered_ = false;

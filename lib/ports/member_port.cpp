@@ -2,6 +2,7 @@
 #include "ports/member_port.hpp"
 
 #include <fmt/format.h>
+#include <net/if.h>
 #include <rte_ethdev.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -53,6 +54,8 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     if (!below.empty()) {
         auto guard = NetdevGuard::take(below, {setup.state_dir, true});
         if (!guard) return Error{guard.error()};
+        if (guard.value().in_use() && !config.force)
+            return Error{*guard.value().in_use() + "; free it, or say force: true to take it all the same"};
         if (guard.value().in_use())
             warnings.push_back(fmt::format("member {}: {}; as a member it serves the bond alone", config.name,
                                            *guard.value().in_use()));
@@ -109,7 +112,8 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     if (!member->netdev.empty()) {
         // Frames go by the netdev that was opened: another of its name is no link of theirs.
         const bool own = member->guard_ && member->netdev == below;
-        member->carrier_ = std::make_unique<CarrierPoll>(member->netdev, own ? member->guard_->ifindex() : 0);
+        member->ifindex_ = own ? member->guard_->ifindex() : 0;
+        member->carrier_ = std::make_unique<CarrierPoll>(member->netdev, member->ifindex_);
         member->netdev_lags = carrier_events_may_lag(member->netdev);
     }
     return member;
@@ -131,12 +135,19 @@ MemberPort::~MemberPort() {
     guard_.reset(); // … before the netdev below it gets its old state
 }
 
+// It may have been renamed since it became a member.
+std::string MemberPort::netdev_now() const {
+    char name[IF_NAMESIZE];
+    if (ifindex_ == 0 || if_indextoname(ifindex_, name) == nullptr) return netdev;
+    return name;
+}
+
 LinkState MemberPort::read_link() {
     if (!carrier_) return from(port->link());
     LinkState link;
     link.carrier = carrier_->carrier();
     if (!link.carrier) return link;
-    const LinkSpeed speed = link_speed(netdev);
+    const LinkSpeed speed = link_speed(netdev_now());
     link.speed_mbps = speed.mbps;
     link.duplex = !speed.full_duplex ? Duplex::unknown : *speed.full_duplex ? Duplex::full : Duplex::half;
     return link;

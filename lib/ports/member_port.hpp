@@ -18,6 +18,7 @@
 #include "host/carrier.hpp"
 #include "host/lacp_socket.hpp"
 #include "host/netdev_guard.hpp"
+#include "host/netlink.hpp"
 #include "options/model.hpp"
 
 struct rte_mempool;
@@ -84,6 +85,8 @@ public:
 private:
     MemberPort() = default;
     std::optional<NetdevGuard> guard_;
+    int ifindex_ = 0; // of the netdev below, where frames pass by that very one
+    [[nodiscard]] std::string netdev_now() const;
 
 public:
     std::optional<Port> port;
@@ -91,6 +94,9 @@ public:
 
     // Where the carrier is read: a netdev, or (empty) the PMD.
     std::string netdev;
+    [[nodiscard]] bool drives(const LinkEvent& link) const {
+        return ifindex_ != 0 ? ifindex_ == link.ifindex : netdev == link.name;
+    }
     std::vector<int>
         sockets; // what its receive queues wait on, where the driver hides it; in the queues' order
     std::optional<LacpSocket> lacp_socket; // where data could displace LACPDUs before the driver reads them
