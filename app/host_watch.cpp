@@ -29,6 +29,11 @@ sigset_t heard_signals() {
     sigaddset(&set, SIGTERM);
     sigaddset(&set, SIGINT);
     sigaddset(&set, SIGHUP);
+    sigaddset(&set, SIGQUIT);
+    sigaddset(&set, SIGUSR1); // ignored with a line, as SIGUSR2
+    sigaddset(&set, SIGUSR2);
+    for (const int ends : {SIGALRM, SIGVTALRM, SIGPROF, SIGXCPU, SIGXFSZ, SIGPWR, SIGSTKFLT})
+        sigaddset(&set, ends);
     return set;
 }
 
@@ -159,7 +164,7 @@ void HostWatch::on_link(const LinkEvent& link) {
     if (link.nsid != kOwnNamespace) return;
     const std::lock_guard lock(mutex_);
     for (const Watched& w : members_)
-        if (w.member->netdev == link.name) look_at(w);
+        if (w.member->drives(link)) look_at(w);
 }
 
 void HostWatch::hear_control() {
@@ -182,7 +187,7 @@ void HostWatch::run() {
         if (fds[2].revents != 0) {
             signalfd_siginfo info;
             while (read(signals_, &info, sizeof info) == sizeof info)
-                hooks_.on_signal(static_cast<int>(info.ssi_signo));
+                hooks_.on_signal(static_cast<int>(info.ssi_signo), info.ssi_pid);
         }
         if (fds[3].revents != 0) hear_control();
         if (fds[4].revents != 0) break;

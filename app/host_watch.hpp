@@ -21,8 +21,9 @@ namespace dpdkbond {
 class HostWatch {
 public:
     struct Hooks {
-        std::function<void(const Notice&)> on_notice;                 // every event of every bond, in order
-        std::function<void(int signal)> on_signal;                    // SIGTERM, SIGINT, SIGHUP
+        std::function<void(const Notice&)> on_notice; // every event of every bond, in order
+        // Whatever would end a process that does not catch it; `sender`: its PID, 0: the kernel.
+        std::function<void(int signal, std::uint32_t sender)> on_signal;
         std::function<void(std::uint32_t bond, MemberPort&)> on_poll; // each member, about ten times a second
     };
     HostWatch(Control& control, Hooks hooks);

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // argv → configuration → wiring → lcores → exit code.
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <cstdio>
+#include <cstdlib>
 #include <exception>
 #include <string>
 #include <vector>
@@ -44,6 +46,10 @@ int run_or_check(const Args& args) {
     if (args.file_prefix) loaded.config.runtime.file_prefix = *args.file_prefix;
     if (geteuid() != 0) return complain("running bonds takes root", kFailed);
     block_signals();
+    umask(077); // sockets and notes are for root alone
+    // systemd sets it for units with RuntimeDirectory=. DPDK would put its sockets there, where no client
+    // looks for them.
+    unsetenv("RUNTIME_DIRECTORY");
     Program program(args.config, std::move(loaded.config));
     program.run(args.console);
     return kOk;

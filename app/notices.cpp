@@ -54,7 +54,15 @@ void Program::report_groups(BondUnit& unit) {
     }
 }
 
-void Program::on_signal(int signal) {
+void Program::on_signal(int signal, std::uint32_t sender) {
+    const char* name = sigabbrev_np(signal);
+    const std::string what = fmt::format("SIG{} from {}", name != nullptr ? name : std::to_string(signal),
+                                         sender != 0 ? fmt::format("process {}", sender) : "the kernel");
+    if (signal == SIGUSR1 || signal == SIGUSR2) {
+        log_line(what + ": it means nothing to dpdk-bond; ignored");
+        return;
+    }
+    log_line(what + (signal == SIGHUP ? ": reading the file again" : ": stopping"));
     if (signal != SIGHUP) {
         quit();
         return;

@@ -165,7 +165,7 @@ void run_this_thread_on(const std::vector<unsigned>& cpus) {
 Program::Program(std::string config_file, Config config)
     : config_file_(std::move(config_file)), config_(std::move(config)) {
     try {
-        state_dir_ = "/run/dpdk-bond/" + config_.runtime.file_prefix;
+        state_dir_ = "/run/dpdk-bond.state/" + config_.runtime.file_prefix;
         check_lcores(config_.runtime);
         prefer_memory_of(numa_node_of_cpu_id(static_cast<int>(config_.runtime.control_lcore)));
         for (const unsigned cpu : usable_cpus())
@@ -203,9 +203,9 @@ Program::Program(std::string config_file, Config config)
         for (unsigned i = 0; i < workers; ++i)
             workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle, *control_));
         host_ = std::make_unique<HostWatch>(
-            *control_,
-            HostWatch::Hooks{[this](const Notice& n) { on_notice(n); }, [this](int s) { on_signal(s); },
-                             [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
+            *control_, HostWatch::Hooks{[this](const Notice& n) { on_notice(n); },
+                                        [this](int s, std::uint32_t sender) { on_signal(s, sender); },
+                                        [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
         start_workers();
         for (const BondConfig& b : config_.bonds) {
             std::vector<std::string> warnings;

@@ -103,7 +103,7 @@ private:
     void on_notice(const Notice& notice);
     void carry_out(BondUnit& unit, const Wanted& wanted); // on the devices
     void report_groups(BondUnit& unit);
-    void on_signal(int signal);
+    void on_signal(int signal, std::uint32_t sender);
     void on_poll(std::uint32_t bond, MemberPort& member);
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
 
