@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <rte_cycles.h>
 #include <rte_launch.h>
 #include <rte_lcore.h>
 #include <rte_mbuf.h>
@@ -19,6 +20,7 @@
 #include "host/log.hpp"
 #include "host/numa.hpp"
 #include "ops/console.hpp"
+#include "ops/metrics.hpp"
 #include "ops/telemetry.hpp"
 #include "proto/eth.hpp"
 
@@ -167,6 +169,9 @@ Program::Program(std::string config_file, Config config)
     try {
         state_dir_ = "/run/dpdk-bond.state/" + config_.runtime.file_prefix;
         check_lcores(config_.runtime);
+        if (const std::string& at = config_.runtime.metrics; !at.empty())
+            if (auto taken = metrics_.listen(at); !taken)
+                throw std::runtime_error("runtime.metrics: " + taken.error());
         prefer_memory_of(numa_node_of_cpu_id(static_cast<int>(config_.runtime.control_lcore)));
         for (const unsigned cpu : usable_cpus())
             if (std::ranges::find(config_.runtime.worker_lcores, cpu) == config_.runtime.worker_lcores.end())
@@ -312,6 +317,7 @@ void Program::start_workers() {
         rte_eal_remote_launch(Worker::entry, workers_[i].get(), i + 1);
     }
     workers_running_ = true;
+    workers_began_ = rte_rdtsc();
     control_->set_workers(std::move(all));
 }
 
@@ -325,6 +331,14 @@ void Program::run(bool console) {
     if (console)
         if (auto open = door.run_on_stdio(); !open) log_line(open.error());
     log_readers();
+    metrics_.start(
+        [this, shares = BusyShares()]() mutable {
+            std::vector<BondView> views;
+            for (const std::string& name : bond_names())
+                if (auto view = bond(name)) views.push_back(std::move(*view));
+            return metrics_page(views, shares.update(workers()));
+        },
+        spare_cpus_);
     log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(), units_.size() == 1 ? "" : "s",
                          config_.runtime.file_prefix));
     run_this_thread_on({config_.runtime.control_lcore});
@@ -333,6 +347,7 @@ void Program::run(bool console) {
     // Those who may be waiting for control are served until the last of them is gone.
     serve_while([&] {
         door.stop();
+        metrics_.stop();
         forget_telemetry();
         {
             const std::lock_guard lock(reload_mutex_);

@@ -23,6 +23,7 @@
 #include "engine/worker.hpp"
 #include "host/hugepage_lease.hpp"
 #include "ops/instance.hpp"
+#include "ops/metrics_server.hpp"
 #include "ports/pci_shelf.hpp"
 
 struct rte_mempool;
@@ -50,6 +51,7 @@ public:
     std::optional<std::vector<MemberLoad>> load(std::string_view bond) override;
     std::optional<std::vector<RlbClientView>> rlb(std::string_view bond) override;
     std::optional<SprayView> spray(std::string_view bond) override;
+    std::vector<WorkerView> workers() override;
     Result<std::string> config_text(std::string_view bond) override;
     Result<void> set_bond_option(std::string_view bond, std::string_view option,
                                  std::string_view value) override;
@@ -134,6 +136,8 @@ private:
     std::unique_ptr<HostWatch> host_;
     std::string state_dir_;
     bool workers_running_ = false;
+    std::uint64_t workers_began_ = 0; // rte_rdtsc()
+    MetricsServer metrics_;
 
     std::mutex mutex_; // guards what follows; one command at a time
     std::vector<std::unique_ptr<BondUnit>> units_;

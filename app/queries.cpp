@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What operators and scripts ask of the running program without changing it (class Program as an Instance).
 #include <fmt/format.h>
+#include <rte_cycles.h>
 
 #include <algorithm>
 
@@ -53,6 +54,18 @@ std::optional<BondView> Program::bond(std::string_view name) {
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
     return view;
+}
+
+std::vector<WorkerView> Program::workers() {
+    const auto hz = static_cast<double>(rte_get_tsc_hz());
+    const auto ns = [&](std::uint64_t cycles) {
+        return static_cast<std::uint64_t>(static_cast<double>(cycles) * 1e9 / hz);
+    };
+    const std::uint64_t alive = ns(rte_rdtsc() - workers_began_);
+    std::vector<WorkerView> views;
+    for (std::size_t i = 0; i < workers_.size(); ++i)
+        views.push_back({config_.runtime.worker_lcores[i], ns(workers_[i]->busy_cycles()), alive});
+    return views;
 }
 
 std::vector<Event> Program::events(std::string_view name) {

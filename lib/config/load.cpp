@@ -185,6 +185,14 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
         }
         runtime.file_prefix = *text;
     };
+    const auto metrics = [&](const Node& value, const std::string& at) {
+        const auto text = reader_.text(value, at);
+        if (!text) return;
+        if (const std::string wrong = metrics_problem(*text); !wrong.empty())
+            reader_.broken(at, wrong);
+        else
+            runtime.metrics = *text;
+    };
     reader_.map(
         node, path,
         {{"control_lcore",
@@ -199,6 +207,7 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
          {"memory_mb",
           [&](auto& v, auto& at) { keep(runtime.memory_mb, reader_.number(v, at, 32, 1U << 20U)); }},
          {"file_prefix", file_prefix},
+         {"metrics", metrics},
          {"eal_args", [&](auto& v, auto& at) { reader_.list(v, at, eal_arg); }}});
 }
 

@@ -7,6 +7,7 @@
 
 #include <fmt/format.h>
 
+#include "base/listen_address.hpp"
 #include "base/quote.hpp"
 #include "config/spray.hpp"
 
@@ -246,6 +247,13 @@ std::string file_prefix_problem(const std::string& prefix) {
     return in_quotes(prefix) +
            " cannot be part of a file's name; allowed: 1 to 64 printable characters without "
            "space, slash and percent sign";
+}
+
+std::string metrics_problem(const std::string& address) {
+    if (address.empty() || ListenAddress::parse(address)) return {};
+    return in_quotes(address) +
+           " is not an address and a port; allowed: IPV4:PORT, [IPV6]:PORT or localhost:PORT with a port "
+           "of 1 to 65535, as 127.0.0.1:9471, or nothing";
 }
 
 std::string eal_arg_problem(const std::string& arg) {

@@ -23,6 +23,7 @@ std::string default_member_name(const std::string& device);
 
 // What is wrong with a file prefix, or with an argument for DPDK; empty: nothing.
 std::string file_prefix_problem(const std::string& prefix);
+std::string metrics_problem(const std::string& address);
 std::string eal_arg_problem(const std::string& arg);
 
 // What is wrong with the number of queues of a tap; empty: nothing, or it is no tap for certain.

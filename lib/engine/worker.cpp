@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "engine/worker.hpp"
 
+#include <rte_cycles.h>
 #include <rte_interrupts.h>
 #include <rte_pause.h>
 #include <sys/epoll.h>
@@ -12,6 +13,7 @@
 #include <algorithm>
 #include <ctime>
 #include <stdexcept>
+#include <utility>
 
 #include "datapath/holding.hpp"
 #include "datapath/rx_engine.hpp"
@@ -149,8 +151,12 @@ void Worker::run() {
     rcu_.online(index_);
     Time last_seen = now();
     unsigned empty_rounds = 0;
+    std::uint64_t round_ended = rte_rdtsc();
     while (!stop_.load(std::memory_order_relaxed)) {
-        if (round() != 0) {
+        const unsigned seen = round();
+        const std::uint64_t round_began = std::exchange(round_ended, rte_rdtsc());
+        if (seen != 0) {
+            busy_cycles_.store(busy_cycles() + (round_ended - round_began), std::memory_order_relaxed);
             empty_rounds = 0;
             continue;
         }
@@ -163,6 +169,7 @@ void Worker::run() {
         if ((empty_rounds & 7U) == 0 && now() - last_seen > kSpin) {
             sleep();
             empty_rounds = 0;
+            round_ended = rte_rdtsc(); // sleep is not work
         }
     }
     rcu_.offline(index_);

@@ -6,6 +6,7 @@
 
 #include <array>
 #include <atomic>
+#include <cstdint>
 #include <mutex>
 #include <vector>
 
@@ -35,6 +36,9 @@ public:
     void remove_port(std::uint16_t port); // before the port stops
     void wake();                          // any thread, control too: there is something in an inject ring
     void stop();                          // ends run()
+
+    // Time that it has spent in rounds that found frames, in cycles of rte_rdtsc(). Any thread.
+    [[nodiscard]] std::uint64_t busy_cycles() const { return busy_cycles_.load(std::memory_order_relaxed); }
 
     static int entry(void* self); // for rte_eal_remote_launch()
 
@@ -68,8 +72,9 @@ private:
     std::atomic<std::size_t> lane_count_{0};
     std::atomic<bool> stop_{false};
     std::atomic<bool> sleeping_{false};
-    std::atomic<unsigned> clocked_{0}; // queues that only the clock wakes
-    unsigned unquiet_ = 0;             // rounds since the last quiet point; owner: this worker
+    std::atomic<std::uint64_t> busy_cycles_{0}; // written by this worker alone
+    std::atomic<unsigned> clocked_{0};          // queues that only the clock wakes
+    unsigned unquiet_ = 0;                      // rounds since the last quiet point; owner: this worker
     unsigned unheard_ = 0; // sleeps in a row that frames did not end though they came; owner: this worker
     int epoll_ = -1;       // all that may wake this worker
     int interrupts_ = -1;  // inside it: receive interrupts, kept by DPDK

@@ -76,6 +76,12 @@ struct RlbClientView { // balance-alb: a neighbour, as seen from one address of 
     std::optional<std::uint16_t> vlan; // the inner tag's
 };
 
+struct WorkerView { // sums since the start; ordinary threads read them while the worker runs
+    unsigned lcore = 0;
+    std::uint64_t busy_ns = 0;  // in rounds that found frames
+    std::uint64_t alive_ns = 0; // altogether
+};
+
 class Instance {
 public:
     virtual ~Instance() = default;
@@ -89,6 +95,7 @@ public:
     virtual std::optional<std::vector<RlbClientView>> rlb(std::string_view /*bond*/) { return std::nullopt; }
     // balance-spray's peers and paths; nullopt: unknown bond, or another mode.
     virtual std::optional<SprayView> spray(std::string_view /*bond*/) { return std::nullopt; }
+    virtual std::vector<WorkerView> workers() { return {}; }
     virtual Result<std::string> config_text(std::string_view bond) = 0; // YAML of the bond as it runs now
 
     // Commands. They return when they took effect or were refused; a refusal changes nothing.

@@ -23,6 +23,7 @@ struct RuntimeConfig {
     Hugepages hugepages = Hugepages::automatic; // auto | always | never
     unsigned memory_mb = 512;
     std::string file_prefix = "dpdk-bond";
+    std::string metrics; // "127.0.0.1:9471": serves OpenMetrics there (ListenAddress); empty: nowhere
     std::vector<std::string> eal_args;
     bool operator==(const RuntimeConfig&) const = default;
 };
