@@ -331,14 +331,12 @@ void Program::run(bool console) {
     if (console)
         if (auto open = door.run_on_stdio(); !open) log_line(open.error());
     log_readers();
-    metrics_.start(
-        [this, shares = BusyShares()]() mutable {
-            std::vector<BondView> views;
-            for (const std::string& name : bond_names())
-                if (auto view = bond(name)) views.push_back(std::move(*view));
-            return metrics_page(views, shares.update(workers()));
-        },
-        spare_cpus_);
+    metrics_.start([this, shares = BusyShares()]() mutable {
+        std::vector<BondView> views;
+        for (const std::string& name : bond_names())
+            if (auto view = bond(name)) views.push_back(std::move(*view));
+        return metrics_page(views, shares.update(workers()));
+    });
     log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(), units_.size() == 1 ? "" : "s",
                          config_.runtime.file_prefix));
     run_this_thread_on({config_.runtime.control_lcore});

@@ -4,7 +4,6 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <pthread.h>
-#include <sched.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -13,6 +12,7 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <vector>
 
 #include <fmt/format.h>
 
@@ -45,15 +45,6 @@ void block_signals() {
     sigset_t all;
     sigfillset(&all);
     pthread_sigmask(SIG_BLOCK, &all, nullptr);
-}
-
-void run_on(const std::vector<unsigned>& cpus) {
-    cpu_set_t set;
-    CPU_ZERO(&set);
-    for (const unsigned cpu : cpus)
-        if (cpu < CPU_SETSIZE) CPU_SET(cpu, &set);
-    if (CPU_COUNT(&set) != 0) pthread_setaffinity_np(pthread_self(), sizeof set, &set);
-    setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); // of this thread alone
 }
 
 } // namespace
@@ -94,12 +85,12 @@ Result<void> MetricsServer::listen(const std::string& address) {
     return {};
 }
 
-void MetricsServer::start(std::function<std::string()> page, const std::vector<unsigned>& cpus) {
+void MetricsServer::start(std::function<std::string()> page) {
     if (listener_ < 0 || thread_.joinable()) return;
     page_ = std::move(page);
-    thread_ = std::thread([this, cpus] {
+    thread_ = std::thread([this] {
         block_signals();
-        run_on(cpus);
+        setpriority(PRIO_PROCESS, static_cast<id_t>(gettid()), 10); // of this thread alone
         serve();
     });
 }

@@ -9,7 +9,6 @@
 #include <list>
 #include <string>
 #include <thread>
-#include <vector>
 
 #include "base/result.hpp"
 #include "ops/wake.hpp"
@@ -29,9 +28,9 @@ public:
 
     // Takes the address (ListenAddress::parse). Clients wait until start(). Error: one line, why not.
     Result<void> listen(const std::string& address);
-    // Answers from now on with what `page` returns, called on the server's thread, which runs on `cpus` only
-    // (empty: wherever the caller's may) and gives way to others. Without listen() nothing happens.
-    void start(std::function<std::string()> page, const std::vector<unsigned>& cpus);
+    // Answers from now on with what `page` returns, called on the server's thread, which runs where the
+    // caller's may, and gives way to others there. Without listen() nothing happens.
+    void start(std::function<std::string()> page);
     // Ends the thread as soon as `page` has returned, and closes every connection. More than once is fine.
     void stop();
 

@@ -53,6 +53,7 @@ runtime:
   hugepages: never
   memory_mb: 256
   file_prefix: edge
+  metrics: "[::1]:9471"
   eal_args: [--log-level, "lib.eal:debug"]
 bonds:
   - name: bond0
@@ -85,6 +86,7 @@ bonds:
     CHECK(config.runtime.hugepages == Hugepages::no);
     CHECK(config.runtime.memory_mb == 256);
     CHECK(config.runtime.file_prefix == "edge");
+    CHECK(config.runtime.metrics == "[::1]:9471");
     CHECK(config.runtime.eal_args == std::vector<std::string>{"--log-level", "lib.eal:debug"});
     REQUIRE(config.bonds.size() == 1);
     const BondConfig& bond = config.bonds[0];
@@ -266,6 +268,9 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
           "f:2:11: runtime.worker_lcores: is empty; at least one lcore is needed\n");
     CHECK(runtime("worker_lcores: [1, x]") ==
           "f:2:30: runtime.worker_lcores[1]: \"x\" is not a whole number; allowed: 0-1023\n");
+    CHECK(runtime("metrics: \"\"").empty());
+    CHECK(runtime("metrics: \":9471\"")
+              .starts_with("f:2:11: runtime.metrics: \":9471\" is not an address and a port; allowed: "));
     CHECK(runtime("file_prefix: a/b") == "f:2:11: runtime.file_prefix: \"a/b\" cannot be part of a file's "
                                          "name; allowed: 1 to 64 printable characters "
                                          "without space, slash and percent sign\n");

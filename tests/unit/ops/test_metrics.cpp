@@ -74,7 +74,7 @@ struct Served {
     MetricsServer server;
     Served() {
         REQUIRE(server.listen(fmt::format("127.0.0.1:{}", port)));
-        server.start([this] { return page; }, {});
+        server.start([this] { return page; });
     }
 };
 
