@@ -2,6 +2,7 @@
 #include <cstdio>
 #include <cstdlib>
 
+#include "fuzz_reader.hpp"
 #include "fuzz_targets.hpp"
 #include "lacp_world.hpp"
 
@@ -10,28 +11,6 @@ namespace dpdkbond::fuzz {
 namespace {
 
 using namespace lacp;
-
-// Takes bytes off the front of the input; zeros when there are none left.
-class Reader {
-public:
-    explicit Reader(Bytes input) : rest_(input) {}
-    [[nodiscard]] bool empty() const { return rest_.empty(); }
-    std::uint8_t byte() {
-        if (rest_.empty()) return 0;
-        const std::uint8_t value = rest_.front();
-        rest_ = rest_.subspan(1);
-        return value;
-    }
-    std::uint16_t word() { return static_cast<std::uint16_t>(byte() << 8U | byte()); }
-    Bytes bytes(std::size_t size) {
-        const Bytes taken = rest_.first(std::min(size, rest_.size()));
-        rest_ = rest_.subspan(taken.size());
-        return taken;
-    }
-
-private:
-    Bytes rest_;
-};
 
 // A frame about the port's own affairs with the reader's bytes written over it from some offset on.
 void inject_altered(World& world, World::End end, Reader& in) {

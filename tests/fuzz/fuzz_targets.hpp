@@ -12,5 +12,14 @@ namespace dpdkbond::fuzz {
 void pdu(Bytes input);
 // The bytes as frames, link changes, options and time for one engine whose rules are checked at every step.
 void lacp_events(Bytes input);
+// The bytes as a configuration file: problems are whole lines, and a good file's dump loads again.
+void yaml_config(Bytes input);
+// The bytes as members, links, modes, options, frames and time for one bond of any mode; its snapshot and its
+// status are checked at every step.
+void bond_events(Bytes input);
+// The bytes as neighbours, members and time for balance-alb's table; its counts are checked at every step.
+void rlb_events(Bytes input);
+// The bytes as one line of the console, run and completed.
+void console_line(Bytes input);
 
 } // namespace dpdkbond::fuzz

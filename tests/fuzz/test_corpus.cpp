@@ -37,6 +37,22 @@ TEST_CASE("the decoders take every frame of the corpus, whole and cut") {
     CHECK(replay("lacp_pdu", fuzz::pdu, true) >= 8);
 }
 
+TEST_CASE("the loader takes every file of the corpus, whole and cut") {
+    CHECK(replay("yaml_config", fuzz::yaml_config, true) >= 8);
+}
+
+TEST_CASE("a bond keeps its rules over every event stream of the corpus") {
+    CHECK(replay("bond_events", fuzz::bond_events, true) >= 8);
+}
+
+TEST_CASE("balance-alb's table keeps its rules over every event stream of the corpus [D2]", "[D2]") {
+    CHECK(replay("rlb_events", fuzz::rlb_events, true) >= 4);
+}
+
+TEST_CASE("the console takes every line of the corpus, whole and cut") {
+    CHECK(replay("console_line", fuzz::console_line, true) >= 8);
+}
+
 TEST_CASE("the engine keeps its rules over every event stream of the corpus") {
     CHECK(replay("lacp_events", fuzz::lacp_events, false) >= 8);
 }
