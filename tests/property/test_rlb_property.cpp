@@ -79,9 +79,9 @@ struct Life {
     }
 };
 
-void run(const std::vector<Step>& steps) {
+void run(const std::vector<Step>& life_steps) {
     Life life;
-    for (const Step& s : steps) {
+    for (const Step& s : life_steps) {
         std::uint8_t frame[80];
         const unsigned who = s.who % 60U + 1;
         const auto before = life.neighbors();
