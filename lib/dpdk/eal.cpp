@@ -97,7 +97,8 @@ std::vector<std::string> Eal::arguments(const EalOptions& o) {
     }
     // No list means all of them; an address that no machine has means none, until one is named at run time.
     const std::vector<std::string> none{"ffff:ff:1f.7"};
-    for (const std::string& address : o.pci_allow.empty() ? none : o.pci_allow) args.insert(args.end(), {"-a", address});
+    for (const std::string& address : o.pci_allow.empty() ? none : o.pci_allow)
+        args.insert(args.end(), {"-a", address});
     // What DPDK says at start-up of every normal run is not news: telemetry's lack of legacy callbacks,
     // net_tap's lack of a queueing discipline that only its rte_flow needs.
     for (const char* level : {"warning", "lib.telemetry:error", "pmd.net.tap:critical"})
@@ -118,7 +119,8 @@ Eal::Eal(const EalOptions& options) {
     const int why = rte_errno;
     const std::string dir = runtime_dir();
     if (const auto holder = other_holder(dir))
-        throw std::runtime_error(fmt::format("another instance of file prefix {} is running{}", options.file_prefix,
+        throw std::runtime_error(fmt::format("another instance of file prefix {} is running{}",
+                                             options.file_prefix,
                                              *holder > 0 ? fmt::format(" (process {})", *holder) : ""));
     remove_files(dir);
     if (why == EINVAL)

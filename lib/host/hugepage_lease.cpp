@@ -71,9 +71,10 @@ Result<HugepageLease> HugepageLease::take(const HugepageWish& wish, HugepageHook
     if (!look().enough_for(wish.memory_mb))
         if (auto mounted = lease.hooks_.mount(); !mounted) return Error{mounted.error()};
     if (lease.hooks_.usable && !lease.hooks_.usable(wish.memory_mb))
-        return Error{std::to_string(wish.memory_mb) +
-                     " MB of hugepages are free, but this process is not given them (the hugetlb limit of its "
-                     "cgroup?)"};
+        return Error{
+            std::to_string(wish.memory_mb) +
+            " MB of hugepages are free, but this process is not given them (the hugetlb limit of its "
+            "cgroup?)"};
     return lease;
 }
 

@@ -23,8 +23,8 @@ struct HugepageState {
     [[nodiscard]] bool enough_for(std::uint64_t memory_mb) const { return usable_mb() >= memory_mb; }
 };
 
-// Whether this process gets hugepages for so much memory: reserves them and touches one, in a child, as a limit of
-// a cgroup shows itself by a signal. Waits for the child.
+// Whether this process gets hugepages for so much memory: reserves them and touches one, in a child, as a
+// limit of a cgroup shows itself by a signal. Waits for the child.
 bool hugepages_are_given(std::uint64_t memory_mb);
 
 } // namespace dpdkbond

@@ -131,9 +131,9 @@ AggregatorId Selection::best(std::span<const Score> scores, Select policy) const
     if (present_awaits && !best->has_partner) return active_;
     if (present != nullptr && present->carries) {
         const bool equal = policy_rank(*present, policy) == policy_rank(*best, policy);
-        const bool stable = policy == Select::stable &&
-                            std::tuple(present->has_partner, present->had_partner) >=
-                                std::tuple(best->has_partner, best->had_partner);
+        const bool stable =
+            policy == Select::stable && std::tuple(present->has_partner, present->had_partner) >=
+                                            std::tuple(best->has_partner, best->had_partner);
         if (equal || stable) best = present;
     }
     return best->id;

@@ -40,7 +40,8 @@ struct LogicalConfig {
     bool operator==(const LogicalConfig&) const = default;
 };
 
-// DPDK's net_tap hands over two descriptors for each queue and has room for eight: with more it overruns its stack.
+// DPDK's net_tap hands over two descriptors for each queue and has room for eight: with more it overruns its
+// stack.
 inline constexpr unsigned kMaxTapQueues = 4;
 
 enum class CarrierKind : std::uint8_t { automatic, ethdev, netdev };

@@ -43,9 +43,10 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
     const LogicalBackend backend = choose(config.backend);
     const bool in_kernel = backend != LogicalBackend::device;
     if (backend == LogicalBackend::tap && config.queues > kMaxTapQueues)
-        return Error{fmt::format("{}: logical.queues: vhost-net is not to be had here, and the tap that would serve "
-                                 "instead has at most {} queues, not {}",
-                                 bond, kMaxTapQueues, config.queues)};
+        return Error{
+            fmt::format("{}: logical.queues: vhost-net is not to be had here, and the tap that would serve "
+                        "instead has at most {} queues, not {}",
+                        bond, kMaxTapQueues, config.queues)};
     if (in_kernel && get_link(bond).ok())
         return Error{
             fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
