@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <cstdio>
 
+#include "lacp/format.hpp"
 #include "lacp/machines.hpp"
 #include "lacp/system.hpp"
 
@@ -14,23 +15,17 @@ namespace {
 constexpr int kMaxRounds = 40;
 constexpr Duration kFullOutboxRetry = 10ms;
 
-FixedString<80> format(const char* pattern, auto... arguments) {
-    char text[81];
-    const int length = std::snprintf(text, sizeof text, pattern, arguments...);
-    return std::string_view(text, std::min<std::size_t>(static_cast<std::size_t>(std::max(length, 0)), 80));
-}
-
 FixedString<80> arrow(std::string_view from, std::string_view to) {
-    return format("%.*s -> %.*s", static_cast<int>(from.size()), from.data(), static_cast<int>(to.size()),
-                  to.data());
+    return format<80>("%.*s -> %.*s", static_cast<int>(from.size()), from.data(), static_cast<int>(to.size()),
+                      to.data());
 }
 
 FixedString<80> describe(const LacpInfo& partner) {
     if (partner.system.is_zero()) return "no partner";
     const auto& m = partner.system.bytes;
-    return format("%02x:%02x:%02x:%02x:%02x:%02x priority %u key %u port %u", m[0], m[1], m[2], m[3], m[4],
-                  m[5], unsigned{partner.system_priority.value}, unsigned{partner.key.value},
-                  unsigned{partner.port.value});
+    return format<80>("%02x:%02x:%02x:%02x:%02x:%02x priority %u key %u port %u", m[0], m[1], m[2], m[3],
+                      m[4], m[5], unsigned{partner.system_priority.value}, unsigned{partner.key.value},
+                      unsigned{partner.port.value});
 }
 
 bool same_partner(LacpInfo a, const LacpInfo& b) {
@@ -103,7 +98,7 @@ bool System::run_selection(Port& port, Time now) {
     const AggregatorId after = port.attached ? port.aggregator : kNoAggregator;
     if (after != before)
         tell(now, port.member, EventKind::selected, before.value, after.value,
-             format("aggregator %u -> %u", unsigned{before.value}, unsigned{after.value}));
+             format<80>("aggregator %u -> %u", unsigned{before.value}, unsigned{after.value}));
     return true;
 }
 
@@ -113,7 +108,7 @@ bool System::run_choice(Time now) {
     const AggregatorId after = selection_.active();
     if (after != before)
         tell(now, kNoMember, EventKind::active_aggregator, before.value, after.value,
-             format("aggregator %u -> %u", unsigned{before.value}, unsigned{after.value}));
+             format<80>("aggregator %u -> %u", unsigned{before.value}, unsigned{after.value}));
     return moved;
 }
 
@@ -167,7 +162,7 @@ void System::update_forwarding(Time now) {
                         : "no longer sends without an LACP partner");
     forwarding_ = result;
     tell(now, kNoMember, EventKind::forwarding, result.collecting, result.distributing,
-         format("collecting %#x distributing %#x", result.collecting, result.distributing));
+         format<80>("collecting %#x distributing %#x", result.collecting, result.distributing));
 }
 
 void System::finish_markers(Time now) {

@@ -1,19 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Why a port carries no data, for people.
-#include <algorithm>
 #include <cstdio>
 
+#include "lacp/format.hpp"
 #include "lacp/status.hpp"
 
 namespace dpdkbond::lacp {
 
 namespace {
-
-FixedString<127> format(const char* pattern, auto... arguments) {
-    char text[128];
-    const int length = std::snprintf(text, sizeof text, pattern, arguments...);
-    return std::string_view(text, std::min<std::size_t>(static_cast<std::size_t>(std::max(length, 0)), 127));
-}
 
 struct MacText {
     char text[18];
@@ -51,14 +45,14 @@ FixedString<127> describe_unused(const BondStatus& bond, const PortStatus& p) {
     case Unused::partner_lost: return "lacp: the partner is not heard any more";
     case Unused::half_duplex: return "lacp: half duplex, LACP needs full duplex";
     case Unused::other_partner:
-        return format("lacp: its partner is %s, the active aggregator's is %s",
-                      MacText(p.partner.system).text, MacText(bond.partner_system).text);
+        return format<127>("lacp: its partner is %s, the active aggregator's is %s",
+                           MacText(p.partner.system).text, MacText(bond.partner_system).text);
     case Unused::other_partner_key:
-        return format("lacp: its partner's key is %u, the active aggregator's partner has key %u",
-                      unsigned{p.partner.key.value}, unsigned{bond.partner_key.value});
+        return format<127>("lacp: its partner's key is %u, the active aggregator's partner has key %u",
+                           unsigned{p.partner.key.value}, unsigned{bond.partner_key.value});
     case Unused::other_key:
-        return format("lacp: its key is %u (speed %u Mbps), the active aggregator's is %u",
-                      unsigned{p.actor.key.value}, p.speed_mbps, unsigned{bond.actor_key.value});
+        return format<127>("lacp: its key is %u (speed %u Mbps), the active aggregator's is %u",
+                           unsigned{p.actor.key.value}, p.speed_mbps, unsigned{bond.actor_key.value});
     case Unused::individual: return "lacp: the partner does not aggregate this link";
     case Unused::partner_not_in_sync: return "lacp: the partner says that it is not in sync";
     case Unused::waiting: return "lacp: waiting, the partner has been heard";
