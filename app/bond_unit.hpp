@@ -36,7 +36,7 @@ public:
     // Such as have left the bond while a worker that hangs may still use them: closed once it has come round.
     std::vector<std::unique_ptr<MemberPort>> leaving;
 
-    std::shared_ptr<Capture> capture; // the last one; who ends it waits without Program's mutex
+    std::shared_ptr<Capture> capture; // the last one; a thread that ends it waits without Program's mutex
 
     std::optional<MacKeeper>
         macs; // by its own lock, the host thread moves MACs when the active member changes

@@ -13,8 +13,8 @@ namespace dpdkbond {
 
 namespace {
 
-// Between the ends of one wire; nobody tells of joining them, so they are always asked for: bridges' (STP),
-// slow protocols (LACP), port access, LLDP.
+// Groups between the two ends of a wire. No kernel message tells of joining them, so they are always
+// received: bridges' (STP), slow protocols (LACP), port access, LLDP.
 constexpr Mac link_local(std::uint8_t last) { return {{0x01, 0x80, 0xc2, 0, 0, last}}; }
 constexpr Mac kAlways[] = {link_local(0x00), link_local(0x02), link_local(0x03), link_local(0x0e)};
 
@@ -220,7 +220,7 @@ void LogicalWatch::watch(std::uint32_t bond, const std::string& netdev, std::uin
     Logical& l = logicals_[bond] = Logical{};
     l.wishes.mtu = mtu;
     l.max_mtu = max_mtu;
-    if (netdev.empty()) { // who is behind it may have any address
+    if (netdev.empty()) { // the program behind it may use any address
         tell_members(bond, l.wishes);
         return;
     }

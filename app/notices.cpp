@@ -49,7 +49,7 @@ void Program::report_groups(BondUnit& unit) {
             taken = unit.core->bond.send_by_active(left);
             control_->settle(unit.number);
         });
-        if (taken == 0) return; // nobody is active any more
+        if (taken == 0) return; // there is no active member any more
         left = left.subspan(taken);
     }
 }

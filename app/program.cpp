@@ -342,7 +342,7 @@ void Program::run(bool console) {
     run_this_thread_on({config_.runtime.control_lcore});
     control_->run();
 
-    // Those who may be waiting for control are served until the last of them is gone.
+    // Threads that may be waiting for control are served until the last of them has ended.
     serve_while([&] {
         door.stop();
         metrics_.stop();

@@ -80,14 +80,16 @@ private:
     Result<std::unique_ptr<MemberPort>> open_member(const BondConfig& bond, const MemberConfig& member,
                                                     std::vector<std::string>& warnings);
     void serve_member(BondUnit& unit, MemberPort& member);
-    void leave_service(std::unique_ptr<BondUnit> leaving); // nobody knows it any more when this returns
+    void leave_service(
+        std::unique_ptr<BondUnit> leaving); // neither control nor a worker knows it when this returns
     // The member has been opened; it joins. On an error it is closed again.
     Result<void> join(BondUnit& unit, std::unique_ptr<MemberPort> member);
     Result<void> put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
                                 const std::vector<std::string>& warnings); // joins a bond that runs
     void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
-    void dismiss(BondUnit& unit, const MemberPort& member);                       // it has its last say
-    void wait_until_said(const std::vector<BondUnit*>& units, Duration patience); // … and that is on the wire
+    void dismiss(BondUnit& unit, const MemberPort& member); // the mode's farewell may leave by it
+    void wait_until_said(const std::vector<BondUnit*>& units,
+                         Duration patience);       // … until the farewell is on the wire
     void part(BondUnit& unit, MemberPort& member); // leaves without a frame in flight, closes, restores
     // The workers read them from now on, `first_worker` queue 0 and the next ones the next queues.
     void add_queues(const Port& port, const std::vector<int>& sockets, unsigned first_worker);

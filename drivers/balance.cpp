@@ -56,7 +56,7 @@ void BalanceController::rearrange(Time now) {
     for (const Member& m : members_)
         if (m.up) senders.push_back({m.id, m.speed_mbps});
     (void)load_.set_members({senders.begin(), senders.size()}, active_);
-    redrawn_ = true; // whatever became of the buckets: MACs go by the active member too
+    redrawn_ = true; // even if no bucket moved: the MACs depend on the active member too
     rearranged(now);
 }
 
@@ -116,7 +116,7 @@ void BalanceController::learn(Time now) {
 }
 
 void BalanceController::handle_timeout(Time now) {
-    if (now >= next_load_) next_load_ = now + LoadTable::kTick; // nobody counted
+    if (now >= next_load_) next_load_ = now + LoadTable::kTick; // no load was reported
     if (now >= next_learning_) learn(now);
 }
 

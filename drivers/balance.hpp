@@ -43,7 +43,7 @@ public:
 protected:
     struct Member {
         MemberId id{};
-        Mac mac{}; // as worn, or as it will be in a moment
+        Mac mac{}; // as the device wears it, or will once the MAC plan is applied
         bool up = false;
         std::uint32_t speed_mbps = 0;
     };
@@ -52,7 +52,7 @@ protected:
     [[nodiscard]] Mac mac_of(const Member& m) const;
     // bit MemberId: whose frames go up, of `all`.
     [[nodiscard]] virtual std::uint32_t receivers(const Decision& d, std::uint32_t all) const = 0;
-    // The active member, who is up, a speed or a MAC has changed.
+    // Called when the active member, a verdict, a speed or a MAC has changed.
     virtual void rearranged(Time) {}
     void learn(Time now); // tells the switch now where all MACs are, and again every lp_interval
 

@@ -42,7 +42,8 @@ public:
         return std::min(BalanceController::next_deadline(), rlb_.next_deadline());
     }
     bool poll_transmit(OwnFrame& out) override {
-        if (BalanceController::poll_transmit(out)) return true; // first the switch, then who sends through it
+        if (BalanceController::poll_transmit(out))
+            return true; // first the switch learns the MACs, then the neighbours
         RlbFrame f;
         if (!rlb_.poll_transmit(f)) return false;
         out.member = f.member;
@@ -72,7 +73,7 @@ private:
         }
         rlb_.set_own_macs({own.begin(), own.size()});
         rlb_.set_members({receivers.begin(), receivers.size()}, active_, now);
-        rlb_.handle_timeout(now); // whom a loss concerns is told before anything else
+        rlb_.handle_timeout(now); // neighbours of a lost member are told before anything else
     }
 
     Rlb rlb_;

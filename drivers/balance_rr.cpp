@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Mode 0, balance-rr: frames in turn (Linux: packets_per_slave frames a turn; 0: a member at random). IGMP
-// goes by the active member, so that a switch sees a group's reports on one port.
+// leaves by the active member, so that a switch sees a group's reports on one port.
 #include "datapath/tx_engine.hpp"
 #include "drivers/registry.hpp"
 #include "drivers/spread.hpp"
@@ -37,7 +37,7 @@ public:
         if (state_.position >= s.tx_count) state_.position = 0;
     }
     std::uint8_t operator()(std::uint16_t i) noexcept {
-        if (igmp_(i)) return s_.active.value; // and takes nobody's turn
+        if (igmp_(i)) return s_.active.value; // without using up a turn
         const std::uint8_t next = s_.tx[state_.position];
         if (++state_.sent_there >= s_.packets_per_member) {
             state_.sent_there = 0;

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Mode 7, balance-spray (ours): to each of its peers there is a path by every member, to a next hop of the
 // peer's own behind it, and the frames of one flow leave by all of them. Each member keeps its MAC, so that a
-// switch sees each MAC on one port and needs to know nothing of it. What is for nobody of the peers goes by
-// an active member, as in active-backup.
+// switch sees each MAC on one port and needs to know nothing of it. Frames for no peer leave by an
+// active member, as in active-backup.
 #include "drivers/balance_spray.hpp"
 
 #include <rte_cycles.h>
@@ -81,7 +81,7 @@ public:
         return std::min(paths_.next_deadline(), announcer_.deadline());
     }
     bool poll_transmit(OwnFrame& out) override {
-        // The bond's addresses are at the active member's own MAC for who asks for them.
+        // Neighbours reach the bond's addresses at the active member's own MAC.
         if (active_ != kNoMember && announcer_.poll(out, addresses_, mac_of(active_))) return true;
         return paths_.poll_transmit(out);
     }

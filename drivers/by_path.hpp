@@ -12,9 +12,10 @@
 
 namespace dpdkbond {
 
-// Where what is not sprayed goes: `active` stage it for the active member, `gone` it is answered already.
-// Neighbours must not learn the bond's MAC, which no member may wear: ARP and neighbour discovery say the
-// active's. A question for a peer is answered here, as nobody else would.
+// What becomes of a frame that is not sprayed. `active`: stage it for the active member; `gone`: it was an
+// ARP request and has been answered. Neighbours must not learn the bond's MAC, which no member may wear: ARP
+// and neighbour discovery say the active's. An ARP request for a peer is answered here, as no device on the
+// wire would answer it.
 enum class Unsprayed : std::uint8_t { active, gone };
 [[gnu::cold]] Unsprayed tend_neighbor(Lane& lane, const Snapshot& s, rte_mbuf* frame) noexcept;
 

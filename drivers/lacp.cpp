@@ -298,7 +298,7 @@ private:
         bool operator==(const State&) const = default;
     };
 
-    // After every input: what decide() and the readers of the status go by.
+    // After every input: refreshes what decide() and the readers of the status use.
     void refresh() {
         while (const auto result = engine_.poll_marker()) asks_.end(*result);
         engine_.status(bond_, status_);

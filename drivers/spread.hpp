@@ -15,7 +15,8 @@ public:
         for (const Candidate& c : in.members) {
             if (!c.up) continue;
             d.may_send |= 1U << c.id.value;
-            // Frames of a single member (balance-rr's IGMP) go by the first; it stays while it is up.
+            // Frames that need a single member (balance-rr's IGMP) leave by the first; it stays while it is
+            // up.
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
         }
         d.usable = d.may_send;

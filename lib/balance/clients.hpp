@@ -55,7 +55,7 @@ public:
     Client& at(const ClientKey& key, Time now, Client* gone, bool* fresh);
     void erase(Client& client);
     [[nodiscard]] std::size_t size() const { return size_; }
-    // Whether an entry may be for that address of ours; false is certain.
+    // Whether there may be an entry for this address of ours: false is certain, true is not.
     [[nodiscard]] bool may_know(const Ipv6& ours) const;
 
     template <class F> void each(F f) {

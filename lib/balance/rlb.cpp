@@ -143,7 +143,8 @@ Client& Rlb::client_at(const ClientKey& key, Time now) {
     next_due_ = std::min(next_due_, now + kUnanswered);
     if (gone.in_use) {
         count_clients();
-        // Nobody will tell it when its member is lost: it goes to the active member, which never is for long.
+        // The evicted neighbour would not be told when its member is lost, so it is told the active member's
+        // MAC, which stays valid over a failover.
         Member* active = find(active_);
         if (active != nullptr && gone.told != active->is.mac && !gone.mac.is_zero())
             send_update(gone, *active);
@@ -324,7 +325,7 @@ void Rlb::handle_timeout(Time now) {
             return;
         }
         const Member* m = find(c.member);
-        if (c.mac.is_zero() || m == nullptr) { // nobody to tell, or nobody to tell of, until it is heard
+        if (c.mac.is_zero() || m == nullptr) { // the neighbour's MAC is not known, or no member can receive
             c.due = kNever;
             c.rounds = 0;
             return;

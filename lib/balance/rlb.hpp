@@ -49,14 +49,14 @@ public:
     void set_ipv6(bool on) { ipv6_ = on; }
     // Whether an advertisement of such an address says that a router has it.
     void set_addresses(const LocalAddresses& addresses) { addresses_ = addresses; }
-    // The bond's and all its members', usable or not: by these our own frames are known.
+    // The MACs of the bond and of all its members, usable or not: frames from these are our own.
     void set_own_macs(std::span<const Mac> macs);
     // The members that can receive, in the order in which they joined; `active` wears the bond's MAC. Clients
     // of one that is gone are shared out among the rest and told at once; a member that is new takes over as
     // many clients as evens it out, by speed.
     void set_members(std::span<const RlbMember> members, MemberId active, Time now);
-    // A frame of the logical interface's, ARP or neighbour discovery, as it is to be sent: what comes of it
-    // is among the frames to transmit. A frame too long to be one (RlbFrame::kMost) must not be given.
+    // An ARP or neighbour discovery frame that the logical interface sends. poll_transmit() gives it back,
+    // rewritten where needed. It must not be longer than RlbFrame::kMost.
     void handle_own(Bytes frame, Time now);
     void handle_received(Bytes frame, Time now);
     void handle_timeout(Time now);

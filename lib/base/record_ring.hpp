@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Records of differing length from one thread to another, in one piece of memory. Never blocks: who finds no
-// room learns it at once. One thread writes, one reads.
+// Records of differing length from one thread to another, in one piece of memory. Never blocks: a writer that
+// finds no room is told at once. One thread writes, one reads.
 #pragma once
 
 #include <atomic>
@@ -20,7 +20,8 @@ public:
         : size_(std::bit_ceil(bytes)), memory_(std::make_unique<std::byte[]>(size_)) {}
 
     // ---- the writer
-    // Room for a record; nullptr: there is none, or there never will be. Nobody sees it before commit().
+    // Room for a record; nullptr: there is none now, or the record is longer than the ring. The reader sees
+    // the record after commit().
     std::byte* reserve(std::size_t length) noexcept {
         const std::size_t need = whole(length), at = write_ & (size_ - 1);
         const std::size_t skip = at + need > size_ ? size_ - at : 0; // a record lies in one piece
@@ -36,7 +37,7 @@ public:
     void commit() noexcept { written_.store(write_, std::memory_order_release); }
 
     // ---- the reader
-    // The oldest record, its until pop(); empty: there is none.
+    // The oldest record, valid until pop(); empty: there is none.
     std::span<const std::byte> front() noexcept {
         std::uint64_t at = read_.load(std::memory_order_relaxed);
         if (at == written_.load(std::memory_order_acquire)) return {};

@@ -86,7 +86,7 @@ void Bond::dismiss_member(MemberId id, Time now) {
     Member* m = member(id);
     if (m == nullptr || m->dismissed) return;
     m->dismissed = true;
-    m->was_up = m->was_alive = false; // it goes by command: no failure to count
+    m->was_up = m->was_alive = false; // it leaves by command: no link failure to count
     mode_.controller->member_left(id, now);
     macs_.leave(id);
     reselect_ = true;

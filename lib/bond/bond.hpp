@@ -61,8 +61,8 @@ public:
     // ---- inputs. Each records what it was told, then settles: decides anew, announces, raises events.
     Result<MemberId> add_member(const MemberInfo& info, LinkState link, Time now); // full: error
     void remove_member(MemberId id, Time now);
-    // The member is about to leave: it takes no part any more and the mode says its last words on its wire,
-    // for which it is still reachable. remove_member() follows.
+    // The member is about to leave. It is not used any more, but workers still serve its port, so that the
+    // mode's farewell (LACP's last PDU) leaves by it. remove_member() follows.
     void dismiss_member(MemberId id, Time now);
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
     void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
@@ -70,7 +70,8 @@ public:
     // What the workers have counted up to now, when it says that it wants that; before handle_timeout().
     [[nodiscard]] bool wants_load(Time now) const { return mode_.controller->wants_load(now); }
     void handle_load(const LoadTotals& totals, Time now);
-    // Every worker goes by the last snapshot that was filled: a move of flows goes on (awaits_workers()).
+    // Every worker uses the last snapshot that was filled, so a move of flows may continue
+    // (awaits_workers()).
     void handle_published(Time now);
     void set_link_admin(MemberId id, bool up, Time now);
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
@@ -140,7 +141,7 @@ private:
         bool dismissed = false;
         bool was_alive = false;          // … but for having been lost too often
         bool was_up = false;             // the verdict when it was last told
-        WatcherSet objecting;            // who objected then
+        WatcherSet objecting;            // the watchers that objected then
         bool has_sent = false;           // it has been among those that may send since it joined
         FixedString<127> last_objection; // in words, of the last time that it went down
         FlapDamping damping;
@@ -194,7 +195,7 @@ private:
     bool primary_is_new_ = false;
     Decision decision_{};
     Decision before_mode_{};      // what the mode before said, while the new one …
-    Time carried_until_ = kNever; // … finds out who may send; kNever: it has
+    Time carried_until_ = kNever; // … finds out which members may send; kNever: it has
     FlowMove move_;
     bool link_up_ = false;
     bool had_active_ = false;

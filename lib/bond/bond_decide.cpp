@@ -16,7 +16,7 @@ constexpr Duration kReportDistance = std::chrono::milliseconds(200); // Linux's
 
 } // namespace
 
-// The bond's MAC is what the members' make it.
+// Takes over the bond's MAC when the members' MACs have changed it (MemberMacs::bond()).
 void Bond::follow_macs(Time now) {
     if (macs_.bond() == mac_) return;
     mac_ = macs_.bond();
@@ -118,7 +118,7 @@ void Bond::decide(Time now) {
     raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
 }
 
-// While a new mode does not know yet who may send, those that did in the mode before still do.
+// While a new mode does not know yet which members may send, those that did in the mode before still do.
 void Bond::carry_on(Decision& next, std::span<const Candidate> members, Time now) {
     std::uint32_t still = 0;
     for (const Candidate& c : members)
@@ -149,7 +149,7 @@ void Bond::plan_move(Time now) {
 }
 
 void Bond::handle_published(Time now) {
-    if (changed_) return; // what they go by is out of date already
+    if (changed_) return; // the workers' snapshot is out of date already
     const std::uint32_t ask = move_.workers_follow();
     if (ask == 0) return;
     mode_.controller->ask_arrival(ask, move_.deadline(), now);

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Which members are fit for use, and who says which are not.
+// Which members are usable, and which watchers object to the others.
 #include "bond/bond.hpp"
 
 namespace dpdkbond {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control half of a mode: from the members as they stand, who sends, who receives, who is active. A mode
-// that speaks a protocol of its own overrides the inputs and outputs below; the bond hands everything on
-// and, after each input, polls what came of it. Owner: the control lcore.
+// The control half of a mode: from the members' present state, which of them send, which receive, which is
+// active. A mode that speaks a protocol of its own overrides the inputs and outputs below; the bond hands
+// everything on and, after each input, polls what came of it. Owner: the control lcore.
 #pragma once
 
 #include <array>
@@ -75,8 +75,8 @@ public:
     // The mode has an active member that an operator may name (Linux: primary, active_slave).
     [[nodiscard]] virtual bool has_active() const { return false; }
 
-    // How long the mode may take, once it is chosen, until it knows who may send. For so long the bond goes
-    // on as it did before.
+    // How long the mode may take after it was chosen until it knows which members may send. Until then the
+    // bond continues as in the mode before.
     [[nodiscard]] virtual Duration start_up(const BondOptions&) const { return {}; }
 
     // Which MAC a member wears in this mode with these options.

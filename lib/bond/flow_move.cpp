@@ -50,7 +50,7 @@ std::uint32_t FlowMove::workers_follow() {
 
 void FlowMove::finish() {
     phase_ = Phase::rest;
-    if (to_.size == 0) return; // nobody sends: the frames that may be under way are still those of before
+    if (to_.size == 0) return; // no member sends: frames that may be under way are still those sent before
     from_ = to_;
     from_half_ = to_half_;
 }

@@ -3,7 +3,7 @@
 // its flows at once, as nothing of it will arrive. A member that still works gives them up in steps:
 //   1. frames of the buckets that move are held by the workers, in order;
 //   2. once every worker does so, the mode asks the far end of the old members whether all has arrived;
-//   3. when it has, or kLimit after the beginning, the workers go by the new map and what was held leaves
+//   3. when it has, or kLimit after the beginning, the workers use the new map, and the held frames leave
 //      first.
 // Owner: the control lcore, through its Bond.
 #pragma once
@@ -28,9 +28,9 @@ public:
     // that connections bear without retransmitting.
     static constexpr Duration kLimit = std::chrono::milliseconds(50);
 
-    // The map that is to come, and the data half that goes by it.
+    // The map that is to come, and the data half that uses it.
     void plan(const BucketMap& map, TxBurstFn data_half, const FlowMeans& means, Time now);
-    // Every worker goes by the newest snapshot. Returns the members to ask, 0: none now.
+    // To be called when every worker uses the newest snapshot. Returns the members to ask; 0: none now.
     std::uint32_t workers_follow();
     void finish(); // the map is the one that plan() was last told
 

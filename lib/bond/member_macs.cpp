@@ -75,7 +75,7 @@ void MemberMacs::set_bond(const Mac& mac) {
 
 Result<Mac> MemberMacs::to_join(const Mac& permanent) const {
     if (policy_ == MacPolicy::same) return bond_.is_zero() ? permanent : bond_;
-    // The bond's own is free for whoever has it by birth as long as nobody wears it.
+    // A member whose permanent MAC is the bond's may wear it as long as no other member does.
     if (policy_ == MacPolicy::active || policy_ == MacPolicy::own || permanent.is_zero() ||
         who_wears(permanent) == nullptr)
         return permanent;
@@ -142,7 +142,7 @@ MacSteps order_mac_steps(std::span<const MacStep> members, const Mac& first) {
     for (const MacStep& m : members)
         if (m.wears != m.wants && !m.wants.is_zero()) left.push_back(m);
     MacSteps steps;
-    std::uint32_t parked = 0; // bit MemberId: wears what nobody wants
+    std::uint32_t parked = 0; // bit MemberId: wears a MAC that no member wants
     const auto is_parked = [&](const MacStep& m) { return (parked >> m.id.value & 1U) != 0; };
     while (!left.empty()) {
         const auto held = [&](const MacStep& m) {

@@ -88,7 +88,7 @@ struct MacStep {
 
 // The order in which to give the members what they want so that at no time two wear one MAC (but for those
 // that share it anyway): what a member wants is taken from the other first. A ring of them is opened by
-// giving one, `first`'s holder if it is among them, a MAC of nobody's meanwhile.
+// giving one, `first`'s holder if it is among them, a MAC of no member meanwhile.
 using MacSteps = FixedVec<MemberMac, 2 * kMaxMembers>;
 MacSteps order_mac_steps(std::span<const MacStep> members, const Mac& first);
 

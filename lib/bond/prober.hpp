@@ -33,16 +33,17 @@ public:
         addresses_ = addresses;
         addresses_are_new_ = true;
     }
-    void heed_addresses(Time now);                         // once they were set
-    void handle_frame(MemberId id, Bytes frame, Time now); // a copy of a neighbour's; others are no-ops
+    void heed_addresses(Time now); // once they were set
+    void handle_frame(MemberId id, Bytes frame,
+                      Time now); // a copy of an ARP or ND frame received; other frames are ignored
 
     [[nodiscard]] bool on() const { return monitor_.on(); }
     [[nodiscard]] bool up(MemberId id) const { return monitor_.state(id) == ProbeMonitor::State::up; }
-    // Who of the two objects to a member that is not up, and about what: "arp 192.0.2.1, 192.0.2.2".
+    // Which of the two watchers (ARP, NS) objects to a member that is not up.
     [[nodiscard]] WatcherSet objections(MemberId id) const;
     [[nodiscard]] WatcherSet watching() const; // those with targets
     [[nodiscard]] std::string describe(MemberId id) const;
-    MemberId next_asker(); // whose probe poll_transmit() gives next; kNoMember: there is none to send
+    MemberId next_asker(); // the member whose probe poll_transmit() gives next; kNoMember: none is due
     // `mac`: what that member wears.
     bool poll_transmit(const Mac& mac, OwnFrame& out);
 

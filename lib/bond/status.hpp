@@ -41,9 +41,9 @@ struct MemberStatus {
     std::uint32_t link_failures = 0;
     Mac mac{}, perm_mac{};
     MemberOptions options{};
-    WatcherSet watching{};      // who has a say in whether it is usable
+    WatcherSet watching{};      // the watchers that judge whether it is usable
     WatcherSet objecting{};     // … says no
-    FixedString<127> objection; // in words: "arp 192.0.2.1"; empty: nobody objects
+    FixedString<127> objection; // in words: "arp 192.0.2.1"; empty: no watcher objects
     bool flap_suppressed = false;
     double flap_penalty = 0; // as of then; it halves with time
     Time flap_penalty_at{};

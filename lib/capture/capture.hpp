@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Frames of members into a pcapng file, an interface a member. Workers put copies into rings, a thread of its
-// own writes them; a disk that is slow costs copies, which are counted, and delays nobody.
+// Writes members' frames to a pcapng file, with one pcapng interface a member. Workers put copies into rings,
+// and the capture's own thread writes them. A slow disk costs copies, which are counted; it delays no worker.
 #pragma once
 
 #include <atomic>

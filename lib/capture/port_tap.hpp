@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Copies of the frames that pass a port, both ways, for a capture. By ethdev's callbacks: a port that nobody
-// taps does not know of it. (librte_pdump would take its copies from the mempool of the data path's choice,
+// Copies of the frames that pass a port, both ways, for a capture. It uses ethdev's callbacks, so a port
+// without a tap pays nothing. (librte_pdump would take its copies from the mempool of the data path's choice,
 // and twice when a queue refused a frame and was offered it again.)
 #pragma once
 

@@ -205,7 +205,7 @@ private:
         return wrong.empty();
     }
 
-    // Notes who uses the address; a problem when someone does already.
+    // Notes what uses the address; a problem when it is in use already.
     void claim(Ipv4 address, const std::string& key) {
         const auto [user, is_new] = users_.emplace(address, key);
         if (!is_new) add(key, address.to_string() + " is already used by " + user->second);

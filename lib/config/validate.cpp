@@ -40,7 +40,7 @@ private:
     }
     bool is_broken(const std::string& key) const { return broken_.contains(key); }
 
-    // Notes who uses `id`; false, and a problem, when someone does already.
+    // Notes what uses `id`; false, and a problem, when it is in use already.
     bool claim(std::map<std::string, std::string>& users, const std::string& id, const std::string& key,
                const std::string& what) {
         const auto [user, is_new] = users.emplace(id, key);

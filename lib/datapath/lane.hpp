@@ -92,7 +92,7 @@ public:
         nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
     Ring<rte_mbuf*>* punted = nullptr; // received frames for control; mbuf->port is the MemberId
     bool bell = false;                 // there is something new in it; owner: the worker
-    Doubt* doubt = nullptr;            // rung for what sort_out() refuses; nullptr: nobody to ask
+    Doubt* doubt = nullptr;            // rung for frames that sort_out() refuses; nullptr: none
     PolicyState policy;
     HeldFrames held;
     LaneCounters counters;

@@ -26,7 +26,7 @@ struct ModeDescriptor {
     std::unique_ptr<Controller> (*control_half)();
     bool hashes;           // members are chosen by xmit_hash_policy and the bucket map
     PuntFn punt = nullptr; // which received frames are the control half's; nullptr: none
-    // Where not every frame goes by xmit_hash_policy. Any thread.
+    // For modes in which not every frame is placed by xmit_hash_policy. Any thread.
     Placing (*place)(const BondOptions& options, Bytes frame) = nullptr;
 };
 

@@ -23,7 +23,7 @@ std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
 std::string device_name(const std::string& devargs) { return devargs.substr(0, devargs.find(',')); }
 
 // Ports that a Port object owns. The EAL probes the PCI devices that it was told of when it starts, so a port
-// may be there and be nobody's yet.
+// may be there without an owner.
 std::mutex g_owned_mutex;
 std::set<std::uint16_t> g_owned;
 

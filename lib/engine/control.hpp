@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The control lcore: alone owns every Bond, drains what others tell it, lets time pass, publishes. It waits
-// for nobody: whatever may block lives on ordinary threads and speaks through post() and call(); what it has
+// The control lcore: alone owns every Bond, drains what others tell it, lets time pass, publishes. It never
+// waits: whatever may block lives on ordinary threads and uses post_link() and call(); what it has
 // to tell them goes through the outbox.
 #pragma once
 

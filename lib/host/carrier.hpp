@@ -33,7 +33,7 @@ private:
     std::string name_;
     int ifindex_;
     bool replaced_ = false;
-    Fd sysfs_; // a mount of sysfs for our namespace that nobody else sees
+    Fd sysfs_; // a detached mount of sysfs for our namespace
     Fd file_;
 };
 

@@ -68,7 +68,7 @@ Result<void> CrashNote::write(std::string_view text) {
 
 void CrashNote::remove() {
     if (!fd_) return;
-    ::unlink(file_.c_str()); // while it is locked: nobody takes it over in between
+    ::unlink(file_.c_str()); // while it is locked, so that no other process takes it over in between
     ::rmdir(file_.parent_path().c_str());
     fd_.reset();
 }

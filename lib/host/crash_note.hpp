@@ -24,7 +24,7 @@ public:
     static Result<CrashNote> hold(const std::filesystem::path& file);
     // Notes in `folder` whose names start with `prefix` and whose owners are dead, held from now on.
     static std::vector<CrashNote> left_in(const std::filesystem::path& folder, std::string_view prefix);
-    // Somebody who lives holds it.
+    // A living process holds it.
     static bool is_held(const std::filesystem::path& file);
 
     explicit operator bool() const { return static_cast<bool>(fd_); }

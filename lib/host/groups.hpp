@@ -13,7 +13,7 @@
 namespace dpdkbond {
 
 struct JoinedGroups {
-    std::vector<Ipv4> v4; // all but 224.0.0.1, which nobody reports
+    std::vector<Ipv4> v4; // all but 224.0.0.1, which is never reported
     std::vector<Ipv6> v6; // all but ff02::1 and what stays inside the host
     unsigned igmp = 3;    // the version that the querier heard last speaks
     bool operator==(const JoinedGroups&) const = default;

@@ -26,7 +26,7 @@ struct HugepageHooks {
     std::filesystem::path proc = "/proc";
     std::filesystem::path sysfs = "/sys";
     std::function<Result<void>()> mount;          // a hugetlbfs of 2 MiB pages of our own
-    std::function<void()> unmount;                // if it is there and nobody uses it
+    std::function<void()> unmount;                // if it is there and unused
     std::function<bool(std::uint64_t mb)> usable; // whether this process is given so many; none: it is
 
     static HugepageHooks real();

@@ -10,7 +10,7 @@ namespace dpdkbond {
 // EAL uses pages of a size only through a hugetlbfs mounted for that size, so both are counted together.
 struct HugepageState {
     struct Size {
-        std::uint64_t free = 0; // pages that nobody has, and nobody has been promised
+        std::uint64_t free = 0; // pages that are neither in use nor reserved
         bool mounted = false;
     };
     Size pages_2m;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The NICs of this machine as somebody sees them who is about to choose some. Ordinary threads.
+// The NICs of this machine, for an operator who is about to choose members. Ordinary threads.
 #pragma once
 
 #include <filesystem>

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// PCI devices by sysfs: what they are, who else needs them, and binding them to another driver. Ordinary
+// PCI devices by sysfs: what they are, what else uses them, and binding them to another driver. Ordinary
 // threads; binding may take seconds while drivers probe.
 #pragma once
 

@@ -14,7 +14,7 @@
 namespace dpdkbond::lacp {
 
 enum class FrameVerdict : std::uint8_t {
-    consumed, // LACP or marker, good or bad; nobody else is to see it
+    consumed, // LACP or marker, valid or not; it is not handed up
     not_mine, // another subtype or ethertype: hand it up
 };
 

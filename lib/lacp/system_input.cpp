@@ -42,7 +42,7 @@ FrameVerdict System::handle_frame(MemberId member, Bytes frame, Time now) {
 
 void System::handle_lacpdu(Port& port, Bytes frame, Time now) {
     const auto pdu = decode_lacpdu(frame);
-    // Ours: a system of zero means "no partner" to every machine, so nobody may claim to be it.
+    // Ours: a system of zero means "no partner" to every machine, so no partner may claim to be it.
     if (!pdu || !is_lacp_destination(Mac::from_bytes(frame.data())) || pdu->actor.system.is_zero()) {
         complain(port, EventKind::bad_pdu, ++port.counters.bad_rx, "malformed LACPDU ignored", now);
         return;

@@ -36,7 +36,6 @@ bool same_partner(LacpInfo a, const LacpInfo& b) {
 } // namespace
 
 // --- settling
-// --------------------------------------------------------------------------------------------------------
 
 void System::settle(Time now) {
     int rounds = 0;
@@ -141,9 +140,9 @@ void System::update_forwarding(Time now) {
     Forwarding result;
     for (Port& port : places()) {
         if (!port.in_use) continue;
-        // Linux: the active aggregator carries traffic though nobody answers, unless lacp_strict forbids it.
-        // Only once it is certain that nobody does, and as one port: ports without a partner never share an
-        // aggregator.
+        // Linux: the active aggregator carries traffic though no partner answers, unless lacp_strict forbids
+        // it. Only once it is certain that there is none, and as one port: ports without a partner never
+        // share an aggregator.
         port.without_partner = !options_.strict && port.port_enabled && port.mux == MuxState::ATTACHED &&
                                port.selected == Selected::SELECTED && port.partner.system.is_zero() &&
                                (port.rx == RxState::DEFAULTED || port.rx == RxState::LACP_DISABLED);
@@ -182,7 +181,6 @@ void System::update_deadline(Time now) {
 }
 
 // --- output
-// ----------------------------------------------------------------------------------------------------------
 
 bool System::send(Port& port, const SlowFrame& frame) {
     if (outbox_.frames.push({{id_, port.member}, frame})) return true;

@@ -14,7 +14,7 @@ namespace dpdkbond {
 // A broadcast request for `target`. Returns the frame's length, 0 when `out` is too small.
 std::size_t build_arp_probe(MutableBytes out, Ipv4 target, const ProbeSource& source);
 
-// nullopt: no ARP frame, or none between one of the targets and somebody who may be us.
+// nullopt: not an ARP frame, or not one between a target and an address that may be ours.
 std::optional<HeardProbe<Ipv4>> hear_arp(Bytes frame, std::span<const Ipv4> targets);
 
 } // namespace dpdkbond

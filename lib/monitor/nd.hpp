@@ -15,7 +15,7 @@ namespace dpdkbond {
 // small.
 std::size_t build_ns_probe(MutableBytes out, Ipv6 target, const ProbeSource& source);
 
-// nullopt: no sound NS or NA, or none between one of the targets and somebody who may be us.
+// nullopt: not a valid NS or NA, or not one between a target and an address that may be ours.
 std::optional<HeardProbe<Ipv6>> hear_nd(Bytes frame, std::span<const Ipv6> targets);
 
 } // namespace dpdkbond

@@ -192,7 +192,7 @@ void ProbeMonitor::judge(Time now) {
             revive(id, now);
             continue;
         }
-        if (ready_ == 0) continue; // nobody could have answered
+        if (ready_ == 0) continue; // no target could have answered
         if (rules_.one_active && now < end_of(m.last_up, 2)) continue;
         const Time sign = last_sign(id);
         if (is_active(id)) {

@@ -37,11 +37,11 @@ public:
 
     // Starts afresh: members that are up get their whole window.
     void set_rules(const ProbeRules& rules, Time now);
-    // Targets that can be asked, as there is an address to ask with, or that have answered without. The
-    // silence of the others is no sign; before there is one nobody is called down.
+    // The targets that can be asked: there is a source address for them, or they have answered without one.
+    // Silence of the other targets means nothing. While no target can be asked no member is called down.
     void set_ready(std::uint32_t targets, Time now);
 
-    // While nothing can be sent nor heard nobody is judged; afterwards all go on where they were.
+    // While nothing can be sent or received no member is judged; afterwards each continues in its state.
     void set_paused(bool paused) { paused_ = paused; }
 
     void join(MemberId id, Time now); // up as soon as its link is
@@ -64,7 +64,7 @@ public:
 
     void handle_timeout(Time now); // spurious calls are no-ops
     [[nodiscard]] Time next_deadline() const { return on() && !paused_ ? deadline_ : kNever; }
-    // Members that shall ask every target now; asking again answers none.
+    // The members that have to ask every target now, as a mask; the call clears it.
     std::uint32_t take_probes();
 
     [[nodiscard]] bool on() const { return rules_.interval > Duration{0} && rules_.targets != 0; }

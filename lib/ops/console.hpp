@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // The console's two doors: this process's stdin and stdout, and a UNIX stream socket. Each client has a
-// session and a thread of its own; one that does not read holds up nobody else.
+// session and a thread of its own; one that does not read its answers holds up no other.
 #pragma once
 
 #include <list>

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What `spray:` says of a balance-spray bond: to whom, by which next hops, how finely. Members are named, as
-// they may join later or leave. Plain data with defaults.
+// The section `spray:` of a balance-spray bond: its peers, the next hops that lead to each, and the
+// granularity. Members are given by name, as they may join later or leave. Plain data with defaults.
 #pragma once
 
 #include <cstdint>

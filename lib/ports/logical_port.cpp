@@ -112,7 +112,7 @@ Result<void> LogicalPort::set_mac(const Mac& mac) {
 }
 
 Result<void> LogicalPort::steer(bool on) {
-    if (on == steered_ || !in_kernel()) return {}; // who is behind a device chooses by himself
+    if (on == steered_ || !in_kernel()) return {}; // the program behind a device chooses its queues itself
     Result<void> done;
     for (const int fd : tun_fds_) {
         done = on ? steer_tun(fd) : unsteer_tun(fd);

@@ -110,7 +110,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         break;
     }
     if (!member->netdev.empty()) {
-        // Frames go by the netdev that was opened: another of its name is no link of theirs.
+        // Frames use the netdev that was opened: another one with its name says nothing about their link.
         const bool own = member->guard_ && member->netdev == below;
         member->ifindex_ = own ? member->guard_->ifindex() : 0;
         member->carrier_ = std::make_unique<CarrierPoll>(member->netdev, member->ifindex_);

@@ -21,7 +21,7 @@ public:
     void prepare();
     // Before the first take(): what instances that died still hold is ours now.
     void find_leftovers();
-    // After the start's last take(): what of that nobody wanted is given back. A line for each.
+    // After the last take() of the start: devices that were not taken are given back. A line for each.
     std::vector<std::string> give_back_leftovers();
     // The devices that a configuration names: they may share an IOMMU group with one another.
     void plan(const Config& config);
