@@ -138,7 +138,8 @@ void Control::hear(BondCore& core, Time at) {
         for (unsigned i = 0; i < n; ++i) {
             const rte_mbuf* m = frames[i];
             const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
-            if ((core.ears >> m->port & 1U) == 0 || !is_lacpdu(frame))
+            // kNoMember: a frame that the logical interface sent, which no socket hears.
+            if (m->port >= kMaxMembers || (core.ears >> m->port & 1U) == 0 || !is_lacpdu(frame))
                 core.bond.handle_frame(MemberId{static_cast<std::uint8_t>(m->port)}, frame, at);
         }
         if (n != 0) rte_pktmbuf_free_bulk(frames, n);
