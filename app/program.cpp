@@ -248,7 +248,10 @@ void Program::serve_while(const std::function<void()>& what) {
 }
 
 void Program::close_all() {
-    serve_while(forget_telemetry);
+    serve_while([&] { // after an error while running these may still ask for bonds
+        metrics_.stop();
+        forget_telemetry();
+    });
     if (control_) control_->end();
     if (workers_running_) {
         for (auto& w : workers_) w->stop();
