@@ -17,31 +17,9 @@ namespace dpdkbond {
 
 namespace {
 
-const BondConfig* find_bond(const Config& config, const std::string& name) {
-    for (const BondConfig& b : config.bonds)
-        if (b.name == name) return &b;
-    return nullptr;
-}
-
-const MemberConfig* find_same(const std::vector<MemberConfig>& members, const MemberConfig& m) {
-    for (const MemberConfig& other : members)
-        if (same_member(other, m)) return &other;
-    return nullptr;
-}
-
-// Why the running bond cannot become the wanted one without a restart; empty: it can.
-std::string why_not(const BondConfig& running, const BondConfig& wanted) {
-    const LogicalConfig &a = running.logical, &b = wanted.logical;
-    if (a.backend != b.backend || a.device != b.device || a.queues != b.queues)
-        return fmt::format("{}: logical backend, device and queues cannot change while it runs; restart",
-                           running.name);
-    for (const OptionDef& def : option_table()) {
-        if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def))
-            continue;
-        if ((def.modes & mask_of(wanted.mode)) == 0) continue; // it was the mode's before
-        if (auto may = may_change_running(wanted.mode, def, !running.members.empty()); !may)
-            return fmt::format("{}: {}", running.name, may.error());
-    }
+// A member of the file that needs what a member of another name or device has until that has left; empty:
+// none.
+std::string still_in_use(const BondConfig& running, const BondConfig& wanted) {
     for (const MemberConfig& m : wanted.members) {
         if (find_same(running.members, m) != nullptr) continue;
         for (const MemberConfig& old : running.members)
@@ -123,8 +101,8 @@ Result<void> Program::apply(Config next) {
     if (!(next.runtime == config_.runtime))
         return Error{fmt::format("{}: runtime cannot change while it runs; restart", config_file_)};
     for (const auto& unit : units_)
-        if (const BondConfig* wanted = find_bond(next, unit->config.name))
-            if (const std::string why = why_not(unit->config, *wanted); !why.empty()) return Error{why};
+        if (const BondConfig* wanted = find_bond(next.bonds, unit->config.name))
+            if (const std::string why = still_in_use(unit->config, *wanted); !why.empty()) return Error{why};
 
     std::vector<RunningBond> running;
     for (const auto& unit : units_) running.push_back(RunningBond{unit->config, {}});
@@ -175,7 +153,7 @@ Result<void> Program::apply(Config next) {
         if (!r && trouble.empty()) trouble = r.error();
     };
     for (std::size_t i = 0; i < units_.size();) {
-        if (find_bond(next, units_[i]->config.name) != nullptr) {
+        if (find_bond(next.bonds, units_[i]->config.name) != nullptr) {
             ++i;
             continue;
         }
@@ -183,7 +161,7 @@ Result<void> Program::apply(Config next) {
         units_.erase(units_.begin() + static_cast<std::ptrdiff_t>(i));
     }
     for (const auto& unit : units_) {
-        const BondConfig& wanted = *find_bond(next, unit->config.name);
+        const BondConfig& wanted = *find_bond(next.bonds, unit->config.name);
         if (unit->config.mode != wanted.mode || !(unit->config.options == wanted.options))
             keep(apply_options(*unit, wanted.mode, wanted.options, wanted.given));
         keep(apply_logical(*unit, wanted.logical));

@@ -10,17 +10,6 @@ namespace dpdkbond {
 
 namespace {
 
-template <class Range> const BondConfig* find_bond(const Range& bonds, const std::string& name) {
-    for (const BondConfig& b : bonds)
-        if (b.name == name) return &b;
-    return nullptr;
-}
-
-const MemberConfig* find_same(std::span<const MemberConfig> members, const MemberConfig& m) {
-    const auto at = std::ranges::find_if(members, [&](const MemberConfig& o) { return same_member(o, m); });
-    return at != members.end() ? &*at : nullptr;
-}
-
 // What only one user can have: the device, and the netdev below it.
 std::vector<std::string> claims(const std::string& device) {
     const std::string head = devargs_head(device);
@@ -121,8 +110,16 @@ std::string new_device_problem(std::span<const RunningBond> running, const BondC
 
 } // namespace
 
-bool same_member(const MemberConfig& a, const MemberConfig& b) {
-    return a.name == b.name && a.device == b.device && a.driver == b.driver && a.carrier == b.carrier;
+const BondConfig* find_bond(std::span<const BondConfig> bonds, const std::string& name) {
+    const auto at = std::ranges::find(bonds, name, &BondConfig::name);
+    return at != bonds.end() ? &*at : nullptr;
+}
+
+const MemberConfig* find_same(std::span<const MemberConfig> members, const MemberConfig& m) {
+    const auto at = std::ranges::find_if(members, [&](const MemberConfig& o) {
+        return o.name == m.name && o.device == m.device && o.driver == m.driver && o.carrier == m.carrier;
+    });
+    return at != members.end() ? &*at : nullptr;
 }
 
 Result<ReloadPlan> plan_reload(std::span<const RunningBond> running, std::span<const BondConfig> wanted,

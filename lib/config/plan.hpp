@@ -73,7 +73,9 @@ struct AddressPlan {
 AddressPlan plan_addresses(std::span<const IpPrefix> has, std::span<const IpPrefix> before,
                            std::span<const IpPrefix> wanted);
 
-// The same member, though its options may differ.
-bool same_member(const MemberConfig& a, const MemberConfig& b);
+// nullptr: there is none.
+const BondConfig* find_bond(std::span<const BondConfig> bonds, const std::string& name);
+// The same member, though its options may differ; nullptr: there is none.
+const MemberConfig* find_same(std::span<const MemberConfig> members, const MemberConfig& m);
 
 } // namespace dpdkbond
