@@ -154,6 +154,12 @@ std::map<int, rte_mempool*> make_pools(const Config& config) {
     return pools;
 }
 
+// Both folders go unless there is still a note in them.
+void remove_if_empty(const std::string& state_dir) {
+    ::rmdir(state_dir.c_str());
+    ::rmdir(state_dir.substr(0, state_dir.rfind('/')).c_str());
+}
+
 void run_this_thread_on(const std::vector<unsigned>& cpus) {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -204,7 +210,7 @@ Program::Program(std::string config_file, Config config)
         control_pool_ = make_control_pool();
         const std::size_t workers = config_.runtime.worker_lcores.size();
         rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
-        control_ = std::make_unique<Control>(*rcu_, config_.runtime.idle, control_pool_);
+        control_ = std::make_unique<Control>(config_.runtime.idle, control_pool_);
         for (unsigned i = 0; i < workers; ++i)
             workers_.push_back(std::make_unique<Worker>(i, *rcu_, config_.runtime.idle, *control_));
         host_ = std::make_unique<HostWatch>(
@@ -281,8 +287,7 @@ void Program::close_all() {
     eal_.reset();
     hugepages_.reset();
     for (const std::string& line : pci_.give_back_all()) log_line(line);
-    ::rmdir(state_dir_.c_str()); // empty by now, unless a netdev could not be put back
-    ::rmdir("/run/dpdk-bond");
+    remove_if_empty(state_dir_); // it is, unless a netdev could not be put back
 }
 
 // Their devices cannot be closed, nor memory freed. Netdevs get their old state; NICs that they were taken
@@ -301,8 +306,7 @@ void Program::give_up_workers() {
     put_back(units_);
     put_back(stuck_);
     hugepages_.reset();
-    ::rmdir(state_dir_.c_str());
-    ::rmdir("/run/dpdk-bond");
+    remove_if_empty(state_dir_);
     Eal::remove_runtime_dir();
     std::fflush(nullptr);
     ::_exit(1);

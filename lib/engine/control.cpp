@@ -27,7 +27,7 @@ constexpr unsigned kLinksAtOnce = 8;    // of them, changes of links
 
 } // namespace
 
-Control::Control(Rcu&, Idle idle, rte_mempool* pool)
+Control::Control(Idle idle, rte_mempool* pool)
     : idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
       outbox_("control-outbox", 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), ears_(epoll_create1(EPOLL_CLOEXEC)),

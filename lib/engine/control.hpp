@@ -21,7 +21,7 @@ namespace dpdkbond {
 
 class Control {
 public:
-    Control(Rcu& rcu, Idle idle, rte_mempool* pool);
+    Control(Idle idle, rte_mempool* pool);
     ~Control();
     Control(const Control&) = delete;
     Control& operator=(const Control&) = delete;

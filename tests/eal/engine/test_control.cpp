@@ -62,7 +62,7 @@ TEST_CASE("all links of a large bond go at once: the carrier goes too [H3] [D9]"
                  std::pair{Mode::balance_tlb, 31U}, std::pair{Mode::ieee8023ad, 16U});
     CAPTURE(mode_name(mode), members);
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     auto core = core_of(mode, members, rcu);
     control.set_bond(0, core.get());
     control.serve();
@@ -81,7 +81,7 @@ TEST_CASE("all links of a large bond go at once: the carrier goes too [H3] [D9]"
 
 TEST_CASE("events that find no room are counted, said, and take no carrier with them [H3]", "[H3]") {
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     auto core = core_of(Mode::active_backup, 30, rcu);
     control.set_bond(0, core.get());
     control.serve();
@@ -97,7 +97,7 @@ TEST_CASE("events that find no room are counted, said, and take no carrier with 
 
 TEST_CASE("an outbox that nobody empties holds up no carrier, only delays it [H3]", "[H3]") {
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     auto core = core_of(Mode::active_backup, 2, rcu);
     control.set_bond(0, core.get());
     control.serve();
@@ -119,7 +119,7 @@ TEST_CASE("an outbox that nobody empties holds up no carrier, only delays it [H3
 
 TEST_CASE("64 bonds on one control: each is told of its own links") {
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     std::vector<std::unique_ptr<BondCore>> cores;
     for (unsigned b = 0; b < kMaxBonds; ++b) {
         cores.push_back(core_of(Mode::active_backup, 2, rcu, b));
@@ -146,7 +146,7 @@ TEST_CASE("64 bonds on one control: each is told of its own links") {
 
 TEST_CASE("a full inbox is taken in portions [L21]", "[L21]") {
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     auto core = core_of(Mode::active_backup, 1, rcu);
     control.set_bond(0, core.get());
     control.serve();
@@ -169,8 +169,7 @@ TEST_CASE("a full inbox is taken in portions [L21]", "[L21]") {
 }
 
 TEST_CASE("calls of many threads run one at a time, from the first to the last [L3] [M15]", "[L3][M15]") {
-    Rcu rcu(1);
-    Control control(rcu, GENERATE(Idle::busy, Idle::adaptive), World::get().pool);
+    Control control(GENERATE(Idle::busy, Idle::adaptive), World::get().pool);
     constexpr unsigned kCallers = 8, kCalls = 500;
     unsigned sum = 0; // by the thread that serves alone: no atomic
     std::atomic<unsigned> gone{0};

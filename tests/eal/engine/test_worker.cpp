@@ -74,7 +74,7 @@ TEST_CASE("a worker with two saturated lanes passes quiet points, and changes ta
     CAPTURE(mode_name(mode));
     const Port up2 = second_logical();
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     Worker worker(0, rcu, Idle::busy, control);
     Served one(mode, 0, 2, rcu, *World::get().logical), two(mode, 2, 2, rcu, up2);
     rcu.online(0);
@@ -116,7 +116,7 @@ TEST_CASE("a worker with two saturated lanes passes quiet points, and changes ta
 TEST_CASE("what is staged leaves by the snapshot that placed it before that may be reused [H1]", "[H1]") {
     const NothingLost check;
     Rcu rcu(1);
-    Control control(rcu, Idle::busy, World::get().pool);
+    Control control(Idle::busy, World::get().pool);
     Worker worker(0, rcu, Idle::busy, control);
     Served bond(Mode::balance_rr, 0, 2, rcu, *World::get().logical);
     rcu.online(0);
