@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A bond below DPDK, sans-IO: link states, commands and time go in; a snapshot, events, frames to send and a
-// status come out. It knows no mode: its Controller does. Owner: the control lcore; nothing here allocates
-// after start except set_options() and set_addresses().
+// status come out. It knows no mode: its Controller does. Owner: the control lcore. Texts of events and of
+// the status, options and addresses may allocate; snapshots and frames do not.
 #pragma once
 
 #include <array>

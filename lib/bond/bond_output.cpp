@@ -39,7 +39,6 @@ Wanted Bond::wanted() const {
     w.speed_mbps = speed_mbps();
     w.macs = macs_.version();
     w.reports = report_wishes_;
-    w.mac = mac_;
     return w;
 }
 

@@ -92,9 +92,11 @@ std::uint32_t Prober::targets() const {
 // silence counts only once it has answered (handle_heard()).
 std::uint32_t Prober::askable() const {
     std::uint32_t mask = 0;
-    for (std::size_t t = 0; t < v4_.size() + v6_.size(); ++t)
-        if (bool in_network = false; (probe_source(addresses_, target(t), {}, &in_network), in_network))
-            mask |= 1U << t;
+    for (std::size_t t = 0; t < v4_.size() + v6_.size(); ++t) {
+        bool in_network = false;
+        (void)probe_source(addresses_, target(t), {}, &in_network);
+        if (in_network) mask |= 1U << t;
+    }
     return mask;
 }
 

@@ -20,10 +20,10 @@ namespace dpdkbond {
 // The address to ask `target` with: of those whose network holds it the one with the longest prefix; else the
 // first of its family; else the unspecified one, untagged, as Linux asks when it has no route. Of equals one
 // that the kernel would take as a source: not deprecated, and primary rather than secondary. `mac` is the
-// member's, for addresses that have none of their own. `holds`, where given, says whether it is the first
-// case: only then is it certain that this is the way to the target.
+// member's, for addresses that have none of their own. `holds_target`, where given, says whether it is the
+// first case: only then is it certain that this is the way to the target.
 ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac,
-                         bool* holds = nullptr);
+                         bool* holds_target = nullptr);
 
 class Prober {
 public:

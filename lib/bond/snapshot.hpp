@@ -32,7 +32,8 @@ struct SnapshotMember {
     std::uint16_t port = 0;
     std::uint8_t rx_queues = 1;
     std::uint8_t tx_queues = 1;
-    std::uint8_t first_worker = 0; // who reads receive queue 0; the next ones read the next queues, in turn
+    std::uint8_t first_worker =
+        0; // reads receive queue 0; the workers after it read the next queues, in turn
     bool kernel_socket =
         false;                 // frames come from a socket of the kernel's: checksums and lengths need a look
     bool sorts_itself = false; // its hardware receives only what the logical interface asks for

@@ -69,7 +69,7 @@ struct MemberCounters {
     std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
     std::array<std::uint64_t, kDropReasons> drops{};
     // What the device lost, by its own count.
-    std::uint64_t missed = 0;    // received, but nobody took it out of the queue in time
+    std::uint64_t missed = 0;    // received, but no worker took it out of the queue in time
     std::uint64_t no_buffer = 0; // received, but there was no packet buffer for it
     std::uint64_t rx_errors = 0, tx_errors = 0;
 };

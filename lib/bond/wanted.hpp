@@ -5,8 +5,6 @@
 
 #include <cstdint>
 
-#include "base/mac.hpp"
-
 namespace dpdkbond {
 
 struct Wanted {
@@ -14,7 +12,6 @@ struct Wanted {
     std::uint32_t speed_mbps = 0; // of the logical interface; 0: not known
     std::uint64_t macs = 0;       // version of the MAC plan (Bond::mac_plan())
     std::uint64_t reports = 0;    // rises whenever multicast memberships are to be reported once more
-    Mac mac{};                    // the bond's own
     bool operator==(const Wanted&) const = default;
 };
 

@@ -65,7 +65,8 @@ struct LogicalQueue {
     std::uint16_t tx_queue = 0;
     bool shared = false; // tx_queue is used by several workers
     std::uint16_t rx_queues = 0;
-    std::uint16_t first_worker = 0; // who reads receive queue 0; the next ones read the next queues, in turn
+    std::uint16_t first_worker =
+        0; // reads receive queue 0; the workers after it read the next queues, in turn
 };
 
 // Devices with one queue are spread over the workers: queue 0 of each belongs to a worker of its own choice.
