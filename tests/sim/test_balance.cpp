@@ -90,6 +90,18 @@ private:
     Time counted_at_ = now;
 };
 
+constexpr Ipv4 kOurs{{192, 0, 2, 1}};
+
+// The kernel's reply to neighbour 192.0.2.n, which has asked for our address.
+void answer(LoadSim& sim, unsigned n) {
+    std::uint8_t frame[64];
+    const Mac peer{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}};
+    const auto length =
+        build_arp(frame, peer, own(0),
+                  {ArpOp::reply, own(0), kOurs, peer, {{192, 0, 2, static_cast<std::uint8_t>(n)}}});
+    sim.bond.handle_frame(kNoMember, {frame, length}, sim.now);
+}
+
 } // namespace
 
 TEST_CASE("every usable member teaches the switch its MAC each lp_interval, with the tags of each VLAN") {
@@ -222,15 +234,9 @@ TEST_CASE("while a change of the active member is being carried out no MAC is se
 TEST_CASE("ARP of the logical interface goes out rewritten, by the neighbour's member") {
     LoadSim sim(Mode::balance_alb, 2);
     sim.pass(5s);
-    const Ipv4 ours{{192, 0, 2, 1}};
     std::map<unsigned, unsigned> by;
     for (unsigned n = 10; n < 18; ++n) {
-        std::uint8_t frame[64];
-        const Mac peer{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}};
-        const auto length =
-            build_arp(frame, peer, own(0),
-                      {ArpOp::reply, own(0), ours, peer, {{192, 0, 2, static_cast<std::uint8_t>(n)}}});
-        sim.bond.handle_frame(kNoMember, {frame, length}, sim.now);
+        answer(sim, n);
         for (const Sent& s : sim.sent()) {
             ++by[s.by];
             REQUIRE(s.arp);
@@ -287,18 +293,10 @@ namespace {
 
 // Eight neighbours that have asked for our address; half of them are told the second member's MAC.
 void meet_neighbours(LoadSim& sim) {
-    const Ipv4 ours{{192, 0, 2, 1}};
-    for (unsigned n = 10; n < 18; ++n) {
-        std::uint8_t frame[64];
-        const Mac peer{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}};
-        const auto length =
-            build_arp(frame, peer, own(0),
-                      {ArpOp::reply, own(0), ours, peer, {{192, 0, 2, static_cast<std::uint8_t>(n)}}});
-        sim.bond.handle_frame(kNoMember, {frame, length}, sim.now);
-    }
+    for (unsigned n = 10; n < 18; ++n) answer(sim, n);
     LocalAddresses addresses;
     LocalAddress a;
-    a.prefix.v4 = ours;
+    a.prefix.v4 = kOurs;
     a.prefix.length = 24;
     addresses.push_back(a);
     sim.bond.set_addresses(addresses);
