@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What operators change of the running program (class Program as an Instance). One command at a time.
 #include "app/program.hpp"
+#include "config/names.hpp"
 #include "config/validate.hpp"
 #include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
@@ -155,10 +156,9 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device)
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     BondUnit& u = *unit.value();
-    MemberConfig config;
-    config.device = std::string(device);
-    if (const std::string wrong = device_problem(config.device); !wrong.empty()) return Error{wrong};
-    config.name = default_member_name(config.device);
+    auto made = member_of_device(device);
+    if (!made) return Error{made.error()};
+    const MemberConfig& config = made.value();
     if (u.find_member(config.name) != nullptr)
         return Error{fmt::format("{}: {} has a member of that name already", config.name, bond)};
     const std::string netdev = devargs_value(config.device, "iface");

@@ -15,6 +15,7 @@
 #include <vector>
 
 #include "base/quote.hpp"
+#include "config/names.hpp"
 #include "config/validate.hpp"
 #include "options/model.hpp"
 

@@ -14,6 +14,7 @@
 #include <yaml-cpp/eventhandler.h>
 
 #include "base/quote.hpp"
+#include "config/names.hpp"
 #include "config/spray.hpp"
 #include "config/validate.hpp"
 #include "config/yaml_reader.hpp"
@@ -269,7 +270,7 @@ void Loader::read_bond(const Node& node, const std::string& path) {
     const auto name = [&](const Node& value, const std::string& at) {
         const auto text = reader_.text(value, at);
         if (!text) return;
-        const std::string problem = interface_name_problem(*text);
+        const std::string problem = bond_name_problem(*text);
         if (problem.empty()) bond.name = *text;
         if (!problem.empty()) reader_.broken(at, problem);
     };

@@ -9,6 +9,7 @@
 
 #include "base/listen_address.hpp"
 #include "base/quote.hpp"
+#include "config/names.hpp"
 #include "config/spray.hpp"
 
 namespace dpdkbond {
@@ -197,24 +198,7 @@ private:
     std::map<std::string, std::string> bonds_, devices_, netdevs_; // what → the key of its first user
 };
 
-bool is_plain(char c) { return c > ' ' && c < 0x7f && c != '/' && c != ',' && c != '"' && c != '\\'; }
-
 } // namespace
-
-std::string interface_name_problem(const std::string& name) {
-    const bool plain = std::ranges::all_of(name, [](char c) { return is_plain(c) && c != ':' && c != '%'; });
-    if (plain && !name.empty() && name.size() <= 15 && name != "." && name != "..") return {};
-    return in_quotes(name) +
-           " cannot name an interface; allowed: 1 to 15 printable characters without space, slash, "
-           "colon, comma, percent sign, quote and backslash";
-}
-
-std::string member_name_problem(const std::string& name) {
-    if (!name.empty() && name.size() <= 31 && std::ranges::all_of(name, is_plain)) return {};
-    return in_quotes(name) +
-           " cannot name a member; allowed: 1 to 31 printable characters without space, slash, comma, "
-           "quote and backslash";
-}
 
 std::string device_problem(const std::string& devargs) {
     constexpr const char* allowed =
@@ -230,13 +214,6 @@ std::string device_problem(const std::string& devargs) {
     const bool known =
         head.starts_with("net_") || head.starts_with("eth_") || head.find_first_of(":.") != std::string::npos;
     return known ? "" : in_quotes(head) + " is not a DPDK device" + allowed;
-}
-
-std::string default_member_name(const std::string& device) {
-    const std::string netdev = devargs_value(device, "iface");
-    if (!netdev.empty()) return netdev;
-    const std::string head = devargs_head(device);
-    return pci_address(head).value_or(head);
 }
 
 std::string file_prefix_problem(const std::string& prefix) {

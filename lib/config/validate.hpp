@@ -13,13 +13,7 @@
 namespace dpdkbond {
 
 // One line about what is wrong with it and what is allowed; empty: nothing.
-std::string interface_name_problem(const std::string& name); // Linux's rule for a netdev's name
-std::string member_name_problem(const std::string& name);
 std::string device_problem(const std::string& devargs);
-
-// "MEMBER" by the rule of the documentation: iface= of the devargs, else the PCI address or the devargs'
-// head.
-std::string default_member_name(const std::string& device);
 
 // What is wrong with a file prefix, or with an argument for DPDK; empty: nothing.
 std::string file_prefix_problem(const std::string& prefix);
