@@ -9,9 +9,9 @@
 #include <string>
 #include <vector>
 
-#include "app/args.hpp"
 #include "app/host_watch.hpp"
 #include "app/program.hpp"
+#include "config/args.hpp"
 #include "config/describe.hpp"
 #include "config/import.hpp"
 #include "config/load.hpp"
@@ -79,12 +79,13 @@ int dispatch(const Args& args) {
                               args.json);
     case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1]);
     case Args::Verb::capture: return capture_command(prefix, args.operands);
-    case Args::Verb::console: return console_command(prefix);
+    case Args::Verb::console: return console_command(prefix, args.commands);
+    case Args::Verb::command: return console_verb(prefix, args.operands);
     case Args::Verb::import: return import(args.operands[0]);
     case Args::Verb::modes: say(stdout, modes_text()); return kOk;
     case Args::Verb::nics: return nics(args.json);
     case Args::Verb::version: say(stdout, "dpdk-bond " DPDKBOND_VERSION); return kOk;
-    case Args::Verb::help: say(stdout, usage()); return kOk;
+    case Args::Verb::help: say(stdout, usage(args.topic)); return kOk;
     }
     return kBadInput;
 }

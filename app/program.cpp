@@ -19,6 +19,7 @@
 #include "engine/buffer_need.hpp"
 #include "host/log.hpp"
 #include "host/numa.hpp"
+#include "ops/acting.hpp"
 #include "ops/console.hpp"
 #include "ops/metrics.hpp"
 #include "ops/telemetry.hpp"
@@ -328,7 +329,10 @@ void Program::start_workers() {
     control_->set_workers(std::move(all));
 }
 
-void Program::quit() { control_->stop(); }
+void Program::quit() {
+    if (!acting().empty()) log_line(acting() + ": shutdown: stopping");
+    control_->stop();
+}
 
 void Program::run(bool console) {
     host_->start();

@@ -232,10 +232,14 @@ class DpdkBond(DpdkProcess):
         return self.ns.run(binary(), *words, "--file-prefix", self.file_prefix, check=False, **options)
 
     def console(self, *lines):
-        """What the console answers to lines that come from a pipe."""
+        """What the console answers to lines that come from a pipe, refusals included."""
         process = self.ns.popen(binary(), "console", "--file-prefix", self.file_prefix, stdin=subprocess.PIPE, stdout=subprocess.PIPE,
-                                text=True)
+                                stderr=subprocess.STDOUT, text=True)
         return process.communicate("".join(f"{line}\n" for line in lines), timeout=20)[0].splitlines()
+
+    def client(self, *words, check=False, **options):
+        """`dpdk-bond WORDS` for this instance: what subprocess.run() returns."""
+        return self.ns.run(binary(), *words, "--file-prefix", self.file_prefix, check=check, **options)
 
     def dump(self, directory):
         super().dump(directory)

@@ -160,7 +160,9 @@ class Netns:
 def run(command, check=True, timeout=60, **options):
     """Run a command to its end; CommandFailed with its output when `check` and the status is not 0."""
     words = [str(word) for word in command]
-    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, stdin=subprocess.DEVNULL, **options)
+    if "input" not in options:
+        options["stdin"] = subprocess.DEVNULL
+    done = subprocess.run(words, capture_output=True, text=True, timeout=timeout, **options)
     if check and done.returncode:
         raise CommandFailed(f"{' '.join(words)}: status {done.returncode}: {(done.stderr or done.stdout).strip()}")
     return done

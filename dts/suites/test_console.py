@@ -2,6 +2,8 @@
 """The console: on standard input of the instance, on a pipe and on a terminal, and attached from outside."""
 import os
 import pty
+import re
+import subprocess
 
 import pytest
 
@@ -76,8 +78,12 @@ def test_on_a_terminal(fresh):
         eventually(lambda: bond.ask("/bond/list"), 10)
         os.write(master, b"show bond bond0\n")
         eventually(lambda: shows(b"active-backup"), 3, "the bond is shown")
-        os.write(master, b"quit\n")
+        os.write(master, b"half a line\x03quit\n")
+        eventually(lambda: shows(b"Stop it? yes or no: "), 3, "it asks")
+        assert process.poll() is None
+        os.write(master, b"yes\n")
         assert process.wait(5) == 0
+        assert shows(b"console on stdin: shutdown: stopping")
     finally:
         if process.poll() is None:
             process.kill()
@@ -86,6 +92,50 @@ def test_on_a_terminal(fresh):
 
 
 def test_attached_from_outside(bond):
-    done = bond.ns.run("sh", "-c", f"printf 'show bond all\\nquit\\n' | timeout 5 {app.binary()} console "
-                       f"--file-prefix {bond.file_prefix}", check=False)
-    assert "active-backup" in done.stdout
+    done = bond.client("console", input="show bond all\nquit\nshutdown\n")
+    assert done.returncode == 0 and "active-backup" in done.stdout
+    assert bond.running()
+
+
+@pytest.mark.parametrize("words", [("console", "-e", "shutdown"), ("console",)])
+def test_a_shutdown_is_logged_with_who_asked_for_it(bond, words):
+    done = bond.client(*words, input="shutdown\n")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+    assert bond.process.wait(3) == 0
+    eventually(lambda: re.search(r"^\d{4}-\d\d-\d\dT\S+ console \(process \d+ of root.*\): shutdown: stopping$", bond.log, re.M), 3)
+
+
+def test_commands_have_an_exit_status(bond):
+    done = bond.client("console", "-e", "show member bond0 m0", "-e", "foo", "-e", "set bond bond0 miimon 60")
+    assert (done.returncode, done.stderr) == (1, 'error: unknown command "foo"; see help\n')
+    assert done.stdout.startswith("Member: m0\n") and bond.info()["options"]["miimon"] == 60
+    assert bond.client("console", input="foo\n").returncode == 1
+    assert bond.client("console", input="show bond bond0\n").returncode == 0
+
+
+def test_verbs_are_the_consoles_commands(bond):
+    def run(*words):
+        done = bond.client(*words)
+        assert done.stdout == ""
+        return done.returncode, done.stderr
+    assert run("set", "bond", "bond0", "miimon", "70") == (0, "") and bond.info()["options"]["miimon"] == 70
+    assert run("remove", "member", "bond0", "m1") == (0, "") and bond.info()["members"] == ["m0"]
+    assert run("add", "member", "bond0", "net_af_packet1,iface=m1") == (0, "") and bond.info()["members"] == ["m0", "m1"]
+    assert run("set", "member", "bond0", "m1", "prio", "7") == (0, "")
+    assert run("set", "bond", "bond0", "miimon", "-1")[0] == 1
+    assert run("remove", "member", "bond0", "m7") == (1, "error: m7: bond0 has no member of that name\n")
+    assert run("set", "bond", "bond0", "miimon")[0] == 2 and run("add", "bond", "bond0")[0] == 2
+    assert run("reload") == (0, "") and bond.info()["options"]["miimon"] == 100
+    bond.write("bonds: [")
+    assert run("reload")[0] == 1
+
+
+def test_more_consoles_than_there_are_places_for(bond):
+    idle = [bond.ns.popen(app.binary(), "console", "--file-prefix", bond.file_prefix, stdin=subprocess.PIPE) for _ in range(15)]
+    try:
+        eventually(lambda: bond.client("reload").stderr == "error: too many consoles\n", 5)
+        assert bond.client("reload").returncode == 1
+    finally:
+        for process in idle:
+            process.stdin.close()
+            process.wait(5)

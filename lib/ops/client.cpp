@@ -1,12 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/client.hpp"
 
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <utility>
 
+#include <sys/mman.h>
 #include <sys/socket.h>
 #include <sys/time.h>
 #include <sys/un.h>
@@ -19,6 +21,8 @@
 #include "flow/flow.hpp"
 #include "ops/client_json.hpp"
 #include "ops/console_attach.hpp"
+#include "ops/console_commands.hpp"
+#include "ops/console_grammar.hpp"
 #include "ops/render.hpp"
 #include "ops/spray_json.hpp"
 
@@ -31,6 +35,13 @@ constexpr timeval kPatience{5, 0};
 
 Error nobody(const std::string& prefix) {
     return Error{fmt::format("no dpdk-bond with file prefix {} answers; is it running?", prefix)};
+}
+
+Error silent(const std::string& prefix) {
+    return Error{
+        fmt::format("the dpdk-bond with file prefix {} does not answer: it is ending, or busy for more "
+                    "than {} s",
+                    prefix, kPatience.tv_sec)};
 }
 
 int fail(const std::string& why, int code = 1) {
@@ -128,13 +139,13 @@ void leave_console(int) { stop_attached->set(); }
 
 } // namespace
 
+// dpdk-bond runs as root; an application that has net_dpdkbond need not.
 std::string runtime_dir(const std::string& prefix) {
-    std::string base = "/var/run";
-    if (::getuid() != 0) {
-        const char* xdg = std::getenv("XDG_RUNTIME_DIR");
-        base = xdg != nullptr ? xdg : "/tmp";
-    }
-    return base + "/dpdk/" + prefix;
+    const std::string of_root = "/var/run/dpdk/" + prefix;
+    if (::getuid() == 0) return of_root;
+    const char* xdg = std::getenv("XDG_RUNTIME_DIR");
+    std::string own = (xdg != nullptr ? std::string(xdg) : "/tmp") + "/dpdk/" + prefix;
+    return ::access(own.c_str(), F_OK) == 0 ? own : of_root;
 }
 
 std::string console_path(const std::string& prefix) { return runtime_dir(prefix) + "/console"; }
@@ -149,9 +160,12 @@ Result<TelemetryClient> TelemetryClient::connect(const std::string& prefix) {
     ::setsockopt(client.fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
     ::setsockopt(client.fd_, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
     if (::connect(client.fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
-        return nobody(prefix);
+        return unreachable(prefix, errno);
     char greeting[1024];
-    if (::recv(client.fd_, greeting, sizeof greeting, 0) <= 0) return nobody(prefix);
+    const ssize_t got = ::recv(client.fd_, greeting, sizeof greeting, 0);
+    if (got == 0) // DPDK closes what is one too many
+        return Error{fmt::format("{}: it serves as many telemetry clients as it can; try again", prefix)};
+    if (got < 0) return silent(prefix);
     return client;
 }
 
@@ -164,10 +178,10 @@ TelemetryClient::~TelemetryClient() {
 
 Result<std::string> TelemetryClient::ask(const std::string& command) {
     if (::send(fd_, command.data(), command.size(), MSG_NOSIGNAL) != static_cast<ssize_t>(command.size()))
-        return nobody(prefix_);
+        return silent(prefix_);
     std::string answer(kMaxAnswer, '\0');
     const ssize_t got = ::recv(fd_, answer.data(), answer.size(), 0);
-    if (got <= 0) return nobody(prefix_);
+    if (got <= 0) return silent(prefix_);
     answer.resize(static_cast<std::size_t>(got));
     return answer;
 }
@@ -199,18 +213,48 @@ int explain_command(const std::string& prefix, const std::string& bond, const st
     return 0;
 }
 
-int console_command(const std::string& prefix) {
+Error unreachable(const std::string& prefix, int error) {
+    if (error == EACCES || error == EPERM)
+        return Error{
+            fmt::format("permission denied at {}: root may ask, and for status, explain and telemetry "
+                        "the group of runtime.socket_group",
+                        runtime_dir(prefix))};
+    return nobody(prefix);
+}
+
+namespace {
+
+int run_console(const std::string& prefix, int in) {
     const auto fd = connect_unix_stream(console_path(prefix));
-    if (!fd) return fail(nobody(prefix).message);
+    if (!fd) return fail(unreachable(prefix, errno).message);
     static const Wake stop;
     stop_attached = &stop;
     struct sigaction leave {};
     leave.sa_handler = leave_console;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &leave, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
-    attach_console(fd.value(), STDIN_FILENO, STDOUT_FILENO, stop);
+    const bool fine = attach_console(fd.value(), {in, STDOUT_FILENO, STDERR_FILENO}, stop);
     ::close(fd.value());
-    return 0;
+    return fine ? 0 : 1;
+}
+
+} // namespace
+
+int console_command(const std::string& prefix, const std::vector<std::string>& commands) {
+    if (commands.empty()) return run_console(prefix, STDIN_FILENO);
+    const std::string lines = fmt::format("{}\n", fmt::join(commands, "\n"));
+    const int in = ::memfd_create("commands", MFD_CLOEXEC);
+    const auto size = static_cast<ssize_t>(lines.size());
+    if (in < 0 || ::write(in, lines.data(), lines.size()) != size || ::lseek(in, 0, SEEK_SET) != 0)
+        return fail(std::strerror(errno));
+    const int status = run_console(prefix, in);
+    ::close(in);
+    return status;
+}
+
+int console_verb(const std::string& prefix, const std::vector<std::string>& words) {
+    if (const std::string wrong = command_problem(words); !wrong.empty()) return fail(wrong, 2);
+    return console_command(prefix, {join_words(words)});
 }
 
 } // namespace dpdkbond

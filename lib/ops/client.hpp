@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The side of `dpdk-bond status|explain|capture|console` that talks to a running instance. No EAL. The
+// The side of `dpdk-bond status|explain|capture|console|set|…` that talks to a running instance. No EAL. The
 // commands print to stdout and stderr and return the exit code: 0, 1 (one line on stderr: nobody answers, no
 // such bond, refused), 2 (bad arguments).
 #pragma once
@@ -12,10 +12,13 @@
 
 namespace dpdkbond {
 
-// Where DPDK keeps the sockets of the instance: /var/run/dpdk/PREFIX for root, else below $XDG_RUNTIME_DIR or
-// /tmp.
+// Where DPDK keeps the sockets of the instance: /var/run/dpdk/PREFIX, or below $XDG_RUNTIME_DIR or /tmp that
+// of an application of this user.
 std::string runtime_dir(const std::string& prefix);
 std::string console_path(const std::string& prefix); // the console's UNIX socket
+
+// Why connect() to a socket of the instance failed, in words for its user.
+Error unreachable(const std::string& prefix, int error);
 
 // A connection to DPDK's telemetry socket. One thread.
 class TelemetryClient {
@@ -45,7 +48,10 @@ int explain_command(const std::string& prefix, const std::string& bond, const st
 // prints what it has done.
 int capture_command(const std::string& prefix, std::vector<std::string> operands);
 
-// Attaches the terminal, or a pipe, to the instance's console until it ends, stdin ends or a signal comes.
-int console_command(const std::string& prefix);
+// Runs the commands on the instance's console. None: attaches the terminal, or a pipe, until the console
+// ends, stdin ends or a signal comes. 1: one was refused, in which case stderr has its line, or not answered.
+int console_command(const std::string& prefix, const std::vector<std::string>& commands);
+// One command of the console, by its words. 2: they are none.
+int console_verb(const std::string& prefix, const std::vector<std::string>& words);
 
 } // namespace dpdkbond

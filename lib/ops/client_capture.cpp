@@ -10,12 +10,13 @@
 #include <unistd.h>
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include "base/quote.hpp"
 #include "capture/words.hpp"
 #include "ops/client.hpp"
 #include "ops/console_attach.hpp"
+#include "ops/console_commands.hpp"
+#include "ops/console_grammar.hpp"
 #include "ops/console_session.hpp"
 #include "ops/instance.hpp"
 #include "ops/wake.hpp"
@@ -31,10 +32,12 @@ class Questions {
 public:
     static Result<Questions> connect(const std::string& prefix) {
         auto fd = connect_unix_stream(console_path(prefix));
-        if (!fd)
-            return Error{fmt::format("no dpdk-bond with file prefix {} answers; is it running?", prefix)};
+        if (!fd) return unreachable(prefix, errno);
         Questions q(fd.value());
-        if (!q.send(std::string(1, kPlainMark)) || !q.until(kPlainMark))
+        constexpr std::string_view ends = ">\n"; // of the prompt, of a refusal
+        if (const std::string greeting = q.until(ends); greeting.starts_with(kRefusal))
+            return Error{greeting.substr(kRefusal.size(), greeting.size() - kRefusal.size() - 1)};
+        if (!q.send(std::string(1, kPlainMark)) || q.until({&kPlainMark, 1}).empty())
             return Error{"the console does not answer"};
         return q;
     }
@@ -45,12 +48,15 @@ public:
     }
 
     Result<std::string> ask(const std::string& line) {
-        std::optional<std::string> answer;
-        if (send(line + '\n')) answer = until('\n');
-        if (!answer) return Error{"the program has ended"};
-        constexpr std::string_view refused = "error: ";
-        if (answer->starts_with(refused)) return Error{answer->substr(refused.size())};
-        return *answer;
+        constexpr char ends[] = {kAnswered, kRefused};
+        std::string answer;
+        if (send(line + '\n')) answer = until({ends, sizeof ends});
+        if (answer.empty()) return Error{"the program has ended"};
+        const bool refused = answer.back() == kRefused;
+        answer.pop_back();
+        if (answer.ends_with('\n')) answer.pop_back();
+        if (refused) return Error{answer.substr(std::min(kRefusal.size(), answer.size()))};
+        return answer;
     }
 
 private:
@@ -58,15 +64,15 @@ private:
     [[nodiscard]] bool send(const std::string& text) const {
         return ::send(fd_, text.data(), text.size(), MSG_NOSIGNAL) == static_cast<ssize_t>(text.size());
     }
-    // What comes before `mark`; nullopt: the end came first.
-    [[nodiscard]] std::optional<std::string> until(char mark) const {
+    // What comes up to one of `marks`, with it; empty: the end came first.
+    [[nodiscard]] std::string until(std::string_view marks) const {
         std::string text;
         for (char c = 0;;) {
             const ssize_t got = ::read(fd_, &c, 1);
             if (got < 0 && errno == EINTR) continue;
-            if (got != 1) return std::nullopt;
-            if (c == mark) return text;
+            if (got != 1) return {};
             text += c;
+            if (marks.find(c) != std::string_view::npos) return text;
         }
     }
     int fd_;
@@ -86,8 +92,8 @@ int capture_failed(const std::string& why, int code = 1) {
 int capture_command(const std::string& prefix, std::vector<std::string> operands) {
     operands[2] = std::filesystem::absolute(operands[2]); // the instance has another working directory
     for (const std::string& word : operands)
-        if (word.empty() || word.find_first_of(" \t\n\r#") != std::string::npos)
-            return capture_failed(in_quotes(word) + ": blanks and # cannot be in it", 2);
+        if (word.empty() || word.find_first_of("\n\r") != std::string::npos)
+            return capture_failed(in_quotes(word) + ": cannot be a word of a command", 2);
     auto console = Questions::connect(prefix);
     if (!console) return capture_failed(console.error());
     static const Wake stop;
@@ -96,14 +102,14 @@ int capture_command(const std::string& prefix, std::vector<std::string> operands
     end.sa_handler = end_capture;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &end, nullptr);
 
-    auto said = console.value().ask(fmt::format("capture {}", fmt::join(operands, " ")));
+    auto said = console.value().ask("capture " + join_words(operands));
     if (!said) return capture_failed(said.error());
     fmt::print(stderr, "{}\n", said.value());
     while (said.value().find(kCaptureEnded) == std::string::npos) {
         pollfd wake{stop.fd(), POLLIN, 0};
-        const std::string look = fmt::format("show bond {} capture", operands[0]);
+        const std::string look = join_words({"show", "bond", operands[0], "capture"});
         const bool end_it = ::poll(&wake, 1, kLookEveryMs) > 0;
-        auto asked = console.value().ask(end_it ? fmt::format("capture {} stop", operands[0]) : look);
+        auto asked = console.value().ask(end_it ? join_words({"capture", operands[0], "stop"}) : look);
         if (!asked && end_it) asked = console.value().ask(look); // it has ended by itself
         if (!asked) return capture_failed(asked.error());
         said = std::move(asked);

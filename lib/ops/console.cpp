@@ -5,13 +5,17 @@
 #include <cerrno>
 #include <csignal>
 #include <cstring>
+#include <system_error>
+#include <utility>
 
+#include <fmt/format.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "ops/console_attach.hpp"
+#include "ops/console_commands.hpp"
 #include "ops/console_session.hpp"
 
 namespace dpdkbond {
@@ -53,7 +57,13 @@ Result<void> Console::listen(const std::string& path) {
         return why;
     }
     path_ = path;
-    acceptor_ = std::thread([this] { accept_clients(); });
+    try {
+        acceptor_ = std::thread([this] { accept_clients(); });
+    } catch (const std::system_error& problem) {
+        ::close(std::exchange(listener_, -1));
+        ::unlink(path.c_str());
+        return Error{fmt::format("{}: {}", path, problem.what())};
+    }
     return {};
 }
 
@@ -61,15 +71,20 @@ Result<void> Console::run_on_stdio() {
     int ends[2];
     if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends) != 0)
         return system_error("console on stdin");
-    if (!start_session(ends[1])) {
+    if (!start_session(ends[1], true)) {
         ::close(ends[0]);
         return Error{"console on stdin: too many consoles"};
     }
-    stdio_ = std::thread([this, fd = ends[0]] {
-        block_signals();
-        attach_console(fd, STDIN_FILENO, STDOUT_FILENO, stop_);
-        ::close(fd);
-    });
+    try {
+        stdio_ = std::thread([this, fd = ends[0]] {
+            block_signals();
+            attach_console(fd, {STDIN_FILENO, STDOUT_FILENO, STDERR_FILENO}, stop_);
+            ::close(fd);
+        });
+    } catch (const std::system_error& problem) {
+        ::close(ends[0]);
+        return Error{fmt::format("console on stdin: {}", problem.what())};
+    }
     return {};
 }
 
@@ -88,30 +103,39 @@ void Console::accept_clients() {
     while (stop_.wait(listener_, POLLIN)) {
         const int fd = ::accept4(listener_, nullptr, nullptr, SOCK_CLOEXEC);
         if (fd >= 0)
-            start_session(fd);
+            start_session(fd, false);
         else if (errno == EMFILE || errno == ENFILE || errno == ENOMEM)
             ::poll(nullptr, 0, 20); // the client stays in the queue; do not spin until there is room
     }
 }
 
-bool Console::start_session(int fd) {
+void Console::turn_away(int fd) {
+    const std::string full = fmt::format("{}too many consoles\n", kRefusal);
+    [[maybe_unused]] const ssize_t sent = ::send(fd, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::close(fd);
+}
+
+bool Console::start_session(int fd, bool own) {
     join_ended(false);
     const std::lock_guard lock(sessions_lock_);
     if (sessions_.size() >= kMaxConsoles) {
-        constexpr std::string_view full = "error: too many consoles\n";
-        [[maybe_unused]] const ssize_t sent =
-            ::send(fd, full.data(), full.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
-        ::close(fd);
+        turn_away(fd);
         return false;
     }
     Session& session = sessions_.emplace_back();
-    session.thread = std::thread([this, fd, &session] {
-        block_signals();
-        serve_console(instance_, fd, stop_);
-        ::close(fd);
-        const std::lock_guard ended(sessions_lock_);
-        session.over = true;
-    });
+    try {
+        session.thread = std::thread([this, fd, own, &session] {
+            block_signals();
+            serve_console(instance_, fd, stop_, own);
+            ::close(fd);
+            const std::lock_guard ended(sessions_lock_);
+            session.over = true;
+        });
+    } catch (const std::system_error&) { // no thread to be had: as if there were too many
+        sessions_.pop_back();
+        turn_away(fd);
+        return false;
+    }
     return true;
 }
 

@@ -41,7 +41,9 @@ private:
         bool over = false; // owner: sessions_lock_
     };
     void accept_clients();
-    bool start_session(int fd); // takes the fd; false: too many
+    // Takes the fd; false: there are too many, and the peer has been told so.
+    bool start_session(int fd, bool own);
+    static void turn_away(int fd);
     void join_ended(bool all);
 
     Instance& instance_;

@@ -3,15 +3,18 @@
 
 #include <algorithm>
 #include <cerrno>
+#include <cstdint>
 #include <cstring>
-#include <optional>
+#include <string>
 #include <string_view>
+#include <utility>
 
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <termios.h>
 #include <unistd.h>
 
+#include "ops/console_commands.hpp"
 #include "ops/console_session.hpp"
 
 namespace dpdkbond {
@@ -24,8 +27,7 @@ public:
     explicit RawTerminal(int fd) : fd_(fd), raw_(::tcgetattr(fd, &before_) == 0) {
         if (!raw_) return;
         termios now = before_;
-        now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO);
-        now.c_cc[VSUSP] = now.c_cc[VQUIT] = _POSIX_VDISABLE;
+        now.c_lflag &= ~static_cast<tcflag_t>(ICANON | ECHO | ISIG);
         ::tcsetattr(fd_, TCSANOW, &now);
     }
     RawTerminal(const RawTerminal&) = delete;
@@ -46,22 +48,34 @@ constexpr std::size_t kChunk =
 
 class Joint {
 public:
-    Joint(int fd, int in, int out, const Wake& stop) : fd_(fd), in_(in), out_(out), stop_(stop) {}
+    Joint(int fd, const Stdio& io, bool terminal, const Wake& stop)
+        : fd_(fd), io_(io), terminal_(terminal), stop_(stop) {}
 
-    // Drops what came before the mark: the prompt of a session that did not know better.
-    void be_plain() {
-        if (::send(fd_, &kPlainMark, 1, MSG_NOSIGNAL) == 1) wait_for_mark_ = true;
-    }
-    void run() {
+    bool run() {
         while (step()) {
         }
+        if (phase_ == Phase::greeting) {
+            put(io_.err, held_.empty() ? "error: the console does not answer\n" : held_, false);
+            return false;
+        }
+        if (terminal_) return true;
+        put(io_.out, held_, false);
+        if (!complete_ && !interrupted_)
+            put(io_.err, "error: the console was closed before everything was answered\n", false);
+        return complete_ && !refused_;
     }
 
 private:
+    enum class Phase : std::uint8_t { greeting, marking, open };
+
     bool step() {
-        pollfd fds[3] = {{stop_.fd(), POLLIN, 0}, {fd_, POLLIN, 0}, {in_open_ ? in_ : -1, POLLIN, 0}};
+        const bool reads = in_open_ && phase_ == Phase::open;
+        pollfd fds[3] = {{stop_.fd(), POLLIN, 0}, {fd_, POLLIN, 0}, {reads ? io_.in : -1, POLLIN, 0}};
         if (::poll(fds, 3, -1) < 0) return errno == EINTR;
-        if (fds[0].revents != 0) return false;
+        if (fds[0].revents != 0) {
+            interrupted_ = true;
+            return false;
+        }
         if (fds[1].revents != 0 && !from_session()) return false;
         return fds[2].revents == 0 || from_input();
     }
@@ -69,18 +83,48 @@ private:
         char bytes[kChunk];
         const ssize_t got = ::recv(fd_, bytes, sizeof bytes, 0);
         if (got <= 0) return got < 0 && (errno == EAGAIN || errno == EINTR);
-        std::string_view text(bytes, static_cast<std::size_t>(got));
-        if (wait_for_mark_) {
-            const std::size_t mark = text.find(kPlainMark);
-            wait_for_mark_ = mark == std::string_view::npos;
-            text.remove_prefix(wait_for_mark_ ? text.size() : mark + 1);
+        interrupts_due_ = false;
+        const std::string_view text(bytes, static_cast<std::size_t>(got));
+        if (phase_ == Phase::greeting) return greeted(text);
+        return terminal_ ? put(io_.out, text, false) : plain(text);
+    }
+    // A session begins with its prompt; a refusal instead is all that ever comes. Nothing is sent before:
+    // bytes that the other end has not read when it closes would take its refusal along.
+    bool greeted(std::string_view text) {
+        held_ += text;
+        const std::size_t known = std::min(held_.size(), kRefusal.size());
+        if (held_.compare(0, known, kRefusal, 0, known) == 0) return true;
+        phase_ = terminal_ ? Phase::open : Phase::marking;
+        const std::string prompt = std::exchange(held_, {});
+        if (terminal_) return put(io_.out, prompt, false);
+        return ::send(fd_, &kPlainMark, 1, MSG_NOSIGNAL) == 1;
+    }
+    bool plain(std::string_view text) {
+        for (const char c : text) {
+            if (phase_ == Phase::marking) { // the rest of the prompt
+                if (c == kPlainMark) phase_ = Phase::open;
+            } else if (c == kAnswered || c == kRefused) {
+                refused_ = refused_ || c == kRefused;
+                if (!put(c == kRefused ? io_.err : io_.out, std::exchange(held_, {}), false)) return false;
+            } else if (c == kAllAnswered) {
+                complete_ = true;
+            } else {
+                held_ += c;
+            }
         }
-        return put(out_, text, false);
+        return true;
     }
     bool from_input() {
+        constexpr char kCtrlC = 3;
         char bytes[kChunk];
-        const ssize_t got = ::read(in_, bytes, sizeof bytes);
-        if (got > 0) return put(fd_, {bytes, static_cast<std::size_t>(got)}, true);
+        const ssize_t got = ::read(io_.in, bytes, sizeof bytes);
+        if (got > 0) {
+            const std::string_view text(bytes, static_cast<std::size_t>(got));
+            if (terminal_ && text.find(kCtrlC) != std::string_view::npos &&
+                std::exchange(interrupts_due_, true))
+                return false;
+            return put(fd_, text, true);
+        }
         if (got < 0 && (errno == EAGAIN || errno == EINTR)) return true;
         in_open_ = false;
         ::shutdown(fd_, SHUT_WR);
@@ -110,10 +154,17 @@ private:
         return (fds[1].revents & POLLIN) == 0 || from_session();
     }
 
-    int fd_, in_, out_;
+    int fd_;
+    Stdio io_;
+    bool terminal_;
     const Wake& stop_;
+    Phase phase_ = Phase::greeting;
+    std::string held_; // of a greeting, or of an answer that is not complete
     bool in_open_ = true;
-    bool wait_for_mark_ = false;
+    bool interrupts_due_ = false; // Ctrl-C was typed, and nothing has come since
+    bool refused_ = false;        // one of the lines
+    bool complete_ = false;       // the session said that all is answered
+    bool interrupted_ = false;
 };
 
 } // namespace
@@ -125,16 +176,15 @@ Result<int> connect_unix_stream(const std::string& path) {
     std::memcpy(address.sun_path, path.c_str(), path.size());
     const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
     if (fd >= 0 && ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return fd;
-    const Error why{path + ": " + std::strerror(errno)};
+    const int why = errno;
     if (fd >= 0) ::close(fd);
-    return why;
+    errno = why;
+    return Error{path + ": " + std::strerror(why)};
 }
 
-void attach_console(int fd, int in, int out, const Wake& stop) {
-    const RawTerminal terminal(in);
-    Joint joint(fd, in, out, stop);
-    if (!terminal.is_terminal()) joint.be_plain();
-    joint.run();
+bool attach_console(int fd, const Stdio& io, const Wake& stop) {
+    const RawTerminal terminal(io.in);
+    return Joint(fd, io, terminal.is_terminal(), stop).run();
 }
 
 } // namespace dpdkbond

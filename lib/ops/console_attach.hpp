@@ -9,12 +9,18 @@
 
 namespace dpdkbond {
 
-// A connected socket, or one line that says why not.
+// A connected socket, or one line that says why not; errno is connect()'s then.
 Result<int> connect_unix_stream(const std::string& path);
 
-// Carries bytes between `in`, `out` and the session on `fd` until the session ends or `stop` is set. The end
-// of `in` ends the session once its answers are out. A terminal on `in` is raw meanwhile, except that Ctrl-C
-// still is the signal, and as it was afterwards; anything else speaks the plain way. Closes nothing.
-void attach_console(int fd, int in, int out, const Wake& stop);
+struct Stdio {
+    int in, out, err;
+};
+
+// Carries bytes between `io` and the session on `fd` until the session ends or `stop` is set. The end of the
+// input ends the session once its answers are out. A terminal there is raw meanwhile, and as it was
+// afterwards; Ctrl-C goes to the session, and if that does not answer to it the next one leaves. Anything
+// else speaks the plain way, and what the session refuses goes to `io.err`. Closes nothing. False: there was
+// no session, or in the plain way something was refused or not answered.
+bool attach_console(int fd, const Stdio& io, const Wake& stop);
 
 } // namespace dpdkbond

@@ -17,7 +17,7 @@ namespace dpdkbond {
 
 namespace {
 
-Reply refused(std::string_view why) { return {false, fmt::format("error: {}\n", why)}; }
+Reply refused(std::string_view why) { return {false, fmt::format("{}{}\n", kRefusal, why)}; }
 Reply said(std::string text) { return {true, std::move(text)}; }
 Reply done(const Result<void>& result) { return result ? Reply{} : refused(result.error()); }
 
@@ -158,15 +158,32 @@ Reply cmd_show_capture(Instance& instance, const Words& args) {
     return line_or_refusal(instance.show_capture(args[0]));
 }
 Reply cmd_reload(Instance& instance, const Words&) { return done(instance.reload()); }
-Reply cmd_quit(Instance& instance, const Words&) {
+
+// ---- leaving and stopping ----
+
+Reply stop_program(Instance& instance) {
     instance.quit();
-    return {};
+    return {true, {}, true};
+}
+Reply cmd_shutdown(Instance& instance, Dialogue& dialogue) {
+    if (!dialogue.asks) return stop_program(instance);
+    dialogue.stop_asked = true;
+    return said("This stops dpdk-bond: its bonds and their logical interfaces go.\n");
+}
+Reply cmd_leave(Instance& instance, Dialogue& dialogue) {
+    return dialogue.own ? cmd_shutdown(instance, dialogue) : Reply{true, {}, true};
+}
+Reply answer_to_shutdown(Instance& instance, Dialogue& dialogue, const Words& words) {
+    dialogue.stop_asked = false;
+    const bool yes = words.size() == 1 && (words[0] == "yes" || words[0] == "y" || words[0] == "Y");
+    return yes ? stop_program(instance) : said("dpdk-bond was not stopped.\n");
 }
 
 struct Command {
     std::string_view syntax;
     std::string_view help;
     Reply (*run)(Instance&, const Words&);
+    Reply (*end)(Instance&, Dialogue&) = nullptr; // instead of run
 };
 constexpr Command kCommands[] = {
     {"help", "this list", cmd_help},
@@ -193,7 +210,9 @@ constexpr Command kCommands[] = {
     {"capture NAME MEMBER|all FILE SECONDS", "the same, for so long", cmd_capture},
     {"capture NAME stop", "end it sooner", cmd_stop_capture},
     {"reload", "read the configuration file again", cmd_reload},
-    {"quit", "stop dpdk-bond (Ctrl-D leaves the console only)", cmd_quit},
+    {"shutdown", "stop dpdk-bond, after asking", nullptr, cmd_shutdown},
+    {"quit", "leave the console; with -i: shutdown", nullptr, cmd_leave},
+    {"exit", "the same", nullptr, cmd_leave},
 };
 
 const std::vector<Syntax>& syntaxes() {
@@ -256,16 +275,26 @@ void suggest_value(Completion& out, Instance& instance, std::string_view slot, c
 
 } // namespace
 
-Reply run_command(Instance& instance, std::string_view line) noexcept {
+Reply run_command(Instance& instance, Dialogue& dialogue, std::string_view line) noexcept {
     try {
-        const Words words = split_words(line);
-        if (words.empty()) return {};
-        const auto match = match_command(syntaxes(), words);
+        const auto words = split_words(line);
+        if (dialogue.stop_asked)
+            return answer_to_shutdown(instance, dialogue, words ? words.value() : Words{});
+        if (!words) return refused(words.error());
+        if (words.value().empty()) return {};
+        const auto match = match_command(syntaxes(), words.value());
         if (!match) return refused(match.error());
-        return kCommands[match.value().command].run(instance, match.value().values);
+        const Command& command = kCommands[match.value().command];
+        if (command.end != nullptr) return command.end(instance, dialogue);
+        return command.run(instance, match.value().values);
     } catch (const std::exception& problem) {
         return refused(problem.what());
     }
+}
+
+std::string command_problem(const Words& words) {
+    const auto match = match_command(syntaxes(), words);
+    return match ? std::string() : match.error();
 }
 
 Completion complete_command(Instance& instance, const Words& words) {

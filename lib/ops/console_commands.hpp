@@ -11,14 +11,27 @@
 
 namespace dpdkbond {
 
+inline constexpr std::string_view kRefusal = "error: "; // a refused command's line begins with it
+
 struct Reply {
     bool ok = true;
-    std::string text; // whole lines; a refusal is one line that begins with "error: "
+    std::string text;   // whole lines; a refusal is one line that begins with kRefusal
+    bool leave = false; // the session is over
 };
 
-// Runs one line: words between blanks, '#' begins a comment. Returns when the command took effect or was
-// refused; an empty line does nothing. Never throws.
-Reply run_command(Instance& instance, std::string_view line) noexcept;
+// What a session is, and what it remembers from one line to the next.
+struct Dialogue {
+    bool own = false;        // on the program's own stdin: leaving it is stopping the program
+    bool asks = false;       // somebody is there to be asked before the program stops
+    bool stop_asked = false; // that has been asked: the next line is the answer
+};
+
+// Runs one line: words between blanks, "" for an empty one, '#' begins a comment. Returns when the command
+// took effect or was refused; an empty line does nothing. Never throws.
+Reply run_command(Instance& instance, Dialogue& dialogue, std::string_view line) noexcept;
+
+// Empty: the words are a command, whatever an instance says to it; else what is wrong with them.
+std::string command_problem(const std::vector<std::string>& words);
 
 struct Suggestion {
     std::string word;

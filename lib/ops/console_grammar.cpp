@@ -3,6 +3,9 @@
 
 #include <algorithm>
 #include <cctype>
+#include <utility>
+
+#include <fmt/format.h>
 
 #include "base/quote.hpp"
 
@@ -36,20 +39,42 @@ std::string expected(std::span<const Syntax> commands, const std::vector<std::si
 
 } // namespace
 
-Words split_words(std::string_view text) {
+Result<Words> split_words(std::string_view text) {
     Words words;
     std::string word;
-    for (const char c : text) {
+    bool begun = false;
+    const auto end_word = [&] {
+        if (std::exchange(begun, false)) words.push_back(std::exchange(word, {}));
+    };
+    for (std::size_t i = 0; i < text.size(); ++i) {
+        const char c = text[i];
         if (c == '#' || c == '\n' || c == '\r') break;
-        if (c != ' ' && c != '\t') {
-            word += c;
-        } else if (!word.empty()) {
-            words.push_back(std::move(word));
-            word.clear();
+        if (c == ' ' || c == '\t') {
+            end_word();
+            continue;
         }
+        begun = true;
+        if (c != '"' && c != '\'') {
+            word += c;
+            continue;
+        }
+        const std::size_t close = text.find(c, i + 1);
+        if (close == std::string_view::npos) return Error{fmt::format("a {} without its end", c)};
+        word += text.substr(i + 1, close - i - 1);
+        i = close;
     }
-    if (!word.empty()) words.push_back(std::move(word));
+    end_word();
     return words;
+}
+
+std::string join_words(const Words& words) {
+    std::string line;
+    for (const std::string& word : words) {
+        const bool plain = !word.empty() && word.find_first_of(" \t#\"'\r\n") == std::string::npos;
+        const char quote = word.find('"') == std::string::npos ? '"' : '\'';
+        line += fmt::format("{}{}", line.empty() ? "" : " ", plain ? word : quote + word + quote);
+    }
+    return line;
 }
 
 bool is_value_slot(std::string_view slot) {

@@ -13,8 +13,10 @@ namespace dpdkbond {
 
 using Words = std::vector<std::string>;
 
-// Blank-separated words up to '#' or the end of the line.
-Words split_words(std::string_view text);
+// Blank-separated words up to '#' or the end of the line. What stands between " and ", or ' and ', is part of
+// a word as it is: "" is an empty word. Error: a quote without its end.
+Result<Words> split_words(std::string_view text);
+std::string join_words(const Words& words); // a line that split_words() makes these words of
 
 bool is_value_slot(std::string_view slot);                       // "NAME"
 bool slot_has(std::string_view slot, std::string_view word);     // a literal slot that lists the word

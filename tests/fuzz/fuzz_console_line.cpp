@@ -14,7 +14,8 @@ void console_line(Bytes input) {
     instance.bonds.push_back(test::make_bond(Mode::balance_tlb, 3));
     instance.bonds.back().status.name = "bond1";
     const std::string_view line(reinterpret_cast<const char*>(input.data()), input.size());
-    const Reply reply = run_command(instance, line);
+    Dialogue dialogue;
+    const Reply reply = run_command(instance, dialogue, line);
     if (!reply.ok) {
         require(reply.text.starts_with("error: "), "a refusal begins with error:");
         require(reply.text.find('\n') >= reply.text.size() - 1, "a refusal is one line");

@@ -128,7 +128,7 @@ TEST_CASE_METHOD(OneSession, "a terminal session prompts, echoes and answers") {
 
 TEST_CASE_METHOD(OneSession, "tab completes words and values, and a question mark lists them") {
     CHECK(client->sees(kPrompt));
-    client->send("sh\tb\tbond\t");
+    client->send("sho\tb\tbond\t");
     CHECK(client->sees("show "));
     CHECK(client->sees("bond "));
     CHECK(client->sees("bond0 "));
@@ -199,8 +199,9 @@ TEST_CASE_METHOD(OneSession, "a plain session answers lines and nothing else") {
     client->send(kMark + "show bond bond0\nset bond bond0 miimon 10\r\n\nnonsense\nreload");
     ::shutdown(client->fd, SHUT_WR);
     const std::string all = client->rest();
-    CHECK(all.substr(all.find(kPlainMark) + 1) ==
-          bond0() + "error: unknown command \"nonsense\"; see help\n");
+    CHECK(all.substr(all.find(kPlainMark) + 1) == bond0() + kAnswered + kAnswered + kAnswered +
+                                                      "error: unknown command \"nonsense\"; see help\n" +
+                                                      kRefused + kAnswered + kAllAnswered);
     CHECK(instance.calls() == std::vector<std::string>{"set bond0 miimon 10", "reload"});
 }
 
@@ -208,7 +209,8 @@ TEST_CASE_METHOD(OneSession, "a plain session refuses endless lines and goes on"
     client->send(kMark + "add member bond0 " + std::string(100000, 'z') + "\nreload\n");
     ::shutdown(client->fd, SHUT_WR);
     CHECK_THAT(client->rest(),
-               Catch::EndsWith("error: a line of more than 4096 characters; nothing was done\n"));
+               Catch::EndsWith(std::string("error: a line of more than 4096 characters; nothing was done\n") +
+                               kRefused + kAnswered + kAllAnswered));
     CHECK(instance.calls() == std::vector<std::string>{"reload"});
 }
 
@@ -271,13 +273,100 @@ TEST_CASE_METHOD(Server, "a pipe joined to the console gets the answers only") {
     const auto fd = connect_unix_stream(path());
     REQUIRE(fd.ok());
     const Wake never;
-    attach_console(fd.value(), in[0], out[1], never);
+    CHECK(attach_console(fd.value(), {in[0], out[1], out[1]}, never));
     ::close(fd.value());
     ::close(in[0]);
     ::close(out[1]);
     Client reader(out[0]);
     CHECK(reader.rest() == render_proc(*instance.bond("bond0")));
     CHECK(instance.calls() == std::vector<std::string>{"reload"});
+}
+
+TEST_CASE_METHOD(Server, "A8: what is refused on a pipe goes to stderr, and is no success") {
+    REQUIRE(console.listen(path()).ok());
+    const auto run = [&](std::string_view commands, std::string& answers, std::string& errors) {
+        int in[2], out[2], err[2];
+        for (int* ends : {in, out, err}) REQUIRE(::pipe(ends) == 0);
+        REQUIRE(::write(in[1], commands.data(), commands.size()) == static_cast<ssize_t>(commands.size()));
+        ::close(in[1]);
+        const auto fd = connect_unix_stream(path());
+        REQUIRE(fd.ok());
+        const Wake never;
+        const bool fine = attach_console(fd.value(), {in[0], out[1], err[1]}, never);
+        for (const int done : {fd.value(), in[0], out[1], err[1]}) ::close(done);
+        answers = Client(out[0]).rest();
+        errors = Client(err[0]).rest();
+        return fine;
+    };
+    std::string answers, errors;
+    CHECK_FALSE(run("nonsense\nshow bond bond0\nshow bond no\nreload", answers, errors));
+    CHECK(answers == render_proc(*instance.bond("bond0")));
+    CHECK(errors ==
+          "error: unknown command \"nonsense\"; see help\nerror: no bond \"no\"; there are: bond0\n");
+    CHECK(run("quit\nreload\n", answers, errors)); // what follows is not run
+    CHECK(instance.calls() == std::vector<std::string>{"reload"});
+    CHECK(run("reload\nshutdown\n", answers, errors)); // nobody is there to be asked
+    CHECK(instance.calls() == std::vector<std::string>{"reload", "reload", "quit"});
+    std::vector<std::unique_ptr<Client>> others;
+    for (std::size_t i = 0; i < kMaxConsoles; ++i) others.push_back(join());
+    CHECK_FALSE(run("reload\n", answers, errors));
+    CHECK(errors == "error: too many consoles\n");
+    CHECK(instance.calls().size() == 3);
+}
+
+TEST_CASE_METHOD(OneSession,
+                 "A5: Ctrl-C and Ctrl-D on a half-typed line drop of the line only, and never stop") {
+    CHECK(client->sees(kPrompt));
+    client->send("shutdo\x03");
+    CHECK(client->sees(kPrompt));
+    client->send("reload\x15reload\n"); // Ctrl-U
+    CHECK(client->sees(kPrompt));
+    client->send("\x03");
+    CHECK(client->sees("quit or Ctrl-D leaves this console"));
+    client->send("shutdown\n");
+    CHECK(client->sees("Stop it? yes or no: "));
+    client->send("\x03");
+    CHECK(client->sees("dpdk-bond was not stopped."));
+    CHECK(client->sees(kPrompt));
+    client->send("shutdown\n");
+    CHECK(client->sees("Stop it? yes or no: "));
+    client->send("\r");
+    CHECK(client->sees("dpdk-bond was not stopped."));
+    CHECK(instance.calls() == std::vector<std::string>{"reload"});
+    client->send("exit\n");
+    client->rest();
+    CHECK(instance.calls() == std::vector<std::string>{"reload"});
+}
+
+TEST_CASE_METHOD(OneSession, "A5: shutdown stops after a yes") {
+    client->send("shutdown\n");
+    CHECK(client->sees("Stop it? yes or no: "));
+    client->send("yes\n");
+    client->rest();
+    CHECK(instance.calls() == std::vector<std::string>{"quit"});
+}
+
+TEST_CASE("A5: on the program's own stdin Ctrl-C asks, and Ctrl-D leaves the console alone") {
+    FakeInstance instance;
+    const Wake stop;
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
+    Client client(ends[0]);
+    std::thread session([&] {
+        serve_console(instance, ends[1], stop, true);
+        ::close(ends[1]);
+    });
+    CHECK(client.sees(kPrompt));
+    client.send("half\x03");
+    CHECK(client.sees(kPrompt));
+    client.send("\x03");
+    CHECK(client.sees("Stop it? yes or no: "));
+    client.send("no\n");
+    CHECK(client.sees("dpdk-bond was not stopped."));
+    client.send("\x04");
+    CHECK_THAT(client.rest(), Catch::Contains("The console is closed and dpdk-bond runs on"));
+    session.join();
+    CHECK(instance.calls().empty());
 }
 
 TEST_CASE_METHOD(Server, "a terminal joined to the console is raw meanwhile and as it was afterwards") {
@@ -289,7 +378,7 @@ TEST_CASE_METHOD(Server, "a terminal joined to the console is raw meanwhile and 
     const auto fd = connect_unix_stream(path());
     REQUIRE(fd.ok());
     const Wake never;
-    std::thread attached([&] { attach_console(fd.value(), slave, slave, never); });
+    std::thread attached([&] { attach_console(fd.value(), {slave, slave, slave}, never); });
     Client user(master);
     CHECK(user.sees(kPrompt));
     ::tcgetattr(slave, &during);
@@ -303,7 +392,7 @@ TEST_CASE_METHOD(Server, "a terminal joined to the console is raw meanwhile and 
     attached.join();
     ::tcgetattr(slave, &after);
     CHECK((during.c_lflag & static_cast<tcflag_t>(ICANON | ECHO)) == 0);
-    CHECK((during.c_lflag & static_cast<tcflag_t>(ISIG)) != 0);
+    CHECK((during.c_lflag & static_cast<tcflag_t>(ISIG)) == 0); // Ctrl-C is a key
     CHECK(after.c_lflag == before.c_lflag);
     CHECK(std::ranges::equal(after.c_cc, before.c_cc));
     ::close(fd.value());

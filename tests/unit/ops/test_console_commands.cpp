@@ -5,6 +5,7 @@
 
 #include "fake_instance.hpp"
 #include "ops/console_commands.hpp"
+#include "ops/console_grammar.hpp"
 #include "ops/render.hpp"
 
 using namespace dpdkbond;
@@ -21,7 +22,8 @@ struct Fixture {
         instance.bonds[1].status.name = "bond1.5";
     }
     std::string say(std::string_view line, bool ok = true) {
-        const Reply reply = run_command(instance, line);
+        Dialogue dialogue;
+        const Reply reply = run_command(instance, dialogue, line);
         CHECK(reply.ok == ok);
         if (!ok) CHECK_THAT(reply.text, Catch::StartsWith("error: "));
         if (!ok) CHECK(std::ranges::count(reply.text, '\n') == 1);
@@ -72,7 +74,7 @@ TEST_CASE_METHOD(Fixture, "every command that changes something reaches the inst
           "set member bond0 0000:01:00.0 prio -5", "set member bond0 m0 link down",
           "set member bond0 m0 link up", "add member bond0 net_af_packet7,iface=eth0,qpairs=1",
           "add member bond0 0000:02:00.1", "remove member bond0 0000:01:00.0", "clear stats bond0", "reload",
-          "quit"})
+          "shutdown"})
         CHECK(say(line).empty());
     CHECK(instance.calls() ==
           std::vector<std::string>{"set bond0 miimon 200", "set bond1.5 mode 802.3ad",
@@ -80,6 +82,49 @@ TEST_CASE_METHOD(Fixture, "every command that changes something reaches the inst
                                    "link bond0 m0 down", "link bond0 m0 up",
                                    "add bond0 net_af_packet7,iface=eth0,qpairs=1", "add bond0 0000:02:00.1",
                                    "remove bond0 0000:01:00.0", "clear bond0", "reload", "quit"});
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "A5: quit and exit leave an attached console, and stop the program on its own stdin") {
+    for (const char* word : {"quit", "exit"}) {
+        Dialogue attached{false, true}, asking{true, true};
+        CHECK(run_command(instance, attached, word).leave);
+        CHECK(instance.calls().empty());
+        CHECK(run_command(instance, asking, word).ok);
+        CHECK(asking.stop_asked);
+        CHECK(instance.calls().empty());
+    }
+    Dialogue own{true};
+    CHECK(run_command(instance, own, "exit").leave);
+    CHECK(instance.calls() == std::vector<std::string>{"quit"});
+}
+
+TEST_CASE_METHOD(Fixture, "A5: where somebody is there, shutdown asks, and only yes stops") {
+    for (const char* answer : {"no", "", "yes please", "show bond bond0", "\"", "yes", "y"}) {
+        Dialogue dialogue{false, true};
+        const Reply question = run_command(instance, dialogue, "shutdown");
+        CHECK_THAT(question.text, Catch::Contains("stops dpdk-bond"));
+        CHECK(instance.calls().empty());
+        const bool yes = answer[0] == 'y' && answer != std::string("yes please");
+        const Reply reply = run_command(instance, dialogue, answer);
+        CHECK(reply.leave == yes);
+        if (yes) break;
+        CHECK(reply.text == "dpdk-bond was not stopped.\n");
+        CHECK_FALSE(dialogue.stop_asked);
+        CHECK(instance.calls().empty());
+    }
+    CHECK(instance.calls() == std::vector<std::string>{"quit"});
+}
+
+TEST_CASE_METHOD(Fixture, "L26: a word may be quoted, and empty") {
+    CHECK(say("set bond bond0 primary \"\"").empty());
+    CHECK(say("set bond 'bond0' primary ''").empty());
+    CHECK(say("add member bond0 \"net_x,a=b c#d\" # f").empty());
+    CHECK(instance.calls() ==
+          std::vector<std::string>{"set bond0 primary ", "set bond0 primary ", "add bond0 net_x,a=b c#d"});
+    CHECK(say("add member bond0 \"net_x", false) == "error: a \" without its end\n");
+    for (const Words& words : {Words{"a", "", "b c"}, Words{"#", "it's", "\"x\""}})
+        CHECK(split_words(join_words(words)).value() == words);
 }
 
 TEST_CASE_METHOD(Fixture, "a capture is begun for ten seconds or as many as are said, and ended by hand") {

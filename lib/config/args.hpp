@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/result.hpp"
@@ -11,17 +12,33 @@
 namespace dpdkbond {
 
 struct Args {
-    enum class Verb { run, check, status, explain, capture, console, import, modes, nics, version, help };
+    enum class Verb {
+        run,
+        check,
+        status,
+        explain,
+        capture,
+        console,
+        command,
+        import,
+        modes,
+        nics,
+        version,
+        help
+    };
     Verb verb = Verb::help;
     std::string config;                     // run, check
     bool console = false;                   // run: -i
     bool json = false;                      // status, nics
+    std::vector<std::string> commands;      // console: -e
     std::optional<std::string> file_prefix; // all
-    std::vector<std::string> operands;      // status [BOND] · explain BOND FLOW · import DEV
+    std::string topic;                      // help: the command that it is about
+    std::vector<std::string> operands; // status [BOND] · explain BOND FLOW · …; command: all its words
 };
 
 // The error says what is wrong with the command line in one line.
 Result<Args> parse_args(const std::vector<std::string>& argv);
 std::string usage();
+std::string usage(std::string_view topic); // of one command; empty: of all
 
 } // namespace dpdkbond

@@ -1,0 +1,178 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "config/args.hpp"
+
+#include <array>
+#include <string_view>
+
+#include "config/validate.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+struct VerbDef {
+    std::string_view word;
+    Args::Verb verb;
+    std::size_t least, most; // operands
+    std::string_view form;
+};
+
+constexpr std::size_t kAny = 8;
+constexpr std::array<VerbDef, 11> kVerbs{{
+    {"status", Args::Verb::status, 0, 1, "status [BOND] [--json]"},
+    {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
+    {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
+    {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]..."},
+    {"reload", Args::Verb::command, 0, 0, "reload"},
+    {"set", Args::Verb::command, 1, kAny, "set bond|member NAME ..."},
+    {"add", Args::Verb::command, 1, kAny, "add member NAME DEVICE"},
+    {"remove", Args::Verb::command, 1, kAny, "remove member NAME MEMBER"},
+    {"import", Args::Verb::import, 1, 1, "import DEV"},
+    {"modes", Args::Verb::modes, 0, 0, "modes"},
+    {"nics", Args::Verb::nics, 0, 0, "nics [--json]"},
+}};
+
+const VerbDef* find_verb(std::string_view word) {
+    for (const VerbDef& v : kVerbs)
+        if (v.word == word) return &v;
+    return nullptr;
+}
+
+Error bad(const std::string& what) { return Error{what + "; see dpdk-bond --help"}; }
+
+} // namespace
+
+Result<Args> parse_args(const std::vector<std::string>& argv) {
+    Args args;
+    const VerbDef* verb = nullptr;
+    bool check = false, help = false, version = false;
+    for (std::size_t i = 0; i < argv.size(); ++i) {
+        const std::string& a = argv[i];
+        const auto value = [&]() -> std::optional<std::string> {
+            if (i + 1 >= argv.size()) return std::nullopt;
+            return argv[++i];
+        };
+        const bool is_prefix = a == "--file-prefix" || a.starts_with("--file-prefix=");
+        if (verb != nullptr && verb->verb == Args::Verb::command && !is_prefix && a != "--help") {
+            args.operands.push_back(a); // a value may begin with a dash
+        } else if (a == "-h" || a == "--help") {
+            help = true;
+        } else if (a == "-V" || a == "--version") {
+            version = true;
+        } else if (a == "-c" || a == "--config") {
+            const auto file = value();
+            if (!file) return bad(a + " needs a FILE");
+            args.config = *file;
+        } else if (a == "--file-prefix") {
+            args.file_prefix = value();
+            if (!args.file_prefix) return bad("--file-prefix needs a NAME");
+        } else if (a.starts_with("--file-prefix=")) {
+            args.file_prefix = a.substr(a.find('=') + 1);
+        } else if (a == "-i") {
+            args.console = true;
+        } else if (a == "-e") {
+            const auto command = value();
+            if (!command) return bad("-e needs a COMMAND");
+            args.commands.push_back(*command);
+        } else if (a == "--check") {
+            check = true;
+        } else if (a == "--json") {
+            args.json = true;
+        } else if (a.size() > 1 && a[0] == '-') {
+            return bad(a + ": no such option");
+        } else if (verb == nullptr && args.config.empty()) {
+            if (a == "help" || a == "version") {
+                (a == "help" ? help : version) = true;
+                continue;
+            }
+            verb = find_verb(a);
+            if (verb == nullptr) return bad(a + ": no such command");
+            if (verb->verb == Args::Verb::command) args.operands.push_back(a);
+        } else {
+            args.operands.push_back(a);
+        }
+    }
+    if (args.file_prefix)
+        if (const std::string wrong = file_prefix_problem(*args.file_prefix); !wrong.empty())
+            return bad("--file-prefix: " + wrong);
+    if (help || version) {
+        args.verb = help ? Args::Verb::help : Args::Verb::version;
+        if (verb != nullptr) args.topic = verb->word;
+        return args;
+    }
+    if (verb == nullptr) {
+        if (args.config.empty()) return bad("nothing to do: give -c FILE or a command");
+        if (!args.operands.empty()) return bad(args.operands[0] + ": not expected here");
+        if (args.json) return bad("--json goes with status and nics");
+        if (check && args.console) return bad("-i does not go with --check");
+        if (!args.commands.empty()) return bad("-e goes with console");
+        args.verb = check ? Args::Verb::check : Args::Verb::run;
+        return args;
+    }
+    args.verb = verb->verb;
+    if (!args.commands.empty() && args.verb != Args::Verb::console) return bad("-e goes with console");
+    if (!args.config.empty() || args.console || check)
+        return bad("-c, -i and --check do not go with " + std::string(verb->word));
+    if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics)
+        return bad("--json goes with status and nics");
+    const std::size_t given = args.operands.size() - (args.verb == Args::Verb::command ? 1 : 0);
+    if (given < verb->least || given > verb->most) return bad("use: dpdk-bond " + std::string(verb->form));
+    return args;
+}
+
+std::string usage(std::string_view topic) {
+    if (topic.empty()) return usage();
+    // The command's lines and those that belong to them, which begin further right.
+    const std::string all = usage(), begin = "  dpdk-bond " + std::string(topic);
+    std::string out;
+    bool mine = false;
+    for (std::size_t at = 0; at < all.size();) {
+        const std::size_t end = all.find('\n', at) + 1;
+        const std::string_view line(all.data() + at, end - at);
+        if (!line.starts_with("     ")) mine = line.starts_with(begin);
+        if (mine) out += line;
+        at = end;
+    }
+    return out + "\n  --file-prefix NAME          which instance (default dpdk-bond)\n";
+}
+
+std::string usage() {
+    return R"(dpdk-bond: Linux bonding's semantics as a DPDK data plane
+
+  dpdk-bond -c FILE [-i]      run the bonds of FILE; -i: console on stdin
+  dpdk-bond -c FILE --check   only say whether FILE is good
+  dpdk-bond status [BOND] [--json]
+                              what the running bonds do, in the layout of
+                              /proc/net/bonding
+  dpdk-bond explain BOND FLOW
+                              which member a flow leaves by, and why; FLOW:
+                              src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=
+  dpdk-bond capture BOND MEMBER|all FILE [SECONDS]
+                              members' frames to a pcapng file, for 10 s or
+                              so long; Ctrl-C ends it
+  dpdk-bond console [-e COMMAND]...
+                              the console of the running instance; with -e, or
+                              commands on a pipe: run them and end, with
+                              status 1 if one was refused
+  dpdk-bond reload            read FILE again
+  dpdk-bond set bond NAME OPTION VALUE
+  dpdk-bond set bond NAME active MEMBER
+  dpdk-bond set member NAME MEMBER OPTION VALUE
+  dpdk-bond set member NAME MEMBER link down|up
+  dpdk-bond add member NAME DEVICE
+  dpdk-bond remove member NAME MEMBER
+                              what these do on the console
+  dpdk-bond import DEV        YAML for an existing Linux bond
+  dpdk-bond modes             the modes and every option
+  dpdk-bond nics [--json]     the NICs of this machine, to choose members from
+  dpdk-bond --version | --help | COMMAND --help
+
+  --file-prefix NAME          which instance (default dpdk-bond)
+
+SIGHUP reads FILE again; SIGTERM and SIGINT end it.
+Exit: 0 done, 1 could not start, failed or was refused, 2 bad command line or
+configuration.
+)";
+}
+
+} // namespace dpdkbond

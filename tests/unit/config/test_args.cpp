@@ -1,0 +1,64 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch.hpp>
+
+#include "config/args.hpp"
+
+using namespace dpdkbond;
+
+namespace {
+
+using Words = std::vector<std::string>;
+
+Args good(const Words& words) {
+    const auto args = parse_args(words);
+    INFO((args ? std::string() : args.error()));
+    REQUIRE(args.ok());
+    return args.value();
+}
+std::string wrong(const Words& words) {
+    const auto args = parse_args(words);
+    REQUIRE_FALSE(args.ok());
+    return args.error();
+}
+
+} // namespace
+
+TEST_CASE("a command line is a file to run or a command") {
+    CHECK(good({"-c", "f", "-i"}).console);
+    CHECK(good({"-c", "f", "--check"}).verb == Args::Verb::check);
+    CHECK(good({"status", "bond0", "--json", "--file-prefix=x"}).file_prefix == "x");
+    CHECK(wrong({}) == "nothing to do: give -c FILE or a command; see dpdk-bond --help");
+    CHECK(wrong({"statsu"}) == "statsu: no such command; see dpdk-bond --help");
+    CHECK(wrong({"-c", "f", "bond0"}) == "bond0: not expected here; see dpdk-bond --help");
+}
+
+TEST_CASE("A8: -e is the console's, and may be repeated") {
+    CHECK(good({"console", "-e", "show bond all", "-e", "reload"}).commands ==
+          Words{"show bond all", "reload"});
+    for (const Words& words : {Words{"status", "-e", "x"}, Words{"-c", "f", "-e", "x"}})
+        CHECK(wrong(words) == "-e goes with console; see dpdk-bond --help");
+    CHECK(wrong({"console", "-e"}) == "-e needs a COMMAND; see dpdk-bond --help");
+}
+
+TEST_CASE("verbs take the words of the console's commands as they are") {
+    const Args set = good({"set", "member", "bond0", "m0", "prio", "-5", "--file-prefix", "p"});
+    CHECK(set.verb == Args::Verb::command);
+    CHECK(set.operands == Words{"set", "member", "bond0", "m0", "prio", "-5"});
+    CHECK(set.file_prefix == "p");
+    CHECK(good({"--file-prefix", "p", "reload"}).operands == Words{"reload"});
+    CHECK(wrong({"set"}) == "use: dpdk-bond set bond|member NAME ...; see dpdk-bond --help");
+}
+
+TEST_CASE("help is of one command or of all, and no wider than a terminal") {
+    CHECK(good({"help"}).verb == Args::Verb::help);
+    CHECK(good({"version"}).verb == Args::Verb::version);
+    CHECK(good({"set", "--help"}).topic == "set");
+    CHECK(usage("console").find("-e COMMAND") != std::string::npos);
+    CHECK(usage("console").find("import") == std::string::npos);
+    const std::string all = usage();
+    for (std::size_t at = 0; at < all.size();) {
+        const std::size_t end = all.find('\n', at);
+        CHECK(end - at <= 80);
+        at = end + 1;
+    }
+}
