@@ -22,6 +22,7 @@
 #include "ops/acting.hpp"
 #include "ops/console.hpp"
 #include "ops/metrics.hpp"
+#include "ops/overview.hpp"
 #include "ops/telemetry.hpp"
 #include "proto/eth.hpp"
 
@@ -256,6 +257,7 @@ void Program::serve_while(const std::function<void()>& what) {
 
 void Program::close_all() {
     serve_while([&] { // after an error while running these may still ask for bonds
+        service_.stop();
         metrics_.stop();
         forget_telemetry();
     });
@@ -342,20 +344,25 @@ void Program::run(bool console) {
     if (console)
         if (auto open = door.run_on_stdio(); !open) log_line(open.error());
     log_readers();
-    metrics_.start([this, shares = BusyShares()]() mutable {
-        std::vector<BondView> views;
+    const auto views = [this] {
+        std::vector<BondView> all;
         for (const std::string& name : bond_names())
-            if (auto view = bond(name)) views.push_back(std::move(*view));
-        return metrics_page(views, shares.update(workers()));
+            if (auto view = bond(name)) all.push_back(std::move(*view));
+        return all;
+    };
+    metrics_.start([this, views, shares = BusyShares()]() mutable {
+        return metrics_page(views(), shares.update(workers()));
     });
     log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(), units_.size() == 1 ? "" : "s",
                          config_.runtime.file_prefix));
+    service_.start({[this] { control_->call([] {}); }, [views] { return overview_line(views()); }});
     run_this_thread_on({config_.runtime.control_lcore});
     control_->run();
 
     // Threads that may be waiting for control are served until the last of them has ended.
     serve_while([&] {
         door.stop();
+        service_.stop();
         metrics_.stop();
         forget_telemetry();
         {

@@ -22,6 +22,7 @@
 #include "dpdk/eal.hpp"
 #include "engine/worker.hpp"
 #include "host/hugepage_lease.hpp"
+#include "host/service_manager.hpp"
 #include "ops/instance.hpp"
 #include "ops/metrics_server.hpp"
 #include "ports/pci_shelf.hpp"
@@ -140,6 +141,7 @@ private:
     bool workers_running_ = false;
     std::uint64_t workers_began_ = 0; // rte_rdtsc()
     MetricsServer metrics_;
+    ServiceManager service_;
 
     std::mutex mutex_; // guards what follows; one command at a time
     std::vector<std::unique_ptr<BondUnit>> units_;

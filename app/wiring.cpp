@@ -92,7 +92,10 @@ void Program::enter_service(BondUnit& unit) {
         const std::lock_guard lock(served_mutex_);
         served_[unit.number] = &unit;
     }
-    control_->call([&] { control_->set_bond(unit.number, unit.core.get()); });
+    control_->call([&] {
+        control_->set_bond(unit.number, unit.core.get());
+        control_->settle(unit.number); // whoever asks from now on finds a status
+    });
     add_queues(unit.logical->port(), {}, unit.number);
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);

@@ -1,0 +1,78 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "host/service_manager.hpp"
+
+#include <algorithm>
+#include <chrono>
+#include <cstdint>
+#include <cstdlib>
+
+#ifdef DPDKBOND_SYSTEMD
+#include <systemd/sd-daemon.h>
+#endif
+
+namespace dpdkbond {
+
+namespace {
+
+#ifdef DPDKBOND_SYSTEMD
+
+bool service_manager_listens() { return std::getenv("NOTIFY_SOCKET") != nullptr; }
+
+void tell_service_manager(const std::string& what) { sd_notify(0, what.c_str()); }
+
+std::chrono::microseconds watchdog_time() { // 0: the unit has none
+    std::uint64_t usec = 0;
+    return std::chrono::microseconds(sd_watchdog_enabled(0, &usec) > 0 ? usec : 0);
+}
+
+#else
+
+bool service_manager_listens() { return false; }
+void tell_service_manager(const std::string&) {}
+std::chrono::microseconds watchdog_time() { return {}; }
+
+#endif
+
+constexpr std::chrono::microseconds kStatusInterval = std::chrono::seconds(2);
+
+} // namespace
+
+void ServiceManager::start(Hooks hooks) {
+    if (!service_manager_listens() || thread_.joinable()) return;
+    hooks_ = std::move(hooks);
+    ending_ = false;
+    tell_service_manager("READY=1\nSTATUS=" + hooks_.status());
+    thread_ = std::thread([this] { run(); });
+}
+
+void ServiceManager::stop() {
+    if (!thread_.joinable()) return;
+    {
+        const std::lock_guard lock(mutex_);
+        ending_ = true;
+    }
+    wake_.notify_one();
+    thread_.join();
+    tell_service_manager("STOPPING=1\nSTATUS=putting devices back");
+}
+
+void ServiceManager::run() {
+    const auto watchdog = watchdog_time();
+    // sd_watchdog_enabled(3): half of the time is what to keep.
+    const auto interval = watchdog.count() > 0 ? std::min(watchdog / 2, kStatusInterval) : kStatusInterval;
+    std::string told;
+    std::unique_lock lock(mutex_);
+    while (!wake_.wait_for(lock, interval, [this] { return ending_; })) {
+        lock.unlock();
+        hooks_.alive();
+        std::string message = "WATCHDOG=1";
+        if (std::string status = hooks_.status(); status != told) {
+            message += "\nSTATUS=" + status;
+            told = std::move(status);
+        }
+        tell_service_manager(message);
+        lock.lock();
+    }
+}
+
+} // namespace dpdkbond

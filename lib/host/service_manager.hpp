@@ -1,0 +1,39 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What systemd hears of a unit with Type=notify: that the program runs, its state in a line, that control
+// answers (WatchdogSec=), that it stops. Does nothing when no service manager started the program
+// (NOTIFY_SOCKET is not set), or when it was built without libsystemd.
+#pragma once
+
+#include <condition_variable>
+#include <functional>
+#include <mutex>
+#include <string>
+#include <thread>
+
+namespace dpdkbond {
+
+class ServiceManager {
+public:
+    // Both are called on a thread of this object's own. `alive` returns once the control lcore has answered:
+    // while it does not, systemd hears nothing, and ends the program after WatchdogSec=.
+    struct Hooks {
+        std::function<void()> alive;
+        std::function<std::string()> status; // one line
+    };
+
+    ~ServiceManager() { stop(); }
+
+    void start(Hooks hooks); // "ready"; from now on the hooks are called
+    void stop();             // "stopping"; returns once no hook runs any more
+
+private:
+    void run();
+
+    Hooks hooks_;
+    std::mutex mutex_;
+    std::condition_variable wake_;
+    bool ending_ = false;
+    std::thread thread_;
+};
+
+} // namespace dpdkbond
