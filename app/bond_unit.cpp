@@ -111,7 +111,7 @@ void BondUnit::start_counting(MemberPort& member) const { member.baseline = raw_
 void BondUnit::clear_counters() {
     baseline_ = raw_counters();
     for (const auto& m : members) start_counting(*m);
-    clear_sprayed();
+    core->queries->clear(core->lanes);
 }
 
 void BondUnit::remember(const Event& event) {

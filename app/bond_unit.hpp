@@ -6,7 +6,6 @@
 
 #include <atomic>
 #include <deque>
-#include <map>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -53,9 +52,6 @@ public:
     void start_counting(MemberPort& member) const; // from zero, whatever its slot counted before
     void clear_counters();
 
-    // Frames that left by a path of balance-spray, since it was configured or its counters were cleared.
-    [[nodiscard]] std::uint64_t sprayed(std::uint16_t counter, std::uint64_t serial) const;
-
     // The events so far, by their own lock: the host thread writes, anybody reads.
     void remember(const Event& event);
     [[nodiscard]] std::vector<Event> history() const;
@@ -64,11 +60,6 @@ private:
     [[nodiscard]] MemberCounters raw_counters(const MemberPort& member) const;
     [[nodiscard]] BondCounters raw_counters() const;
     BondCounters baseline_;
-    struct SprayBase {
-        std::uint64_t serial = 0, frames = 0;
-    };
-    mutable std::map<std::uint16_t, SprayBase> spray_base_; // by counter
-    void clear_sprayed();
     mutable std::mutex history_mutex_;
     std::deque<Event> history_;
 };

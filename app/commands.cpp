@@ -3,7 +3,6 @@
 #include "app/program.hpp"
 #include "config/names.hpp"
 #include "config/validate.hpp"
-#include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include <fmt/format.h>
@@ -31,20 +30,9 @@ Result<MemberPort*> Program::member_or_error(BondUnit& unit, std::string_view me
 // Checks as the configuration file is checked, then tells control and remembers.
 Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions& wanted, OptionSet given) {
     BondOptions options = wanted;
-    const ModeDescriptor* descriptor = find_mode(mode);
     const auto problems = check_options(mode, options, given);
     if (!problems.empty()) return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
-    const TxBurstFn data_half = descriptor->data_half(options);
-    if (mode == unit.config.mode) {
-        control_->call([&] { unit.core->bond.set_options(options, data_half, now()); });
-    } else {
-        auto controller = descriptor->control_half();
-        control_->call([&] {
-            unit.core->bond.set_mode({mode, controller.get(), data_half, descriptor->punt, punt_neighbors},
-                                     options, now());
-            unit.core->controller.swap(controller);
-        });
-    }
+    set_options(*control_, *unit.core, *find_mode(mode), options);
     unit.config.mode = mode;
     unit.config.options = options;
     unit.config.given = given;

@@ -20,6 +20,7 @@
 #include "app/bond_unit.hpp"
 #include "app/host_watch.hpp"
 #include "dpdk/eal.hpp"
+#include "engine/queries.hpp"
 #include "engine/worker.hpp"
 #include "host/hugepage_lease.hpp"
 #include "host/service_manager.hpp"
@@ -112,9 +113,8 @@ private:
     void on_poll(std::uint32_t bond, MemberPort& member);
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
 
-    // ---- queries.cpp, spray_queries.cpp, commands.cpp, reload.cpp; mutex_ is held
-    static void count_spray_slots(const SprayTable& table, std::array<std::uint32_t, kMaxMembers>& of);
-    std::optional<Explanation> explain_spray(BondUnit& unit, Bytes frame); // nullopt: it is not sprayed
+    // ---- queries.cpp, commands.cpp, reload.cpp; mutex_ is held
+    BondQueries queries(BondUnit& unit);
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);

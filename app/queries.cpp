@@ -1,17 +1,13 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What operators and scripts ask of the running program without changing it (class Program as an Instance).
-#include <fmt/format.h>
 #include <rte_cycles.h>
 
-#include <algorithm>
+#include <thread>
 
 #include "app/program.hpp"
 #include "config/dump.hpp"
 #include "dpdk/clock.hpp"
-#include "drivers/balance.hpp"
 #include "drivers/lacp.hpp"
-#include "drivers/registry.hpp"
-#include "flow/hash.hpp"
 
 namespace dpdkbond {
 
@@ -78,110 +74,35 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(name);
     if (!unit) return Error{unit.error()};
-    BondUnit& u = *unit.value();
-    BondStatus status;
-    u.core->status.load(status);
-    FlowSpec whole = flow;
-    if (!whole.smac) whole.smac = status.mac; // what the logical interface sends has its own address
-    std::uint8_t frame[kMaxFlowFrame];
-    const std::size_t length = build_flow_frame(whole, frame);
-
-    const Bytes bytes{frame, length};
-    if (auto sprayed = explain_spray(u, bytes)) return *std::move(sprayed);
-    const HashPolicy policy = u.config.options.xmit_hash_policy;
-    Explanation out;
-    const ModeDescriptor& mode = *find_mode(u.config.mode);
-    const OptionDef* def = find_option("xmit_hash_policy");
-    Placing placing = mode.place != nullptr
-                          ? mode.place(u.config.options, bytes)
-                          : Placing{true, flow_hash(policy, frame, static_cast<std::uint32_t>(length)),
-                                    bond_option_text(u.config.options, *def)};
-    out.hashed = mode.hashes && placing.spread;
-    MemberId member = kNoMember;
-    unsigned usable = 0;
-    control_->call([&] {
-        const Snapshot& s = *u.core->publisher.slot().load(std::memory_order_acquire);
-        usable = s.tx_count;
-        out.buckets = out.hashed ? s.buckets : 0;
-        if (out.hashed && s.buckets != 0) {
-            out.hash = placing.hash;
-            out.bucket = out.hash % s.buckets;
-            member = MemberId{s.bucket[out.bucket]};
-        } else {
-            member = s.active;
-        }
-    });
-    for (const MemberStatus& m : status.members)
-        if (m.id == member) out.member = m.name.str();
-    if (usable == 0) {
-        out.member.clear();
-        out.reason = "no member is usable: the frame is dropped and counted as no_member";
-    } else if (out.hashed) {
-        out.reason = fmt::format("{} hashes to {}, bucket {} of {} belongs to {}", placing.by, out.hash,
-                                 out.bucket, out.buckets, out.member);
-    } else if (mode.hashes) {
-        out.reason = "only unicast IP is spread; all else leaves by the active member";
-    } else if (u.config.mode == Mode::broadcast) {
-        out.member = "*";
-        out.reason = "every usable member sends every frame";
-    } else if (u.config.mode == Mode::balance_rr) {
-        out.member = "*";
-        out.reason = u.config.options.packets_per_slave == 0
-                         ? "each frame leaves by a usable member at random"
-                         : fmt::format("the usable members take turns of {} frame(s), whatever the flow",
-                                       u.config.options.packets_per_slave);
-    } else {
-        out.reason = u.config.mode == Mode::balance_spray
-                         ? "not for one of the peers: the active member sends it"
-                         : "the active member sends everything";
-    }
-    return out;
+    return queries(*unit.value()).explain(flow);
 }
 
+BondQueries Program::queries(BondUnit& unit) { return {*control_, *unit.core, unit.config.options}; }
+
 std::optional<std::vector<MemberLoad>> Program::load(std::string_view name) {
-    const std::lock_guard lock(mutex_);
-    BondUnit* unit = find(name);
-    if (unit == nullptr || ending_ ||
-        (!find_mode(unit->config.mode)->hashes && unit->config.mode != Mode::balance_spray))
-        return std::nullopt;
-    std::array<std::uint32_t, kMaxMembers> buckets{};
-    std::array<std::optional<std::uint64_t>, kMaxMembers> rates{};
-    control_->call([&] {
-        if (const LoadTable* table = load_table_of(*unit->core->controller))
-            for (std::uint8_t m = 0; m < kMaxMembers; ++m)
-                rates[m] = static_cast<std::uint64_t>(table->member_rate(MemberId{m}));
-        const Snapshot& s = *unit->core->publisher.slot().load(std::memory_order_acquire);
-        if (unit->config.mode == Mode::balance_spray) return count_spray_slots(s.spray, buckets);
-        for (std::uint32_t b = 0; b < s.buckets; ++b) ++buckets[s.bucket[b]];
-    });
-    std::vector<MemberLoad> out;
-    for (const auto& m : unit->members)
-        out.push_back({m->config.name, buckets[m->id.value], rates[m->id.value]});
-    return out;
+    std::unique_lock lock(mutex_);
+    auto unit = find_or_error(name);
+    if (!unit || ending_) return std::nullopt;
+    const std::uint64_t serial = unit.value()->core->serial;
+    const auto begun = queries(*unit.value()).begin_load();
+    lock.unlock();
+    std::this_thread::sleep_for(kLoadWindow);
+    lock.lock();
+    unit = find_or_error(name);
+    if (!unit || unit.value()->core->serial != serial) return std::nullopt;
+    return queries(*unit.value()).load(begun);
 }
 
 std::optional<std::vector<RlbClientView>> Program::rlb(std::string_view name) {
     const std::lock_guard lock(mutex_);
-    BondUnit* unit = find(name);
-    if (unit == nullptr || ending_) return std::nullopt;
-    std::vector<Client> clients;
-    clients.reserve(Clients::kMost); // control does not allocate
-    bool balances = false;
-    control_->call([&] {
-        const Rlb* rlb = rlb_of(*unit->core->controller);
-        balances = rlb != nullptr;
-        if (balances) rlb->clients().each([&](const Client& c) { clients.push_back(c); });
-    });
-    if (!balances) return std::nullopt;
-    std::vector<RlbClientView> out;
-    for (const Client& c : clients) {
-        const auto m = std::ranges::find(unit->members, c.member, [](const auto& p) { return p->id; });
-        out.push_back({ip_text(c.key.client), ip_text(c.key.ours), c.mac,
-                       m != unit->members.end() ? (*m)->config.name : std::string{}, c.updates,
-                       c.key.tags.empty() ? std::nullopt : std::optional(c.key.tags.back().id())});
-    }
-    std::ranges::sort(out, {}, &RlbClientView::client);
-    return out;
+    auto unit = find_or_error(name);
+    return unit ? queries(*unit.value()).rlb() : std::nullopt;
+}
+
+std::optional<SprayView> Program::spray(std::string_view name) {
+    const std::lock_guard lock(mutex_);
+    auto unit = find_or_error(name);
+    return unit ? queries(*unit.value()).spray() : std::nullopt;
 }
 
 Result<std::string> Program::config_text(std::string_view name) {

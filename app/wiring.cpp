@@ -10,7 +10,6 @@
 #include <algorithm>
 
 #include "app/placement.hpp"
-#include "datapath/punt_neighbors.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include "engine/buffer_need.hpp"
@@ -58,13 +57,9 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     unit->logical = std::move(logical).value();
     if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);
 
-    const ModeDescriptor* mode = find_mode(config.mode);
-    auto controller = mode->control_half();
-    const ModeParts parts{config.mode, controller.get(), mode->data_half(config.options), mode->punt,
-                          punt_neighbors};
-    unit->core = std::make_unique<BondCore>(config.name, parts, std::move(controller), config.options,
-                                            config.logical.mac, config.logical.mtu, *rcu_, workers_.size(),
-                                            std::to_string(number));
+    unit->core =
+        std::make_unique<BondCore>(config.name, *find_mode(config.mode), config.options, config.logical.mac,
+                                   config.logical.mtu, *rcu_, workers_.size(), std::to_string(number));
     for (unsigned w = 0; w < workers_.size(); ++w) {
         const auto workers = static_cast<unsigned>(workers_.size());
         LogicalQueue queue;
@@ -177,7 +172,7 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
 void Program::steer(BondUnit& unit) {
     static const OptionDef& queue_id = *find_option("queue_id");
     const bool wanted =
-        (queue_id.effective & mask_of(unit.config.mode)) != 0 &&
+        works_in(unit.config.mode, queue_id) &&
         std::ranges::any_of(unit.members, [](const auto& m) { return m->config.options.queue_id != 0; });
     if (auto done = unit.logical->steer(wanted); !done) log_warnings(unit, {done.error()});
 }

@@ -3,6 +3,7 @@
 // bond's MAC while the others wear their own; buckets that go where load says; learning frames.
 #pragma once
 
+#include <memory>
 #include <utility>
 
 #include "balance/load_table.hpp"
@@ -78,9 +79,11 @@ private:
     std::size_t learning_member_ = kMaxMembers, learning_tags_ = 0;
 };
 
-// What the status of such a bond is made of; nullptr: another mode's controller, or none that balances now.
-// On control only.
+// nullptr: another mode's controller, or one that does not balance by load now. On control only.
 const LoadTable* load_table_of(const Controller& controller);
 const Rlb* rlb_of(const Controller& controller);
+
+class ModeQueries;
+std::unique_ptr<ModeQueries> balance_queries(); // of both modes (balance_queries.cpp)
 
 } // namespace dpdkbond

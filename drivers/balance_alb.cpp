@@ -155,6 +155,8 @@ const ModeDescriptor balance_alb_mode{
     .hashes = true,
     .punt = receive_alb,
     .place = place,
+    .counting = counting_by_map,
+    .queries = balance_queries,
 };
 
 } // namespace dpdkbond

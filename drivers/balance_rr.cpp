@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Mode 0, balance-rr: frames in turn (Linux: packets_per_slave frames a turn; 0: a member at random). IGMP
 // leaves by the active member, so that a switch sees a group's reports on one port.
+#include <fmt/format.h>
+
 #include "datapath/tx_engine.hpp"
 #include "drivers/registry.hpp"
 #include "drivers/spread.hpp"
@@ -91,6 +93,15 @@ private:
     const Igmp igmp_;
 };
 
+class TurnQueries final : public ModeQueries {
+public:
+    std::optional<std::vector<MemberLoad>> load(const RunningBond& bond) override {
+        std::vector<MemberLoad> out;
+        for (const MemberStatus& m : bond.status.members) out.push_back({m.name.str()});
+        return out;
+    }
+};
+
 TxBurstFn data_half(const BondOptions& options) {
     if (options.packets_per_slave == 0) return tx_burst<AtRandom>;
     return options.packets_per_slave == 1 ? tx_burst<OneEach> : tx_burst<InTurn>;
@@ -103,6 +114,12 @@ const ModeDescriptor balance_rr_mode{
     .data_half = data_half,
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<SpreadController>(); },
     .hashes = false,
+    .unplaced = [](const BondOptions& options) -> Unplaced {
+        if (options.packets_per_slave == 0) return {true, "each frame leaves by a usable member at random"};
+        return {true, fmt::format("the usable members take turns of {} frame(s), whatever the flow",
+                                  options.packets_per_slave)};
+    },
+    .queries = []() -> std::unique_ptr<ModeQueries> { return std::make_unique<TurnQueries>(); },
 };
 
 } // namespace dpdkbond

@@ -36,6 +36,8 @@ const ModeDescriptor balance_tlb_mode{
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<TlbController>(); },
     .hashes = true,
     .place = place_by_hash,
+    .counting = counting_by_map,
+    .queries = balance_queries,
 };
 
 } // namespace dpdkbond

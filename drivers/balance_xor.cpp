@@ -21,6 +21,7 @@ const ModeDescriptor balance_xor_mode{
     .data_half = data_half,
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<SpreadController>(); },
     .hashes = true,
+    .counting = counting_by_hash,
 };
 
 } // namespace dpdkbond

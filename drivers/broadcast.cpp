@@ -19,6 +19,9 @@ const ModeDescriptor broadcast_mode{
     .data_half = [](const BondOptions&) -> TxBurstFn { return tx_burst<EveryMember>; },
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<SpreadController>(true); },
     .hashes = false,
+    .unplaced = [](const BondOptions&) -> Unplaced {
+        return {true, "every usable member sends every frame"};
+    },
 };
 
 } // namespace dpdkbond

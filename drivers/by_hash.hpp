@@ -41,4 +41,23 @@ template <class F> auto with_policy(HashPolicy policy, F f) {
     return f.template operator()<HashPolicy::vlan_srcmac>();
 }
 
+// ModeDescriptor::counting of modes with this choice: each fourth burst is counted, for four.
+inline constexpr unsigned kCountedBursts = 4;
+
+template <HashPolicy Policy>
+void count_by_hash(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (lane.policy.position++ % kCountedBursts == 0 && s.buckets != 0) {
+        std::uint32_t hash[kMaxBurst];
+        hash_burst<Policy>(frames, n, hash);
+        for (std::uint16_t i = 0; i < n; ++i)
+            lane.flows.bytes[s.bucket_mod(hash[i])].add(std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
+    }
+    s.counted(lane, s, frames, n);
+}
+
+inline TxBurstFn counting_by_hash(const BondOptions& options) {
+    return with_policy(options.xmit_hash_policy,
+                       []<HashPolicy Policy>() -> TxBurstFn { return count_by_hash<Policy>; });
+}
+
 } // namespace dpdkbond

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "drivers/by_load.hpp"
 
+#include "drivers/by_hash.hpp"
 #include "flow/hash.hpp"
 #include "proto/eth.hpp"
 #include "proto/nd.hpp"
@@ -25,6 +26,30 @@ std::uint32_t destination_hash(Bytes frame) noexcept {
     if (eth->type == ethertype::ipv6 && ip.size() >= kIpv6Header)
         for (std::size_t i = 24; i < kIpv6Header; ++i) h ^= ip[i];
     return h;
+}
+
+namespace {
+
+template <HashPolicy Policy>
+void count_by_map(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (lane.policy.position++ % kCountedBursts == 0 && s.buckets != 0) {
+        for (std::uint16_t i = 0; i < n; ++i) {
+            const Bytes f = bytes_of(frames[i]);
+            const std::size_t bucket =
+                is_spread(f) ? s.bucket_mod(flow_hash<Policy>(f.data(), static_cast<std::uint32_t>(f.size())))
+                             : kMaxBuckets;
+            lane.flows.bytes[bucket].add(std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
+        }
+    }
+    s.counted(lane, s, frames, n);
+}
+
+} // namespace
+
+TxBurstFn counting_by_map(const BondOptions& options) {
+    if (options.tlb_dynamic_lb) return nullptr;
+    return with_policy(options.xmit_hash_policy,
+                       []<HashPolicy Policy>() -> TxBurstFn { return count_by_map<Policy>; });
 }
 
 Placing place_by_hash(const BondOptions& options, Bytes frame) {

@@ -252,4 +252,7 @@ template <class Key> struct ByMap {
     }
 };
 
+// ModeDescriptor::counting of both modes: of ByMap alone, as ByLoad counts by itself.
+TxBurstFn counting_by_map(const BondOptions& options);
+
 } // namespace dpdkbond

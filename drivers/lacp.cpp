@@ -345,6 +345,7 @@ const ModeDescriptor ieee8023ad_mode{
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<LacpController>(); },
     .hashes = true,
     .punt = punt_lacp,
+    .counting = counting_by_hash,
 };
 
 } // namespace dpdkbond

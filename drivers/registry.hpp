@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The modes that there are. A ninth mode is one more file and one more line in registry.cpp.
+// The modes that there are. A ninth mode is one more file and one more line in registry.cpp, and its row in
+// lib/options/modes.cpp; or, in a program that has the libraries and a mode of its own, add_mode().
 #pragma once
 
 #include <span>
@@ -9,7 +10,11 @@
 namespace dpdkbond {
 
 std::span<const ModeDescriptor* const> mode_registry();
-const ModeDescriptor* find_mode(Mode mode); // nullptr: not built yet
+const ModeDescriptor* find_mode(Mode mode); // nullptr: there is none of that number
+
+// A mode of a program of one's own, with its row (ModeDescriptor::def), numbered behind those that there are.
+// Before anything else runs.
+void add_mode(const ModeDescriptor& mode);
 
 extern const ModeDescriptor balance_rr_mode;
 extern const ModeDescriptor active_backup_mode;

@@ -125,6 +125,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
 void Bond::handle_timeout(Time now) {
     bool due = now >= announcer_.deadline() || now >= reports_.deadline() || now >= move_.deadline();
     if (now >= carried_until_) due = reselect_ = true;
+    if (now >= count_until_) count_flows(nullptr, kNever);
     for (Member& m : members_) due |= m.monitor.handle_timeout(now) || now >= m.damping.deadline();
     prober_.heed_addresses(now);
     if (now >= prober_.monitor().next_deadline()) {
@@ -141,6 +142,12 @@ void Bond::handle_timeout(Time now) {
 void Bond::handle_load(const LoadTotals& totals, Time now) {
     mode_.controller->handle_load(totals, now);
     settle(now);
+}
+
+void Bond::count_flows(TxBurstFn by, Time until) {
+    changed_ |= counting_ != by;
+    counting_ = by;
+    count_until_ = until;
 }
 
 void Bond::set_link_admin(MemberId id, bool up, Time now) {
@@ -272,7 +279,7 @@ void Bond::set_mtu(std::uint32_t mtu, Time) {
 }
 
 Time Bond::next_deadline() const {
-    Time next = std::min({mode_.controller->next_deadline(), move_.deadline(), carried_until_});
+    Time next = std::min({mode_.controller->next_deadline(), move_.deadline(), carried_until_, count_until_});
     if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});

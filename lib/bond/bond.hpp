@@ -97,6 +97,9 @@ public:
     // its announcements.
     void macs_applied(std::uint64_t version, Time now);
     void set_mtu(std::uint32_t mtu, Time now);
+    // Until then, or until options or mode change, frames go through `by`, which counts them by bucket and
+    // sends them by Snapshot::counted. nullptr: no more.
+    void count_flows(TxBurstFn by, Time until);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
 
     // ---- outputs
@@ -197,6 +200,8 @@ private:
     Decision before_mode_{};      // what the mode before said, while the new one …
     Time carried_until_ = kNever; // … finds out which members may send; kNever: it has
     FlowMove move_;
+    TxBurstFn counting_ = nullptr; // nullptr: nobody asks for load by bucket
+    Time count_until_ = kNever;
     bool link_up_ = false;
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;

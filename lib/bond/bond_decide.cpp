@@ -185,7 +185,7 @@ void Bond::become_active(MemberId id, Time now) {
 
 void Bond::start_reports(Time now) {
     static const OptionDef& resend_igmp = *find_option("resend_igmp");
-    const bool reports = active_ != kNoMember && (resend_igmp.effective & mask_of(mode_.mode)) != 0;
+    const bool reports = active_ != kNoMember && works_in(mode_.mode, resend_igmp);
     reports_.start(reports ? options_.resend_igmp : 0, now);
 }
 

@@ -92,7 +92,7 @@ void Bond::fill(Snapshot& out) const {
     out.rx_count = 0;
     out.by_queue = Snapshot::nobody();
     static const OptionDef& queue_id = *find_option("queue_id");
-    const bool by_queue = (queue_id.effective & mask_of(mode_.mode)) != 0;
+    const bool by_queue = works_in(mode_.mode, queue_id);
     for (const Member& m : members_) {
         const std::uint16_t queue = m.info.options.queue_id;
         if (by_queue && queue != 0 && has(decision_.usable, m.id)) out.by_queue[queue] = m.id.value;
@@ -106,6 +106,8 @@ void Bond::fill(Snapshot& out) const {
     fill_filter(out.filter, filter_, mac_, sorting);
     move_.fill(out);
     mode_.controller->fill(out);
+    out.counted = nullptr;
+    if (counting_ != nullptr) out.counted = std::exchange(out.tx_burst, counting_);
 }
 
 std::uint32_t Bond::speed_mbps() const {

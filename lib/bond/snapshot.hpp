@@ -73,6 +73,7 @@ struct alignas(64) Snapshot {
     SprayTable spray;                                   // balance-spray
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
     std::uint64_t generation = 0;
+    TxBurstFn counted = nullptr; // while somebody asks for load by bucket tx_burst counts, then sends by this
 
     static constexpr std::array<std::uint8_t, kMaxLogicalQueues> nobody() {
         std::array<std::uint8_t, kMaxLogicalQueues> queues{};

@@ -1,9 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/describe.hpp"
 
+#include <fmt/format.h>
+
 #include <array>
 
-#include "config/spray.hpp"
+#include "config/section.hpp"
 #include "options/options.hpp"
 
 namespace dpdkbond {
@@ -33,11 +35,11 @@ std::string padded(std::string text, std::size_t width) {
     return text;
 }
 
-std::string digits(ModeMask modes) {
-    if (modes == 0xff) return "all";
+std::string digits(TraitSet some) {
+    if (some.has(Trait::any)) return "all";
     std::string text;
     for (const ModeDef& def : mode_table()) {
-        if ((modes & mask_of(def.mode)) == 0) continue;
+        if (!def.has_one_of(some)) continue;
         text += (text.empty() ? "" : ",") + std::to_string(static_cast<unsigned>(def.mode));
     }
     return text;
@@ -67,8 +69,8 @@ std::string spellings(const OptionDef& def) {
 
 std::string option_text(const OptionDef& def) {
     const std::string first = "  " + padded(std::string(def.name), 20) +
-                              padded(default_of(def) + unit_of(def), 20) + padded(digits(def.modes), 12) +
-                              padded(digits(def.effective), 12) + when_of(def);
+                              padded(default_of(def) + unit_of(def), 20) + padded(digits(def.taken_by), 12) +
+                              padded(digits(def.works_in), 12) + when_of(def);
     std::string out = first + "\n" + wrapped(std::string(def.help), "      ");
     out += wrapped("values: " + allowed_text(def) + unit_of(def), "      ");
     if (!def.aliases.empty()) out += wrapped("also spelt: " + spellings(def), "      ");
@@ -102,7 +104,7 @@ std::string markdown_option(const OptionDef& def) {
     std::string name = code(def.name);
     for (const std::string_view alias : def.aliases) name += ", " + code(alias);
     return "| " + cell(name) + " " + cell(std::string(def.help) + ".") + " " + cell(markdown_values(def)) +
-           " " + cell(default_of(def)) + " " + cell(digits(def.modes)) + " " + cell(digits(def.effective)) +
+           " " + cell(default_of(def)) + " " + cell(digits(def.taken_by)) + " " + cell(digits(def.works_in)) +
            " " + cell(when_of(def)) + "\n";
 }
 
@@ -124,12 +126,20 @@ std::string markdown_modes() {
     return out;
 }
 
-std::string markdown_spray() {
+std::string markdown_section(const ModeSection& section) {
     std::string out = "| Key | What it does | Values | Default |\n|---|---|---|---|\n";
-    for (const SprayKey& key : spray_keys())
+    for (const SectionKey& key : section.keys)
         out += "| " + cell(code(key.name)) + " " + cell(std::string(key.help) + ".") + " " +
                cell(std::string(key.values)) + " " +
                cell(key.default_text.empty() ? "needed" : std::string(key.default_text)) + "\n";
+    return out;
+}
+
+std::string markdown_sections() {
+    std::string out;
+    for (const ModeSection* s : mode_sections())
+        out += "\n## The section `" + std::string(s->name) + "` of a bond in mode " +
+               std::string(mode_of(*s).name) + "\n\n" + markdown_section(*s);
     return out;
 }
 
@@ -184,12 +194,15 @@ std::string modes_text() {
             if (def.of_member == of_member) out += option_text(def);
         }
     }
-    out += "\nKeys of the section spray of a bond in mode balance-spray\n  " + padded("NAME", 20) +
-           padded("DEFAULT", 24) + "VALUES\n";
-    for (const SprayKey& key : spray_keys()) {
-        const std::string_view def = key.default_text.empty() ? "needed" : key.default_text;
-        out += "  " + padded(std::string(key.name), 20) + padded(std::string(def), 24) +
-               std::string(key.values) + "\n" + wrapped(std::string(key.help), "      ");
+    for (const ModeSection* section : mode_sections()) {
+        out += fmt::format("\nKeys of the section {} of a bond in mode {}\n  ", section->name,
+                           mode_of(*section).name) +
+               padded("NAME", 20) + padded("DEFAULT", 24) + "VALUES\n";
+        for (const SectionKey& key : section->keys) {
+            const std::string_view def = key.default_text.empty() ? "needed" : key.default_text;
+            out += "  " + padded(std::string(key.name), 20) + padded(std::string(def), 24) +
+                   std::string(key.values) + "\n" + wrapped(std::string(key.help), "      ");
+        }
     }
     return out + "\nTAKEN BY: the modes that take the option, by number; elsewhere it is an error.\n"
                  "WORKS IN: the modes in which it changes anything.\n";
@@ -209,7 +222,7 @@ std::string options_markdown() {
         "*Works in*\nlists the modes in which it changes anything. *Changes* says when `set bond` may change "
         "it: at any time, only\nwhile the bond has no members, or only in the file, before the start.\n\n" +
         markdown_options(false) + "\n## Options of a member\n\n" + markdown_options(true) +
-        "\n## The section `spray` of a bond in mode balance-spray\n\n" + markdown_spray() +
+        markdown_sections() +
         "\n## Rules between options\n\n"
         "- `miimon` and `arp_interval` exclude one another: one of them is 0 or left out.\n"
         "- `arp_validate` goes with `arp_interval`, and not with `miimon`.\n"

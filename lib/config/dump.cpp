@@ -3,7 +3,7 @@
 
 #include <fmt/format.h>
 
-#include "config/spray.hpp"
+#include "config/section.hpp"
 
 namespace dpdkbond {
 
@@ -39,7 +39,7 @@ std::string dump_bond(const BondConfig& bond) {
                         : fmt::format("    {}: {}\n", def.name, quoted(value));
         }
     }
-    if (bond.mode == Mode::balance_spray) out += dump_spray(bond.options.spray);
+    if (const ModeSection* own = section_of(bond.mode)) out += own->dump(bond.options);
     const LogicalConfig& l = bond.logical;
     out += fmt::format("    logical:\n      backend: {}\n", backend_name(l.backend));
     if (!l.device.empty()) out += fmt::format("      device: {}\n", quoted(l.device));

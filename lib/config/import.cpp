@@ -127,7 +127,7 @@ private:
     void add_options(Mode mode) {
         for (const OptionDef& def : option_table()) {
             // Linux has files for options of other modes too, and active_slave tells a state there.
-            if (def.of_member || (def.modes & mask_of(mode)) == 0 || def.name == "active_slave") continue;
+            if (def.of_member || !takes(mode, def) || def.name == "active_slave") continue;
             const auto shown = read_file(bonding_ / std::string(def.name));
             if (!shown || (def.name == "miimon" && left_to_arp(*shown))) continue;
             std::string text = option_line(def, *shown);
@@ -212,7 +212,7 @@ private:
     void add_members(Mode mode) {
         if (slaves_.empty()) return line(2, "members: []");
         line(2, "members:");
-        if ((find_option("prio")->modes & mask_of(mode)) != 0) {
+        if (takes(mode, *find_option("prio"))) {
             line(3, "# A prio, if set, is not in sysfs: ip -d link show MEMBER tells it.");
         }
         for (std::size_t i = 0; i < slaves_.size(); ++i) add_member(mode, slaves_[i], i);
@@ -228,7 +228,7 @@ private:
             line(3, "- device: " + in_quotes("net_af_packet" + std::to_string(index) + ",iface=" + slave));
         }
         for (const OptionDef& def : option_table()) {
-            if (!def.of_member || (def.modes & mask_of(mode)) == 0) continue;
+            if (!def.of_member || !takes(mode, def)) continue;
             const auto shown = read_file(netdev / "bonding_slave" / std::string(def.name));
             const std::string text = shown ? option_line(def, *shown) : "";
             if (!text.empty()) line(4, text);

@@ -15,7 +15,7 @@
 
 #include "base/quote.hpp"
 #include "config/names.hpp"
-#include "config/spray.hpp"
+#include "config/section.hpp"
 #include "config/validate.hpp"
 #include "config/yaml_reader.hpp"
 
@@ -257,7 +257,7 @@ void Loader::read_mode(BondConfig& bond, const Node& node, const std::string& pa
     std::string list;
     for (const ModeDef& def : mode_table()) {
         names.push_back(def.name);
-        list += (list.empty() ? "" : ", ") + modes_phrase(mask_of(def.mode));
+        list += (list.empty() ? "" : ", ") + modes_phrase({def.mode});
     }
     const std::string near = nearest_name(*text, names);
     reader_.broken(path, in_quotes(*text) + " is not a mode; " +
@@ -278,8 +278,11 @@ void Loader::read_bond(const Node& node, const std::string& path) {
     Keys keys = {{"name", name},
                  {"mode", [&](auto& v, auto& at) { read_mode(bond, v, at); }},
                  {"logical", [&](auto& v, auto& at) { read_logical(bond.logical, v, at); }},
-                 {"members", [&](auto& v, auto& at) { reader_.list(v, at, member); }},
-                 {"spray", [&](auto& v, auto& at) { read_spray(reader_, bond.options.spray, v, at); }}};
+                 {"members", [&](auto& v, auto& at) { reader_.list(v, at, member); }}};
+    for (const ModeSection* section : mode_sections())
+        keys.push_back({std::string(section->name), [this, &bond, section](auto& v, auto& at) {
+                            section->read(reader_, bond.options, v, at);
+                        }});
     add_option_keys(keys, false, bond.options, unused, bond.given);
     reader_.map(node, path, keys, [](const std::string& key) -> std::string {
         const OptionDef* def = find_option(key);
@@ -288,11 +291,15 @@ void Loader::read_bond(const Node& node, const std::string& path) {
     if (!node.IsNull() && !node.IsMap()) return;
     if (!reader_.has(path + ".name"))
         reader_.problem(path + ".name", "is missing; the name of the interface is needed");
-    if (bond.mode == Mode::balance_spray || !reader_.has(path + ".spray")) return;
-    bond.options.spray = {};
-    if (!reader_.broken_paths().contains(path + ".mode"))
-        reader_.problem(path + ".spray",
-                        "belongs to the mode balance-spray (7); leave it out, or set the mode");
+    for (const ModeSection* section : mode_sections()) {
+        const ModeDef& owner = mode_of(*section);
+        const std::string at = path + "." + std::string(section->name);
+        if (bond.mode == owner.mode || !reader_.has(at)) continue;
+        owner.reset_section(bond.options);
+        if (!reader_.broken_paths().contains(path + ".mode"))
+            reader_.problem(at, "belongs to the mode " + modes_phrase({owner.mode}) +
+                                    "; leave it out, or set the mode");
+    }
 }
 
 void Loader::read_mac(LogicalConfig& logical, const Node& node, const std::string& path) {

@@ -6,6 +6,8 @@
 
 #include <algorithm>
 
+#include "config/section.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -35,7 +37,7 @@ std::string why_not(const BondConfig& running, const BondConfig& wanted) {
     for (const OptionDef& def : option_table()) {
         if (def.of_member || bond_option_text(running.options, def) == bond_option_text(wanted.options, def))
             continue;
-        if ((def.modes & mask_of(wanted.mode)) == 0) continue; // an option of the mode before
+        if (!takes(wanted.mode, def)) continue; // an option of the mode before
         if (auto may = may_change_running(wanted.mode, def, !running.members.empty()); !may)
             return fmt::format("{}: {}", running.name, may.error());
     }
@@ -46,13 +48,14 @@ std::vector<std::string> changed_options(const BondConfig& running, const BondCo
     std::vector<std::string> out;
     if (running.mode != wanted.mode) out.push_back(fmt::format("mode {}", mode_name(wanted.mode)));
     for (const OptionDef& def : option_table()) {
-        if (def.of_member || (def.modes & mask_of(wanted.mode)) == 0) continue;
+        if (def.of_member || !takes(wanted.mode, def)) continue;
         const std::string text = bond_option_text(wanted.options, def);
         if (text != bond_option_text(running.options, def))
             out.push_back(fmt::format("{} {}", def.name, text.empty() ? "none" : text));
     }
-    if (running.mode == wanted.mode && !(running.options.spray == wanted.options.spray))
-        out.emplace_back("spray");
+    const ModeSection* own = section_of(wanted.mode);
+    if (running.mode == wanted.mode && own != nullptr && !own->equal(running.options, wanted.options))
+        out.emplace_back(own->name);
     return out;
 }
 

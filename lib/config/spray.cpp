@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "config/spray.hpp"
+// The section `spray:` of a bond in mode balance-spray.
+#include "config/section.hpp"
 
 #include <fmt/format.h>
 
@@ -18,27 +19,30 @@ namespace {
 constexpr unsigned kMaxWeight = 256;
 
 constexpr std::array kKeys = {
-    SprayKey{
+    SectionKey{
         "granularity", "packet, flow, flowlet", "packet",
         "what may take another path than the one before: each packet, each flow, or a flow after a pause"},
-    SprayKey{"flowlet_gap_us", "1-1000000 us", "500",
-             "with flowlet: how long a flow has to pause; longer than the paths' delays differ", 1, 1000000},
-    SprayKey{"probe_interval", "10-60000 ms", "1000", "how often each next hop is asked whether it is there",
-             10, 60000},
-    SprayKey{"probe_missed", "1-255", "3", "after so many unanswered probes the path is out of use", 1, 255},
-    SprayKey{"addresses", "MEMBER: ADDRESS/LENGTH", "none",
-             "each member's own next-hop address, for which it answers ARP on its own wire alone"},
-    SprayKey{"peers", "a list, up to 64", "none",
-             "the hosts that are sprayed to; all else goes by the active member"},
-    SprayKey{"peers[].address", "an IPv4 address", "",
-             "the peer's virtual address, by which packets are told"},
-    SprayKey{"peers[].via", "MEMBER: ADDRESS", "none", "its next hop behind each member, resolved by ARP …"},
-    SprayKey{"peers[].macs", "MEMBER: MAC", "none", "… or the next hop's MAC"},
-    SprayKey{"peers[].weights", "MEMBER: 1-256", "by the members' speeds",
-             "shares of the paths; a path that is left out has 1"},
+    SectionKey{"flowlet_gap_us", "1-1000000 us", "500",
+               "with flowlet: how long a flow has to pause; longer than the paths' delays differ", 1,
+               1000000},
+    SectionKey{"probe_interval", "10-60000 ms", "1000",
+               "how often each next hop is asked whether it is there", 10, 60000},
+    SectionKey{"probe_missed", "1-255", "3", "after so many unanswered probes the path is out of use", 1,
+               255},
+    SectionKey{"addresses", "MEMBER: ADDRESS/LENGTH", "none",
+               "each member's own next-hop address, for which it answers ARP on its own wire alone"},
+    SectionKey{"peers", "a list, up to 64", "none",
+               "the hosts that are sprayed to; all else goes by the active member"},
+    SectionKey{"peers[].address", "an IPv4 address", "",
+               "the peer's virtual address, by which packets are told"},
+    SectionKey{"peers[].via", "MEMBER: ADDRESS", "none",
+               "its next hop behind each member, resolved by ARP …"},
+    SectionKey{"peers[].macs", "MEMBER: MAC", "none", "… or the next hop's MAC"},
+    SectionKey{"peers[].weights", "MEMBER: 1-256", "by the members' speeds",
+               "shares of the paths; a path that is left out has 1"},
 };
 
-const SprayKey& key(std::string_view name) { return *std::ranges::find(kKeys, name, &SprayKey::name); }
+const SectionKey& key(std::string_view name) { return *std::ranges::find(kKeys, name, &SectionKey::name); }
 
 constexpr std::array<std::pair<std::string_view, SprayGranularity>, 3> kGranularities = {
     {{"packet", SprayGranularity::packet},
@@ -266,12 +270,8 @@ private:
     std::vector<ConfigProblem> problems_;
 };
 
-} // namespace
-
-std::span<const SprayKey> spray_keys() { return kKeys; }
-
-void read_spray(YamlReader& reader, SprayOptions& out, const YAML::Node& node, const std::string& path) {
-    Reading(reader, out).section(node, path);
+void read_spray(YamlReader& reader, BondOptions& out, const YAML::Node& node, const std::string& path) {
+    Reading(reader, out.spray).section(node, path);
 }
 
 std::vector<ConfigProblem> check_spray(const BondConfig& bond, const std::string& bond_key,
@@ -279,7 +279,8 @@ std::vector<ConfigProblem> check_spray(const BondConfig& bond, const std::string
     return Judging(bond, bond_key, broken).run();
 }
 
-std::string dump_spray(const SprayOptions& spray) {
+std::string dump_spray(const BondOptions& options) {
+    const SprayOptions& spray = options.spray;
     std::string out =
         fmt::format("    spray:\n      granularity: {}\n      flowlet_gap_us: {}\n      probe_interval: {}\n"
                     "      probe_missed: {}\n",
@@ -309,5 +310,16 @@ std::string dump_spray(const SprayOptions& spray) {
     }
     return out;
 }
+
+} // namespace
+
+const ModeSection spray_section{
+    .name = "spray",
+    .keys = kKeys,
+    .read = read_spray,
+    .check = check_spray,
+    .dump = dump_spray,
+    .equal = [](const BondOptions& a, const BondOptions& b) { return a.spray == b.spray; },
+};
 
 } // namespace dpdkbond

@@ -10,7 +10,7 @@
 #include "base/listen_address.hpp"
 #include "base/quote.hpp"
 #include "config/names.hpp"
-#include "config/spray.hpp"
+#include "config/section.hpp"
 
 namespace dpdkbond {
 namespace {
@@ -106,8 +106,8 @@ private:
                 add(key + "." + problem.option, problem.message);
             }
         }
-        if (bond.mode == Mode::balance_spray)
-            for (ConfigProblem& problem : check_spray(bond, key, broken_))
+        if (const ModeSection* own = section_of(bond.mode))
+            for (ConfigProblem& problem : own->check(bond, key, broken_))
                 problems_.push_back(std::move(problem));
         check_logical(bond.logical, key + ".logical");
         if (bond.members.size() > kMaxMembers) {

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/strong_id.hpp"
+#include "bond/buckets.hpp"
 #include "bond/drop_reasons.hpp"
 #include "bond/load.hpp"
 
@@ -46,6 +47,12 @@ struct alignas(64) LaneCounters {
 // Bytes given to members, by bucket and kUnspread.
 struct alignas(64) LoadCounters {
     std::array<Counter, kLoadBuckets + 1> bytes;
+};
+
+// Bytes by bucket of the bond's map, and behind it those of no bucket; while somebody asks
+// (Snapshot::counted).
+struct alignas(64) FlowCounters {
+    std::array<Counter, kMaxBuckets + 1> bytes;
 };
 
 } // namespace dpdkbond

@@ -100,6 +100,7 @@ public:
     LoadCounters load; // modes that balance by load
     SprayLane spray;
     Stage stage;
+    FlowCounters flows;
 };
 
 // Frees n frames and counts them.

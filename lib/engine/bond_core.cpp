@@ -5,6 +5,8 @@
 
 #include <atomic>
 
+#include "datapath/punt_neighbors.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -13,13 +15,20 @@ std::atomic<std::uint64_t> g_serial{0};
 
 } // namespace
 
-BondCore::BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
-                   const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
-                   std::size_t workers, const std::string& tag)
-    : controller(std::move(mode_controller)),
-      bond(name, {mode.mode, controller.get(), mode.tx_burst, mode.punt, mode.punt_neighbors}, options, mac,
-           mtu),
-      publisher(rcu), inject("inject-" + tag, 512, RingKind::spsc), serial(++g_serial) {
+ModeParts parts_of(const ModeDescriptor& mode, Controller& controller, const BondOptions& options) {
+    return {mode.number, &controller, mode.data_half(options), mode.punt, punt_neighbors};
+}
+
+std::unique_ptr<ModeQueries> make_queries(const ModeDescriptor& mode) {
+    return mode.queries != nullptr ? mode.queries() : std::make_unique<ModeQueries>();
+}
+
+BondCore::BondCore(std::string_view name, const ModeDescriptor& bond_mode, const BondOptions& options,
+                   std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu, std::size_t workers,
+                   const std::string& tag)
+    : mode(&bond_mode), queries(make_queries(bond_mode)), controller(bond_mode.control_half()),
+      bond(name, parts_of(bond_mode, *controller, options), options, mac, mtu), publisher(rcu),
+      inject("inject-" + tag, 512, RingKind::spsc), serial(++g_serial) {
     for (std::size_t w = 0; w < workers; ++w)
         punted.push_back(std::make_unique<Ring<rte_mbuf*>>("punted-" + tag + "-" + std::to_string(w), 256,
                                                            RingKind::spsc));

@@ -14,6 +14,7 @@
 #include "base/seq_box.hpp"
 #include "bond/bond.hpp"
 #include "datapath/lane.hpp"
+#include "datapath/mode.hpp"
 #include "datapath/publisher.hpp"
 #include "dpdk/ring.hpp"
 
@@ -22,11 +23,16 @@ namespace dpdkbond {
 // What control keeps of one bond. Made and freed by ordinary threads while control does not know it; in
 // between only control touches `bond` and `publisher`.
 struct BondCore {
-    BondCore(std::string_view name, ModeParts mode, std::unique_ptr<Controller> mode_controller,
-             const BondOptions& options, std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu,
-             std::size_t workers, const std::string& tag);
-    ~BondCore(); // frees what its rings still hold
+    BondCore(std::string_view name, const ModeDescriptor& bond_mode, const BondOptions& options,
+             std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu, std::size_t workers,
+             const std::string& tag);
+    ~BondCore();                                 // frees what its rings still hold
+    [[nodiscard]] const Snapshot& seen() const { // by the workers. On control only.
+        return *publisher.slot().load(std::memory_order_acquire);
+    }
 
+    const ModeDescriptor* mode;             // the present one
+    std::unique_ptr<ModeQueries> queries;   // owner: ordinary threads, one at a time (queries.hpp)
     std::unique_ptr<Controller> controller; // of the present mode
     Bond bond;
     Publisher publisher;
@@ -44,5 +50,9 @@ struct BondCore {
     std::optional<Wanted> handed;              // what the ordinary threads were given last
     std::uint64_t losses_told = 0;             // events lost that the ordinary threads know of
 };
+
+// What a Bond needs of a mode with these options.
+ModeParts parts_of(const ModeDescriptor& mode, Controller& controller, const BondOptions& options);
+std::unique_ptr<ModeQueries> make_queries(const ModeDescriptor& mode);
 
 } // namespace dpdkbond

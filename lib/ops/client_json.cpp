@@ -105,7 +105,7 @@ BondView read_bond(const Json& info, const std::vector<std::string>& members) {
     BondView view;
     BondStatus& s = view.status;
     s.name = text_at(info, "name");
-    s.mode = parse_mode(text_at(info, "mode")).value_or(Mode::balance_rr);
+    s.mode = parse_mode(text_at(info, "mode")).value_or(s.mode);
     s.link_up = flag_at(info, "link_up");
     s.mac = mac_at(info, "mac");
     s.mtu = info.at("mtu");

@@ -12,6 +12,7 @@
 #include "base/quote.hpp"
 #include "ops/console_grammar.hpp"
 #include "ops/render.hpp"
+#include "ops/spray_view.hpp"
 
 namespace dpdkbond {
 
@@ -29,6 +30,12 @@ Reply no_bond(Instance& instance, std::string_view name) {
 template <class Show> Reply with_bond(Instance& instance, std::string_view name, Show show) {
     auto view = instance.bond(name);
     return view ? show(*view) : no_bond(instance, name);
+}
+
+// Why a view of bonds with a trait shows nothing of this one.
+std::string other_mode(const BondView& view, Trait wanted) {
+    return fmt::format("{} is in mode {}; this shows bonds of mode {}", view.status.name.view(),
+                       mode_name(view.status.mode), mode_names(modes_with({wanted})));
 }
 
 Reply cmd_help(Instance& instance, const Words& args);
@@ -70,31 +77,28 @@ Reply cmd_load(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
         const auto load = instance.load(args[0]);
         if (load) return said(render_load(*load));
-        return refused(fmt::format("{} has no buckets in mode {}", args[0], mode_name(view.status.mode)));
+        return refused(fmt::format("{} does not balance in mode {}", args[0], mode_name(view.status.mode)));
     });
 }
 
 Reply cmd_rlb(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
         if (const auto clients = instance.rlb(args[0])) return said(render_rlb(*clients));
-        return refused(fmt::format("{} is in mode {}; this shows bonds of mode {}", args[0],
-                                   mode_name(view.status.mode), mode_name(Mode::balance_alb)));
+        return refused(other_mode(view, Trait::rlb));
     });
 }
 
 Reply cmd_spray(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
         if (const auto spray = instance.spray(args[0])) return said(render_spray(*spray));
-        return refused(fmt::format("{} is in mode {}; this shows bonds of mode {}", args[0],
-                                   mode_name(view.status.mode), mode_name(Mode::balance_spray)));
+        return refused(other_mode(view, Trait::spray));
     });
 }
 
 Reply cmd_lacp(Instance& instance, const Words& args) {
     return with_bond(instance, args[0], [&](const BondView& view) {
         if (view.lacp) return said(render_lacp(view));
-        return refused(fmt::format("{} is in mode {}; this shows bonds of mode 802.3ad", args[0],
-                                   mode_name(view.status.mode)));
+        return refused(other_mode(view, Trait::lacp));
     });
 }
 
@@ -192,7 +196,7 @@ constexpr Command kCommands[] = {
     {"show bond NAME stats", "counters, and why frames were dropped", cmd_stats},
     {"show bond NAME events", "what happened last, oldest first", cmd_events},
     {"show bond NAME config", "the configuration as it runs now", cmd_config},
-    {"show bond NAME load", "buckets by member, in modes that balance", cmd_load},
+    {"show bond NAME load", "load by member and bucket, in modes that balance", cmd_load},
     {"show bond NAME lacp", "802.3ad: actor, partner, ports", cmd_lacp},
     {"show bond NAME rlb", "balance-alb: clients and their members", cmd_rlb},
     {"show bond NAME spray", "balance-spray: peers and their paths", cmd_spray},

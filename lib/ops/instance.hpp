@@ -16,9 +16,9 @@
 #include "base/result.hpp"
 #include "bond/events.hpp"
 #include "bond/status.hpp"
+#include "bond/views.hpp"
 #include "flow/flow.hpp"
 #include "lacp/status.hpp"
-#include "ops/spray_view.hpp"
 #include "options/options.hpp"
 
 namespace dpdkbond {
@@ -52,30 +52,6 @@ struct BondView {
     std::vector<MemberView> members;      // as status.members
 };
 
-struct Explanation {     // which member a flow would leave by, and why
-    bool hashed = false; // the mode chooses by hash; else `reason` says how it chooses
-    std::uint32_t hash = 0;
-    std::uint32_t bucket = 0;
-    std::uint32_t buckets = 0;
-    std::string member;               // empty: none usable; "*": every usable member
-    std::string reason;               // one sentence
-    std::vector<std::string> paths{}; // balance-spray: the peer's, each with what becomes of it
-};
-
-struct MemberLoad { // what of a balancing mode's table lies on one member
-    std::string member;
-    std::uint32_t buckets = 0;
-    std::optional<std::uint64_t> bytes_per_s; // nullopt: the mode does not measure it
-};
-
-struct RlbClientView { // balance-alb: a neighbour, as seen from one address of ours
-    std::string client, ours;
-    Mac mac{};          // the client's; zero: not known yet
-    std::string member; // by which it reaches us
-    std::uint64_t updates = 0;
-    std::optional<std::uint16_t> vlan; // the inner tag's
-};
-
 struct WorkerView { // sums since the start; ordinary threads read them while the worker runs
     unsigned lcore = 0;
     std::uint64_t busy_ns = 0;  // in rounds that found frames
@@ -89,7 +65,8 @@ public:
     virtual std::optional<BondView> bond(std::string_view name) = 0;
     virtual std::vector<Event> events(std::string_view name) = 0; // oldest first, at most kEventHistory
     virtual Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) = 0;
-    // How a balancing mode's buckets lie on the members; nullopt: unknown bond, or the mode has no buckets.
+    // Load by member and bucket in modes that balance, measured for a moment; nullopt: unknown bond, or
+    // another mode.
     virtual std::optional<std::vector<MemberLoad>> load(std::string_view /*bond*/) { return std::nullopt; }
     // balance-alb's clients, by address; nullopt: unknown bond, or another mode.
     virtual std::optional<std::vector<RlbClientView>> rlb(std::string_view /*bond*/) { return std::nullopt; }

@@ -1,35 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/render.hpp"
 
+#include <algorithm>
 #include <array>
 
 #include "ops/put.hpp"
 #include "ops/render_lacp.hpp"
+#include "ops/spray_view.hpp"
 
 namespace dpdkbond {
 
 namespace {
-
-enum class ShowHash : std::uint8_t { no, yes, unless_dynamic };
-
-// How the status file presents a mode. In the order of the mode numbers.
-struct ModeText {
-    std::string_view title;
-    ShowHash hash;
-    bool has_active; // the mode knows an active member
-};
-constexpr std::array<ModeText, kModeCount> kModeTexts{{
-    {"load balancing (round-robin)", ShowHash::no, false},
-    {"fault-tolerance (active-backup)", ShowHash::no, true},
-    {"load balancing (xor)", ShowHash::yes, false},
-    {"fault-tolerance (broadcast)", ShowHash::no, false},
-    {"IEEE 802.3ad Dynamic link aggregation", ShowHash::yes, false},
-    {"transmit load balancing", ShowHash::unless_dynamic, true},
-    {"adaptive load balancing", ShowHash::unless_dynamic, true},
-    {"load balancing (balance-spray)", ShowHash::no, true}, // ours, no counterpart in Linux
-}};
-
-const ModeText& text_of(Mode mode) { return kModeTexts[static_cast<std::size_t>(mode)]; }
 
 std::string_view name_or_none(std::string_view name) { return name.empty() ? "None" : name; }
 
@@ -50,17 +31,17 @@ template <class List> std::string address_list(const List& addresses) { // " a, 
 }
 
 void put_mode(Out& out, const BondView& view) {
-    const ModeText& mode = text_of(view.status.mode);
+    const ModeDef& mode = mode_def(view.status.mode);
     put(out, "Bonding Mode: {}", mode.title);
-    if (view.status.mode == Mode::active_backup && view.options.fail_over_mac != FailOverMac::none)
+    if (mode.has(Trait::backups) && view.options.fail_over_mac != FailOverMac::none)
         put(out, " (fail_over_mac {})", option_text(view, "fail_over_mac"));
     put(out, "\n");
 
-    if (mode.hash == ShowHash::yes || (mode.hash == ShowHash::unless_dynamic && !view.options.tlb_dynamic_lb))
+    if (mode.shows_hash != nullptr && mode.shows_hash(view.options))
         put(out, "Transmit Hash Policy: {} ({})\n", option_text(view, "xmit_hash_policy"),
             static_cast<unsigned>(view.options.xmit_hash_policy));
 
-    if (!mode.has_active) return;
+    if (!mode.has(Trait::one_active)) return;
     const std::string_view primary = member_name(view.status, view.status.primary);
     put(out, "Primary Slave: {}", name_or_none(primary));
     if (!primary.empty()) put(out, " (primary_reselect {})", option_text(view, "primary_reselect"));
@@ -204,6 +185,13 @@ std::string render_load(const std::vector<MemberLoad>& load) {
         if (entry.bytes_per_s) put(out, "  {:>12} bytes/s", *entry.bytes_per_s);
         put(out, "\n");
     }
+    constexpr std::size_t kBusiest = 8; // of a member
+    for (const MemberLoad& entry : load)
+        for (std::size_t i = 0; i < std::min(kBusiest, entry.by_bucket.size()); ++i) {
+            const auto [bucket, rate] = entry.by_bucket[i];
+            put(out, "{:<12}  {:>12}  {:>12} bytes/s\n", entry.member,
+                bucket == kUnspreadFlows ? "not spread" : fmt::format("bucket {}", bucket), rate);
+        }
     return out;
 }
 

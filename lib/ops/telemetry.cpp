@@ -5,6 +5,7 @@
 #include <cerrno>
 #include <charconv>
 #include <exception>
+#include <functional>
 #include <mutex>
 #include <optional>
 #include <shared_mutex>
@@ -240,15 +241,34 @@ int answer_lacp(Instance& instance, std::string_view params, rte_tel_data* d) {
     return -ENOENT;
 }
 
+// The members, each with its busiest buckets: of all members' the first 256, or of another page the next
+// ones.
 int answer_load(Instance& instance, std::string_view params, rte_tel_data* d) {
-    const auto load = instance.load(params);
+    constexpr std::size_t kPage = 256; // what surely fits into an answer
+    const std::string_view bond = next_param(params);
+    const auto page = page_of(params);
+    if (!page) return -EINVAL;
+    const auto load = instance.load(bond);
     if (!load) return -ENOENT;
+    std::vector<std::pair<std::uint64_t, std::uint32_t>> shown; // rates and buckets
+    for (const MemberLoad& entry : *load)
+        for (const BucketLoad& b : entry.by_bucket) shown.emplace_back(b.bytes_per_s, b.bucket);
+    std::ranges::sort(shown, std::greater{});
+    shown.resize(std::min(shown.size(), (*page + 1) * kPage));
+    shown.erase(shown.begin(),
+                shown.begin() + static_cast<std::ptrdiff_t>(std::min(shown.size(), *page * kPage)));
     tel::Dicts out(d);
     for (const MemberLoad& entry : *load) {
         tel::Dict dict = out.add();
         dict.text("member", entry.member);
         dict.number("buckets", entry.buckets);
         if (entry.bytes_per_s) dict.number("bytes_per_s", *entry.bytes_per_s);
+        if (entry.by_bucket.empty()) continue;
+        tel::Dict by_bucket = dict.dict("by_bucket");
+        for (const BucketLoad& b : entry.by_bucket)
+            if (std::ranges::find(shown, std::pair{b.bytes_per_s, b.bucket}) != shown.end())
+                by_bucket.number(b.bucket == kUnspreadFlows ? "unspread" : std::to_string(b.bucket).c_str(),
+                                 b.bytes_per_s);
     }
     return 0;
 }
@@ -346,7 +366,8 @@ constexpr Query kQueries[] = {
      "Last events, oldest first, as many as fit. Parameters: bond[,page]; page 1 precedes what page 0 shows"},
     {"/bond/lacp", callback<answer_lacp>,
      "802.3ad: the active aggregator and all ports, or all about one port. Parameters: bond[,member]"},
-    {"/bond/load", callback<answer_load>, "Buckets by member, in modes that balance. Parameters: bond"},
+    {"/bond/load", callback<answer_load>,
+     "Load by member and bucket, in modes that balance, measured now. Parameters: bond[,page]"},
     {"/bond/rlb", callback<answer_rlb>,
      "balance-alb: clients and their members, 100 at a time. Parameters: bond[,page]"},
     {"/bond/spray", callback<answer_spray>,

@@ -7,14 +7,13 @@ namespace {
 
 std::string not_in_mode(Mode mode, const OptionDef& def) {
     return "the mode " + std::string(mode_name(mode)) + " does not take it; taken by " +
-           modes_phrase(def.modes);
+           modes_phrase(modes_with(def.taken_by));
 }
 
 void check_modes(Mode mode, bool of_member, OptionSet given, std::vector<OptionProblem>& problems) {
     for (const OptionDef& def : option_table()) {
         if (def.of_member != of_member || (given & option_bit(option_index(def))) == 0) continue;
-        if ((def.modes & mask_of(mode)) == 0)
-            problems.push_back({std::string(def.name), not_in_mode(mode, def)});
+        if (!takes(mode, def)) problems.push_back({std::string(def.name), not_in_mode(mode, def)});
     }
 }
 
@@ -86,18 +85,17 @@ void take_over_options(Mode mode, BondOptions& options, OptionSet& given) {
         given &= ~option_bit(option_index(def));
         (void)set_bond_option(options, def.name, def.default_text);
     };
-    const ModeMask here = mask_of(mode);
     for (const OptionDef& def : option_table())
-        if (!def.of_member && (def.modes & here) == 0) forget(def);
-    if ((mask_of(Mode::balance_spray) & here) == 0) options.spray = {};
+        if (!def.of_member && !takes(mode, def)) forget(def);
+    for (const ModeDef& other : mode_table())
+        if (other.mode != mode && other.reset_section != nullptr) other.reset_section(options);
     forget(*find_option("arp_validate"));
-    if ((find_option("arp_interval")->modes & here) == 0 && options.miimon == 0)
-        forget(*find_option("miimon"));
+    if (!takes(mode, *find_option("arp_interval")) && options.miimon == 0) forget(*find_option("miimon"));
 }
 
 Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members) {
     const std::string name(def.name);
-    if ((def.modes & mask_of(mode)) == 0) return Error{name + ": " + not_in_mode(mode, def)};
+    if (!takes(mode, def)) return Error{name + ": " + not_in_mode(mode, def)};
     switch (def.when) {
     case When::any_time:
     case When::any_time_here: return {};

@@ -2,25 +2,11 @@
 #include "options/options.hpp"
 
 #include <algorithm>
-#include <array>
 
 #include "base/quote.hpp"
 
 namespace dpdkbond {
 namespace {
-
-constexpr std::array<ModeDef, kModeCount> kModes = {{
-    {Mode::balance_rr, "balance-rr",
-     "each packet, or each packets_per_slave of them, leaves by the next member"},
-    {Mode::active_backup, "active-backup", "one member carries everything, the others stand by"},
-    {Mode::balance_xor, "balance-xor", "a flow's hash chooses its member"},
-    {Mode::broadcast, "broadcast", "every packet leaves by every member"},
-    {Mode::ieee8023ad, "802.3ad", "LACP agrees with the partner on the members that form one link"},
-    {Mode::balance_tlb, "balance-tlb", "transmit load decides the member, receive stays on one"},
-    {Mode::balance_alb, "balance-alb", "balance-tlb, and ARP spreads the IPv4 peers over the members"},
-    {Mode::balance_spray, "balance-spray",
-     "a flow's packets leave by all members, to peers with a next hop behind each"},
-}};
 
 std::size_t edit_distance(std::string_view a, std::string_view b) {
     // Three rows, as two neighbours that changed places count as one edit.
@@ -56,28 +42,6 @@ Result<void> set_option(BondOptions& bond, MemberOptions& member, bool of_member
 }
 
 } // namespace
-
-std::span<const ModeDef> mode_table() { return kModes; }
-
-std::string_view mode_name(Mode mode) { return kModes.at(static_cast<std::size_t>(mode)).name; }
-
-std::optional<Mode> parse_mode(std::string_view text) {
-    for (const ModeDef& def : kModes) {
-        if (text == def.name || text == std::to_string(static_cast<unsigned>(def.mode))) return def.mode;
-    }
-    return std::nullopt;
-}
-
-std::string modes_phrase(ModeMask modes) {
-    if (modes == 0xff) return "every mode";
-    std::string text;
-    for (const ModeDef& def : kModes) {
-        if ((modes & mask_of(def.mode)) == 0) continue;
-        if (!text.empty()) text += ", ";
-        text += std::string(def.name) + " (" + std::to_string(static_cast<unsigned>(def.mode)) + ")";
-    }
-    return text;
-}
 
 const OptionDef* find_option(std::string_view name_or_alias) {
     for (const OptionDef& def : option_table()) {

@@ -14,36 +14,10 @@
 #include "base/ip.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "options/modes.hpp"
 #include "options/spray.hpp"
 
 namespace dpdkbond {
-
-enum class Mode : std::uint8_t {
-    balance_rr = 0,
-    active_backup = 1,
-    balance_xor = 2,
-    broadcast = 3,
-    ieee8023ad = 4,
-    balance_tlb = 5,
-    balance_alb = 6,
-    balance_spray = 7, // ours
-};
-inline constexpr std::size_t kModeCount = 8;
-using ModeMask = std::uint8_t;
-constexpr ModeMask mask_of(Mode m) { return static_cast<ModeMask>(1U << static_cast<unsigned>(m)); }
-
-std::string_view mode_name(Mode mode);                 // "balance-rr" … as `ip link` spells it
-std::optional<Mode> parse_mode(std::string_view text); // name or number
-
-struct ModeDef {
-    Mode mode;
-    std::string_view name;
-    std::string_view help; // one line
-};
-
-std::span<const ModeDef> mode_table(); // in the order of the numbers
-std::string
-modes_phrase(ModeMask modes); // "active-backup (1), balance-tlb (5)"; "every mode" for all of them
 
 enum class HashPolicy : std::uint8_t {
     layer2 = 0,
@@ -139,9 +113,9 @@ struct OptionDef {
     std::int64_t min = 0, max = 0;   // kind number; list kinds: max = how many
     std::span<const Choice> choices; // kind choice: names and numbers are both taken
     std::string_view default_text;
-    std::string_view unit;  // "ms", "s", "packets" or empty
-    ModeMask modes = 0;     // where Linux takes it; elsewhere giving it is an error
-    ModeMask effective = 0; // where it changes anything
+    std::string_view unit; // "ms", "s", "packets" or empty
+    TraitSet taken_by{};   // modes with one of these take it, as in Linux; elsewhere giving it is an error
+    TraitSet works_in{};   // … in modes with one of these it changes anything
     When when = When::any_time;
     bool of_member = false; // an option of a member and not of the bond
     std::string_view help;  // one line
@@ -153,6 +127,8 @@ struct OptionDef {
 };
 
 std::span<const OptionDef> option_table();
+inline bool takes(Mode mode, const OptionDef& def) { return mode_def(mode).has_one_of(def.taken_by); }
+inline bool works_in(Mode mode, const OptionDef& def) { return mode_def(mode).has_one_of(def.works_in); }
 const OptionDef* find_option(std::string_view name_or_alias); // nullptr: unknown
 std::string
 allowed_text(const OptionDef& def); // "0-255", "none (0), active (1), follow (2)", "a MAC address" …

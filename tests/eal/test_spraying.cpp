@@ -9,7 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "datapath/rx_engine.hpp"
-#include "drivers/by_path.hpp"
+#include "drivers/balance_spray/by_path.hpp"
 #include "proto/arp.hpp"
 #include "proto/nd.hpp"
 #include "rig.hpp"

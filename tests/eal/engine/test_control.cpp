@@ -14,11 +14,8 @@ using namespace dpdkbond::testing;
 namespace {
 
 std::unique_ptr<BondCore> core_of(Mode mode, unsigned members, Rcu& rcu, unsigned number = 0) {
-    const ModeDescriptor* d = find_mode(mode);
-    auto controller = d->control_half();
-    const ModeParts parts{mode, controller.get(), d->data_half({}), d->punt};
-    auto core = std::make_unique<BondCore>("bond" + std::to_string(number), parts, std::move(controller),
-                                           BondOptions{}, std::nullopt, 1500, rcu, 1, std::to_string(number));
+    auto core = std::make_unique<BondCore>("bond" + std::to_string(number), *find_mode(mode), BondOptions{},
+                                           std::nullopt, 1500, rcu, 1, std::to_string(number));
     for (unsigned i = 0; i < members; ++i) {
         MemberInfo info;
         info.name = "m" + std::to_string(i);
@@ -77,6 +74,15 @@ TEST_CASE("all links of a large bond go at once: the carrier goes too [H3] [D9]"
     heard.hear(control);
     CHECK_FALSE(heard.wanted->carrier);
     CHECK_FALSE(heard.lost); // so few at a time that each finds room
+
+    const LinkState up{.carrier = true, .speed_mbps = 1000, .duplex = Duplex::full};
+    for (std::uint8_t i = 0; i < members; ++i) REQUIRE(control.post_link(0, MemberId{i}, up));
+    for (int round = 0; round < 4; ++round) control.serve();
+    core->bond.macs_applied(core->bond.mac_plan().version, now());
+    control.serve();
+    heard.hear(control);
+    CHECK(core->bond.link_up());
+    CHECK(heard.wanted->carrier);
 }
 
 TEST_CASE("events that find no room are counted, said, and take no carrier with them [H3]", "[H3]") {

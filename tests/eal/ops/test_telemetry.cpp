@@ -4,6 +4,7 @@
 
 #include <cstdio>
 #include <map>
+#include <set>
 #include <thread>
 
 #include <nlohmann/json.hpp>
@@ -237,11 +238,32 @@ TEST_CASE("bond/spray tells of peers and paths, some at a time, and the client p
     CHECK(whole["spray"]["peers"].size() == kMaxSprayPeers);
 }
 
-TEST_CASE("bond/load tells a balancing mode's buckets by member") {
+TEST_CASE("bond/load tells a balancing mode's load by member and bucket [M24]", "[M24]") {
     Registered r;
-    r.instance.shares = {{"m0", 3, std::nullopt}, {"m1", 2, 1000}};
+    r.instance.shares = {{"m0", 3}, {"m1", 2, 1000, {{4, 700}, {0, 200}, {kUnspreadFlows, 100}}}};
     CHECK(ask("/bond/load,bond0") ==
-          Json::parse(R"([{"member":"m0","buckets":3},{"member":"m1","buckets":2,"bytes_per_s":1000}])"));
+          Json::parse(R"([{"member":"m0","buckets":3},{"member":"m1","buckets":2,"bytes_per_s":1000,
+                           "by_bucket":{"4":700,"0":200,"unspread":100}}])"));
+    CHECK(ask("/bond/load,bond0,x").is_null());
+}
+
+TEST_CASE("bond/load tells of many buckets the busiest, and the others on further pages [M24]", "[M24]") {
+    Registered r;
+    r.instance.shares.resize(3);
+    for (std::uint32_t b = 0; b < 1024; ++b)
+        r.instance.shares[b % 3].by_bucket.push_back({b, 40'000'000'000 - b * 1000ULL});
+    std::set<std::string> seen;
+    for (unsigned page = 0; page < 5; ++page) {
+        const Json answer = ask("/bond/load,bond0," + std::to_string(page));
+        REQUIRE(answer.size() == 3);
+        for (const auto& member : answer)
+            if (member.contains("by_bucket"))
+                for (const auto& [bucket, rate] : member["by_bucket"].items()) {
+                    CHECK(std::stoul(bucket) / 256 == page);
+                    CHECK(seen.insert(bucket).second);
+                }
+    }
+    CHECK(seen.size() == 1024);
 }
 
 TEST_CASE("bond/explain answers for a flow and says what it cannot read") {

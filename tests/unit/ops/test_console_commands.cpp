@@ -7,6 +7,7 @@
 #include "ops/console_commands.hpp"
 #include "ops/console_grammar.hpp"
 #include "ops/render.hpp"
+#include "ops/spray_view.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::test;

@@ -53,9 +53,9 @@ TEST_CASE("every mode has its Linux name and number") {
 }
 
 TEST_CASE("modes are listed by name and number") {
-    CHECK(modes_phrase(mask_of(Mode::active_backup) | mask_of(Mode::balance_alb)) ==
-          "active-backup (1), balance-alb (6)");
-    CHECK(modes_phrase(0xff) == "every mode");
+    CHECK(modes_phrase({Mode::active_backup, Mode::balance_alb}) == "active-backup (1), balance-alb (6)");
+    CHECK(mode_names({Mode::active_backup, Mode::balance_alb}) == "active-backup, balance-alb");
+    CHECK(modes_phrase(modes_with({Trait::any})) == "every mode");
 }
 
 TEST_CASE("every option of Linux bonding is in the table, once") {
@@ -102,9 +102,9 @@ TEST_CASE("every option of Linux bonding is in the table, once") {
         CHECK(spellings.insert(def.name).second);
         for (const std::string_view alias : def.aliases) CHECK(spellings.insert(alias).second);
         CHECK_FALSE(def.help.empty());
-        CHECK(def.modes != 0);
-        CHECK(def.effective != 0);
-        CHECK((def.effective & ~def.modes) == 0);
+        CHECK_FALSE(modes_with(def.taken_by).empty());
+        CHECK_FALSE(modes_with(def.works_in).empty());
+        CHECK(modes_with(def.taken_by).contains(modes_with(def.works_in)));
         CHECK(def.set != nullptr);
         CHECK(def.get != nullptr);
         CHECK(&option_table()[option_index(def)] == &def);

@@ -3,7 +3,7 @@
 // peer's own behind it, and the frames of one flow leave by all of them. Each member keeps its MAC, so that a
 // switch sees each MAC on one port and needs to know nothing of it. Frames for no peer leave by an
 // active member, as in active-backup.
-#include "drivers/balance_spray.hpp"
+#include "drivers/balance_spray/spray_queries.hpp"
 
 #include <rte_cycles.h>
 
@@ -11,7 +11,7 @@
 #include "bond/select_active.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/rx_engine.hpp"
-#include "drivers/by_path.hpp"
+#include "drivers/balance_spray/by_path.hpp"
 #include "drivers/own_macs.hpp"
 #include "drivers/registry.hpp"
 #include "proto/nd.hpp"
@@ -212,6 +212,10 @@ const ModeDescriptor balance_spray_mode{
     .control_half = []() -> std::unique_ptr<Controller> { return std::make_unique<SprayController>(); },
     .hashes = false,
     .punt = receive_spray,
+    .unplaced = [](const BondOptions&) -> Unplaced {
+        return {false, "not for one of the peers: the active member sends it"};
+    },
+    .queries = spray_queries,
 };
 
 } // namespace dpdkbond

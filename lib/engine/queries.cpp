@@ -1,0 +1,179 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "engine/queries.hpp"
+
+#include <fmt/format.h>
+#include <rte_ethdev.h>
+
+#include <algorithm>
+#include <functional>
+
+#include "flow/hash.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// Of a mode that says nothing by itself of where the frame goes.
+Placing place(const ModeDescriptor& mode, const BondOptions& options, Bytes frame) {
+    if (mode.place != nullptr) return mode.place(options, frame);
+    return {true, flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
+            bond_option_text(options, *find_option("xmit_hash_policy"))};
+}
+
+} // namespace
+
+std::optional<std::vector<RlbClientView>> BondQueries::rlb() {
+    return with_bond([&](const RunningBond& b) { return core_.queries->rlb(b); });
+}
+
+std::optional<SprayView> BondQueries::spray() {
+    return with_bond([&](const RunningBond& b) { return core_.queries->spray(b); });
+}
+
+Explanation BondQueries::explain(const FlowSpec& flow) {
+    return with_bond([&](const RunningBond& b) { return explain(b, flow); });
+}
+
+Explanation BondQueries::explain(const RunningBond& bond, const FlowSpec& flow) {
+    FlowSpec whole = flow;
+    if (!whole.smac) whole.smac = bond.status.mac; // what the logical interface sends has its own address
+    std::uint8_t bytes[kMaxFlowFrame];
+    const Bytes frame{bytes, build_flow_frame(whole, bytes)};
+    if (auto own = core_.queries->explain(bond, frame)) return *std::move(own);
+
+    const ModeDescriptor& mode = *core_.mode;
+    const Placing placing = place(mode, options_, frame);
+    Explanation out;
+    out.hashed = mode.hashes && placing.spread;
+    MemberId member = kNoMember;
+    unsigned usable = 0;
+    bond.look([&](const Controller&, const Snapshot& s) {
+        usable = s.tx_count;
+        out.buckets = out.hashed ? s.buckets : 0;
+        if (out.hashed && s.buckets != 0) {
+            out.hash = placing.hash;
+            out.bucket = out.hash % s.buckets;
+            member = MemberId{s.bucket[out.bucket]};
+        } else {
+            member = s.active;
+        }
+    });
+    if (usable == 0) {
+        out.reason = "no member is usable: the frame is dropped and counted as no_member";
+        return out;
+    }
+    out.member = bond.member_name(member);
+    if (out.hashed) {
+        out.reason = fmt::format("{} hashes to {}, bucket {} of {} belongs to {}", placing.by, out.hash,
+                                 out.bucket, out.buckets, out.member);
+    } else if (mode.hashes) {
+        out.reason = "only unicast IP is spread; all else leaves by the active member";
+    } else {
+        Unplaced how{false, "the active member sends everything"};
+        if (mode.unplaced != nullptr) how = mode.unplaced(options_);
+        if (how.by_all) out.member = "*";
+        out.reason = std::move(how.reason);
+    }
+    return out;
+}
+
+BondQueries::LoadBegun BondQueries::begin_load() {
+    constexpr Duration kCountFor = 8 * kLoadWindow;
+    const ModeDescriptor& mode = *core_.mode;
+    LoadBegun begun{.mode = &mode};
+    const TxBurstFn counting = mode.counting != nullptr ? mode.counting(options_) : nullptr;
+    if (counting != nullptr) {
+        control_.call([&] { core_.bond.count_flows(counting, now() + kCountFor); });
+        begun.by_bucket = bytes_by_bucket();
+    }
+    begun.by_member = with_bond([&](const RunningBond& b) { return bytes_by_member(b); });
+    begun.at = now();
+    return begun;
+}
+
+std::vector<std::uint64_t> BondQueries::bytes_by_bucket() const {
+    std::vector<std::uint64_t> sum(kMaxBuckets + 1);
+    for (const Lane* lane : core_.lanes)
+        for (std::size_t b = 0; b < sum.size(); ++b) sum[b] += lane->flows.bytes[b].get();
+    return sum;
+}
+
+std::array<std::uint64_t, kMaxMembers> BondQueries::bytes_by_member(const RunningBond& bond) const {
+    std::array<std::uint64_t, kMaxMembers> bytes{};
+    for (const MemberStatus& m : bond.status.members) {
+        rte_eth_stats stats{};
+        if (rte_eth_stats_get(m.port_id, &stats) == 0) bytes[m.id.value] = stats.obytes;
+    }
+    return bytes;
+}
+
+std::optional<std::vector<MemberLoad>> BondQueries::load(const LoadBegun& begun) {
+    return with_bond([&](const RunningBond& bond) {
+        auto out = core_.queries->load(bond);
+        if (!out) out = load_by_map(bond, begun);
+        if (!out || begun.mode != core_.mode) return out;
+        const auto bytes = bytes_by_member(bond);
+        const double seconds = std::chrono::duration<double>(now() - begun.at).count();
+        for (std::size_t i = 0; i < out->size() && seconds > 0; ++i) {
+            const auto id = bond.status.members[i].id.value;
+            if (MemberLoad& m = (*out)[i]; !m.bytes_per_s)
+                m.bytes_per_s = static_cast<std::uint64_t>(
+                    static_cast<double>(bytes[id] - std::min(begun.by_member[id], bytes[id])) / seconds);
+        }
+        return out;
+    });
+}
+
+std::optional<std::vector<MemberLoad>> BondQueries::load_by_map(const RunningBond& bond,
+                                                                const LoadBegun& begun) const {
+    if (!core_.mode->hashes) return std::nullopt;
+    std::array<std::uint8_t, kMaxBuckets + 1> owner{};
+    std::uint32_t buckets = 0;
+    bond.look([&](const Controller&, const Snapshot& s) {
+        buckets = s.buckets;
+        std::copy_n(s.bucket.begin(), kMaxBuckets, owner.begin());
+        owner[kMaxBuckets] = s.active.value;
+    });
+    const double seconds = std::chrono::duration<double>(now() - begun.at).count();
+    const bool counted = !begun.by_bucket.empty() && begun.mode == core_.mode && seconds > 0;
+    const std::vector<std::uint64_t> bytes = counted ? bytes_by_bucket() : std::vector<std::uint64_t>{};
+    std::vector<MemberLoad> out;
+    for (const MemberStatus& m : bond.status.members) {
+        MemberLoad& load = out.emplace_back(MemberLoad{m.name.str()});
+        std::uint64_t sum = 0;
+        const auto add = [&](std::size_t b, std::uint32_t name) {
+            if (owner[b] != m.id.value || !counted) return;
+            const auto rate =
+                static_cast<std::uint64_t>(static_cast<double>(bytes[b] - begun.by_bucket[b]) / seconds);
+            sum += rate;
+            if (rate != 0) load.by_bucket.push_back({name, rate});
+        };
+        for (std::uint32_t b = 0; b < buckets; ++b) {
+            load.buckets += owner[b] == m.id.value ? 1 : 0;
+            add(b, b);
+        }
+        add(kMaxBuckets, kUnspreadFlows);
+        if (counted) load.bytes_per_s = sum;
+        std::ranges::stable_sort(load.by_bucket, std::greater{}, &BucketLoad::bytes_per_s);
+    }
+    return out;
+}
+
+void set_options(Control& control, BondCore& core, const ModeDescriptor& mode, const BondOptions& options) {
+    if (&mode == core.mode) {
+        const TxBurstFn data_half = mode.data_half(options);
+        control.call([&] { core.bond.set_options(options, data_half, now()); });
+        return;
+    }
+    auto controller = mode.control_half();
+    const ModeParts parts = parts_of(mode, *controller, options);
+    control.call([&] {
+        core.bond.set_mode(parts, options, now());
+        core.controller.swap(controller);
+    });
+    core.mode = &mode;
+    core.queries = make_queries(mode);
+    core.queries->clear(core.lanes);
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,61 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What a running bond answers, whatever its mode; what is the mode's own its ModeQueries answer. And the
+// change of options and mode. Ordinary threads, one at a time for each bond.
+#pragma once
+
+#include <array>
+#include <optional>
+#include <vector>
+
+#include "engine/control.hpp"
+#include "flow/flow.hpp"
+
+namespace dpdkbond {
+
+// How long rates are measured: long enough for some hundred frames, short enough for whoever waits.
+inline constexpr Duration kLoadWindow = std::chrono::milliseconds(250);
+
+class BondQueries {
+public:
+    BondQueries(Control& control, BondCore& core, const BondOptions& options)
+        : control_(control), core_(core), options_(options) {}
+
+    // By which member the flow leaves. Frames without a source address have the bond's.
+    Explanation explain(const FlowSpec& flow);
+    // Load by member, and by bucket where there are some; nullopt: the mode does not balance. Two steps, as
+    // rates are measured between them, with counters that count for some seconds from the first on. The mutex
+    // need not be held in between.
+    struct LoadBegun {
+        Time at{};
+        const ModeDescriptor* mode = nullptr;
+        std::vector<std::uint64_t> by_bucket; // bytes; the last: of no bucket. Empty: not counted
+        std::array<std::uint64_t, kMaxMembers> by_member{}; // … as the devices count them
+    };
+    [[nodiscard]] LoadBegun begin_load();
+    std::optional<std::vector<MemberLoad>> load(const LoadBegun& begun);
+    std::optional<std::vector<RlbClientView>> rlb();
+    std::optional<SprayView> spray();
+
+private:
+    template <class F> auto with_bond(F f) {
+        BondStatus status;
+        core_.status.load(status);
+        return f(RunningBond{options_, status, core_.lanes, [this](const RunningBond::Look& look) {
+                                 control_.call([&] { look(*core_.controller, core_.seen()); });
+                             }});
+    }
+    Explanation explain(const RunningBond& bond, const FlowSpec& flow);
+    [[nodiscard]] std::vector<std::uint64_t> bytes_by_bucket() const;
+    [[nodiscard]] std::array<std::uint64_t, kMaxMembers> bytes_by_member(const RunningBond& bond) const;
+    [[nodiscard]] std::optional<std::vector<MemberLoad>> load_by_map(const RunningBond& bond,
+                                                                     const LoadBegun& begun) const;
+
+    Control& control_;
+    BondCore& core_;
+    const BondOptions& options_;
+};
+
+// Tells control. A mode that is not the present one begins with new queries, whose counters begin at zero.
+void set_options(Control& control, BondCore& core, const ModeDescriptor& mode, const BondOptions& options);
+
+} // namespace dpdkbond
