@@ -14,17 +14,14 @@ namespace dpdkbond {
 
 class BalanceController : public Controller {
 public:
+    BalanceController();
     Decision decide(const ControllerInput& in) override;
+    void arrange(const Arrangement& a) override;
     [[nodiscard]] bool has_active() const override { return true; }
     [[nodiscard]] MacPolicy mac_policy(const BondOptions&) const override { return MacPolicy::swap; }
 
     void set_options(const BondOptions& options, Time now) override;
-    void set_mac(const Mac& mac, Time now) override;
     void set_addresses(const LocalAddresses& addresses) override { tags_ = tag_sets(addresses); }
-    void member_joined(const JoiningMember& m, Time now) override;
-    void member_left(MemberId id, Time now) override;
-    void set_member_mac(MemberId id, const Mac& mac, Time now) override;
-    void handle_link(MemberId id, bool up, std::uint32_t speed_mbps, Duplex duplex, Time now) override;
     void handle_timeout(Time now) override;
     [[nodiscard]] bool wants_load(Time now) const override {
         return options_.tlb_dynamic_lb && now >= next_load_;
@@ -33,7 +30,6 @@ public:
 
     [[nodiscard]] Time next_deadline() const override;
     bool poll_transmit(OwnFrame& out) override;
-    bool take_changed() override { return std::exchange(changed_, false); }
     void fill(Snapshot& out) const override;
     bool take_redrawn() override { return std::exchange(redrawn_, false); }
 
@@ -42,35 +38,20 @@ public:
     [[nodiscard]] bool dynamic() const { return options_.tlb_dynamic_lb; }
 
 protected:
-    struct Member {
-        MemberId id{};
-        Mac mac{}; // as the device wears it, or will once the MAC plan is applied
-        bool up = false;
-        std::uint32_t speed_mbps = 0;
-    };
-    // The MAC by which a member is reached and under which it sends: the active one has the bond's, and a
-    // member that still wears it has the active's, even while the devices are only being told.
-    [[nodiscard]] Mac mac_of(const Member& m) const;
     // bit MemberId: whose frames go up, of `all`.
     [[nodiscard]] virtual std::uint32_t receivers(const Decision& d, std::uint32_t all) const = 0;
-    // Called when the active member, a verdict, a speed or a MAC has changed.
-    virtual void rearranged(Time) {}
     void learn(Time now); // tells the switch now where all MACs are, and again every lp_interval
+    [[nodiscard]] const MembersView& members() const { return *members_; }
 
-    Member* find(MemberId id);
-    [[nodiscard]] const Member* find(MemberId id) const {
-        return const_cast<BalanceController*>(this)->find(id);
-    }
-    FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
     MemberId active_ = kNoMember;
     Mac bond_mac_{};
     BondOptions options_;
-    bool changed_ = false, redrawn_ = false;
+    bool redrawn_ = false;
 
 private:
-    void rearrange(Time now);
     bool learning_frame(OwnFrame& out);
 
+    const MembersView* members_; // the bond's
     LoadTable load_;
     Time next_load_ = kNever;
     Time next_learning_ = kNever;

@@ -28,6 +28,20 @@ public:
         BalanceController::set_addresses(addresses);
         rlb_.set_addresses(addresses);
     }
+    void arrange(const Arrangement& a) override {
+        BalanceController::arrange(a);
+        FixedVec<RlbMember, kMaxMembers> receivers;
+        FixedVec<Mac, kMaxMembers + 1> own;
+        own.push_back(bond_mac_);
+        for (const Candidate& m : a.members) {
+            own.push_back(m.mac);
+            if (m.up) receivers.push_back({m.id, m.mac, m.speed_mbps});
+        }
+        rlb_.set_own_macs({own.begin(), own.size()});
+        rlb_.set_members({receivers.begin(), receivers.size()}, active_, a.now);
+        rlb_.handle_timeout(a.now); // neighbours of a lost member are told before anything else
+    }
+    void farewell(const Mac& reached_at, Time) override { rlb_.farewell(reached_at); }
     void handle_frame(MemberId id, Bytes frame, Time now) override {
         if (id == kNoMember)
             rlb_.handle_own(frame, now);
@@ -62,19 +76,6 @@ public:
 private:
     // Each hears what is sent to its own MAC; receive_alb() sorts it.
     [[nodiscard]] std::uint32_t receivers(const Decision&, std::uint32_t all) const override { return all; }
-
-    void rearranged(Time now) override {
-        FixedVec<RlbMember, kMaxMembers> receivers;
-        FixedVec<Mac, kMaxMembers + 1> own;
-        own.push_back(bond_mac_);
-        for (const Member& m : members_) {
-            own.push_back(mac_of(m));
-            if (m.up) receivers.push_back({m.id, mac_of(m), m.speed_mbps});
-        }
-        rlb_.set_own_macs({own.begin(), own.size()});
-        rlb_.set_members({receivers.begin(), receivers.size()}, active_, now);
-        rlb_.handle_timeout(now); // neighbours of a lost member are told before anything else
-    }
 
     Rlb rlb_;
 };

@@ -213,6 +213,10 @@ public:
         engine_.remove_port({bond_, id}, now);
         refresh();
     }
+    void farewell(const Mac&, Time now) override {
+        for (const lacp::PortStatus& p : status_.ports) engine_.remove_port({bond_, p.member}, now);
+        refresh();
+    }
     void set_member_options(MemberId id, const MemberOptions& options, Time now) override {
         engine_.set_port_priority({bond_, id}, PortPriority{options.actor_port_prio}, now);
         refresh();

@@ -7,7 +7,6 @@
 
 #include <rte_cycles.h>
 
-#include "bond/announcer.hpp"
 #include "bond/select_active.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/rx_engine.hpp"
@@ -31,14 +30,16 @@ public:
             if (c.up) d.usable |= 1U << c.id.value;
         }
         d.may_send = d.usable;
-        if (d.active != active_) {
-            active_ = d.active;
-            announcer_.start(active_ != kNoMember ? options_.num_grat_arp : 0, in.now);
-            announce(in.now);
-            redrawn_ = true;
-        }
         return d;
     }
+    void arrange(const Arrangement& a) override {
+        members_ = &a.members;
+        active_ = a.active;
+        bond_mac_ = a.bond;
+        for (const Candidate& m : a.members) paths_.set_member_mac(m.id, mac_of(m));
+        redrawn_ = true;
+    }
+    [[nodiscard]] bool announces() const override { return true; }
     [[nodiscard]] bool has_active() const override { return true; }
     [[nodiscard]] MacPolicy mac_policy(const BondOptions&) const override { return MacPolicy::own; }
 
@@ -47,50 +48,25 @@ public:
         paths_.set_options(options.spray, now);
         redrawn_ = true;
     }
-    void set_mac(const Mac& mac, Time) override {
-        bond_mac_ = mac;
-        redrawn_ = true;
-    }
-    void set_addresses(const LocalAddresses& addresses) override {
-        addresses_ = addresses;
-        paths_.set_addresses(addresses);
-    }
+    void set_addresses(const LocalAddresses& addresses) override { paths_.set_addresses(addresses); }
     void member_joined(const JoiningMember& m, Time) override {
-        macs_[m.id.value] = m.perm_mac;
-        members_ |= 1U << m.id.value;
         paths_.member_joined(m.id, m.name, m.perm_mac);
     }
-    void member_left(MemberId id, Time now) override {
-        members_ &= ~(1U << id.value);
-        paths_.member_left(id, now);
-    }
-    void set_member_mac(MemberId id, const Mac& mac, Time) override {
-        macs_[id.value] = mac;
-        paths_.set_member_mac(id, mac);
-    }
+    void member_left(MemberId id, Time now) override { paths_.member_left(id, now); }
     void handle_link(MemberId id, bool up, std::uint32_t speed_mbps, Duplex, Time now) override {
         paths_.set_link(id, up, speed_mbps, now);
     }
     void handle_frame(MemberId id, Bytes frame, Time now) override { paths_.handle_frame(id, frame, now); }
-    void handle_timeout(Time now) override {
-        paths_.handle_timeout(now);
-        announce(now);
-    }
+    void handle_timeout(Time now) override { paths_.handle_timeout(now); }
 
-    [[nodiscard]] Time next_deadline() const override {
-        return std::min(paths_.next_deadline(), announcer_.deadline());
-    }
-    bool poll_transmit(OwnFrame& out) override {
-        // Neighbours reach the bond's addresses at the active member's own MAC.
-        if (active_ != kNoMember && announcer_.poll(out, addresses_, mac_of(active_))) return true;
-        return paths_.poll_transmit(out);
-    }
+    [[nodiscard]] Time next_deadline() const override { return paths_.next_deadline(); }
+    bool poll_transmit(OwnFrame& out) override { return paths_.poll_transmit(out); }
     bool poll_event(ControllerEvent& out) override { return paths_.poll_event(out); }
     bool take_redrawn() override { return std::exchange(redrawn_, false) | paths_.take_redrawn(); }
     void fill(Snapshot& out) const override {
         out.bond_mac = mac_key(bond_mac_);
-        for (std::uint8_t id = 0; id < kMaxMembers; ++id)
-            if ((members_ >> id & 1U) != 0) out.mac[id] = mac_key(mac_of(MemberId{id}));
+        if (members_ != nullptr)
+            for (const Candidate& m : *members_) out.mac[m.id.value] = mac_key(mac_of(m));
         out.rx_groups = options_.all_slaves_active ? ~0U : active_ != kNoMember ? 1U << active_.value : 0;
         paths_.fill(out.spray, out.tx_mask);
         out.spray.flowlet_gap = options_.spray.flowlet_gap_us * rte_get_tsc_hz() / 1'000'000;
@@ -98,22 +74,13 @@ public:
     [[nodiscard]] const SprayPaths& paths() const { return paths_; }
 
 private:
-    [[nodiscard]] Mac mac_of(MemberId id) const { // a ring has none of its own
-        return macs_[id.value].is_zero() ? bond_mac_ : macs_[id.value];
-    }
-    void announce(Time now) {
-        const std::uint32_t gap =
-            options_.peer_notif_delay != 0 ? options_.peer_notif_delay : options_.miimon;
-        announcer_.handle_timeout(now, std::chrono::milliseconds(std::max(gap, 1U)),
-                                  active_ != kNoMember ? 1U << active_.value : 0);
+    [[nodiscard]] Mac mac_of(const Candidate& m) const { // a ring has none of its own
+        return m.mac.is_zero() ? bond_mac_ : m.mac;
     }
 
     SprayPaths paths_;
-    Announcer announcer_;
     BondOptions options_;
-    LocalAddresses addresses_;
-    std::array<Mac, kMaxMembers> macs_{};
-    std::uint32_t members_ = 0; // bit MemberId
+    const MembersView* members_ = nullptr; // the bond's
     MemberId active_ = kNoMember;
     Mac bond_mac_{};
     bool redrawn_ = false;

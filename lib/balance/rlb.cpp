@@ -147,7 +147,7 @@ Client& Rlb::client_at(const ClientKey& key, Time now) {
         // MAC, which stays valid over a failover.
         Member* active = find(active_);
         if (active != nullptr && gone.told != active->is.mac && !gone.mac.is_zero())
-            send_update(gone, *active);
+            send_update(gone, active_, active->is.mac);
     }
     const Client* sibling = nullptr;
     clients_.each_of(key.client, [&](const Client& other) {
@@ -333,7 +333,7 @@ void Rlb::handle_timeout(Time now) {
         if (begun++ >= kAtOnce) {
             c.due = now + kBreath;
         } else {
-            for (unsigned i = 0; i < kBurst; ++i) send_update(c, *m);
+            for (unsigned i = 0; i < kBurst; ++i) send_update(c, m->is.id, m->is.mac);
             c.updates += kBurst;
             c.told = m->is.mac;
             if (c.rounds != 0) --c.rounds;
@@ -351,14 +351,20 @@ bool Rlb::is_router(const ClientKey& key) const {
     });
 }
 
-void Rlb::send_update(const Client& c, const Member& by) {
-    RlbFrame& out = send(by.is.id, {});
-    const Mac& mac = by.is.mac;
+void Rlb::send_update(const Client& c, MemberId by, const Mac& mac) {
+    RlbFrame& out = send(by, {});
     out.length = static_cast<std::uint16_t>(
         is_mapped_v4(c.key.client)
             ? build_arp(out.bytes, c.mac, mac,
                         {ArpOp::reply, mac, unmapped(c.key.ours), c.mac, unmapped(c.key.client)}, c.key.tags)
             : build_na(out.bytes, c.mac, mac, c.key.client, c.key.ours, is_router(c.key), c.key.tags));
+}
+
+void Rlb::farewell(const Mac& reached_at) {
+    clients_.each([&](const Client& c) {
+        if (!c.mac.is_zero() && !c.told.is_zero() && c.told != reached_at)
+            send_update(c, active_, reached_at);
+    });
 }
 
 bool Rlb::poll_transmit(RlbFrame& out) {

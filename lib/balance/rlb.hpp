@@ -60,6 +60,8 @@ public:
     void handle_own(Bytes frame, Time now);
     void handle_received(Bytes frame, Time now);
     void handle_timeout(Time now);
+    // Neighbours that were told another MAC than this one are told this one, by the active member.
+    void farewell(const Mac& reached_at);
 
     // ---- outputs
     [[nodiscard]] Time next_deadline() const { return next_due_; }
@@ -96,7 +98,7 @@ private:
     void purge(const Ipv6& ours);
     [[nodiscard]] bool is_router(const ClientKey& key) const;
     RlbFrame& send(MemberId by, Bytes frame);
-    void send_update(const Client& c, const Member& by);
+    void send_update(const Client& c, MemberId by, const Mac& mac);
 
     Clients clients_;
     FixedVec<Member, kMaxMembers> members_;

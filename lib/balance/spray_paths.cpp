@@ -115,7 +115,6 @@ void SprayPaths::member_left(MemberId id, Time now) {
 
 void SprayPaths::set_member_mac(MemberId id, const Mac& mac) {
     if (Member* m = find(id)) m->mac = mac;
-    redrawn_ = true;
 }
 
 void SprayPaths::bind(SprayPath& path, Time now) {

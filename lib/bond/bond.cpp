@@ -50,10 +50,10 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
         mode_.controller->set_mac(mac_, now);
     }
     macs_.join(m.id, info.perm_mac, wears.value());
+    m.shown = wears.value();
     members_.push_back(m);
     prober_.monitor().join(m.id, now);
     mode_.controller->member_joined({m.id, info.perm_mac, info.options, info.name.view()}, now);
-    tell_mac(members_.back(), now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = choose_active_ = true;
     raise(EventKind::member_added, &m, info.device, now);
@@ -109,7 +109,7 @@ void Bond::handle_link(MemberId id, LinkState link, Time now) {
     if (m == nullptr || m->link == link) return;
     const bool carrier_changed = m->link.carrier != link.carrier;
     m->link = link;
-    changed_ = true;
+    reselect_ = changed_ = true; // a speed has its weight, too
     if (carrier_changed) {
         raise(link.carrier ? EventKind::carrier_up : EventKind::carrier_down, m, "", now);
         if (monitored() && m->monitor.handle_carrier(link.carrier, now, delays())) {
@@ -154,6 +154,7 @@ void Bond::set_link_admin(MemberId id, bool up, Time now) {
     Member* m = member(id);
     if (m == nullptr || m->admin_down == !up) return;
     m->admin_down = !up;
+    changed_ = true;
     settle(now);
 }
 
@@ -208,8 +209,7 @@ void Bond::set_member_options(MemberId id, const MemberOptions& options, Time no
 
 void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     raise(EventKind::mode_changed, nullptr, mode_name(mode.mode), now);
-    for (const Member& m : members_)
-        if (!m.dismissed) mode_.controller->member_left(m.id, now);
+    mode_.controller->farewell(announced_mac(mode.controller->mac_policy(options)), now);
     hear_controller();
     for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
     mode_ = mode;
@@ -222,9 +222,7 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     // Members may wear other MACs from now on, and the switch may have learnt the bond's at any of them: once
     // the devices show what they should, neighbours and switch are told, even if the active member is the
     // same.
-    if (mode.controller->mac_policy(options) !=
-        MacPolicy::own) // such a mode announces its members' MACs itself
-        announcer_.start(std::max<unsigned>(options.num_grat_arp, 1), now);
+    announcer_.start(std::max<unsigned>(options.num_grat_arp, 1), now);
     if (active_ != kNoMember) start_reports(now);
     settle(now);
 }
@@ -240,7 +238,6 @@ void Bond::join_controller(Time now) {
         m.told.reset();
         if (m.dismissed) continue;
         c.member_joined({m.id, m.info.perm_mac, m.info.options, m.info.name.view()}, now);
-        c.set_member_mac(m.id, m.told_mac, now);
     }
 }
 
@@ -280,7 +277,8 @@ void Bond::set_mtu(std::uint32_t mtu, Time) {
 
 Time Bond::next_deadline() const {
     Time next = std::min({mode_.controller->next_deadline(), move_.deadline(), carried_until_, count_until_});
-    if (!macs_.pending()) next = std::min({next, announcer_.deadline(), reports_.deadline()});
+    if (!macs_.pending()) next = std::min(next, reports_.deadline());
+    if (!macs_.pending() && announcers() != 0) next = std::min(next, announcer_.deadline());
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
     return next;

@@ -53,10 +53,18 @@ struct ModeParts {
     PuntFn punt_neighbors = nullptr; // in place of it while a monitor listens to ARP and ND
 };
 
+// Frames of control's own that did not leave, since the start.
+struct LostFrames {
+    std::uint64_t no_member = 0; // there was none to send it by
+    std::uint64_t no_room = 0;   // more were waiting than there is room for
+};
+
 class Bond {
 public:
     Bond(std::string_view name, ModeParts mode, const BondOptions& options, std::optional<Mac> mac,
          std::uint32_t mtu);
+    Bond(const Bond&) = delete; // its controller looks at its members
+    Bond& operator=(const Bond&) = delete;
 
     // ---- inputs. Each records what it was told, then settles: decides anew, announces, raises events.
     Result<MemberId> add_member(const MemberInfo& info, LinkState link, Time now); // full: error
@@ -106,6 +114,7 @@ public:
     [[nodiscard]] Time next_deadline() const;
     using Transmit = OwnFrame;
     bool poll_transmit(Transmit& out); // true: one frame to put on that member's wire
+    [[nodiscard]] const LostFrames& frames_lost() const { return lost_; }
     bool poll_event(Event& out);
     // True when what workers or readers should see has changed since the last call.
     bool take_changed() { return std::exchange(changed_, false); }
@@ -145,13 +154,14 @@ private:
         bool was_alive = false;          // … but for having been lost too often
         bool was_up = false;             // the verdict when it was last told
         WatcherSet objecting;            // the watchers that objected then
+        MiiStatus mii = MiiStatus::down; // … and the status
         bool has_sent = false;           // it has been among those that may send since it joined
         FixedString<127> last_objection; // in words, of the last time that it went down
         FlapDamping damping;
         bool held_out = false; // as it was lost too often
         std::uint32_t link_failures = 0;
         std::optional<LinkState> told; // the controller: the verdict as carrier, and what goes with it
-        Mac told_mac{};                // the controller: what it wears
+        Mac shown{};                   // what its device wears
     };
     Member* member(MemberId id);
     [[nodiscard]] const Member* member(MemberId id) const;
@@ -178,7 +188,11 @@ private:
     void start_reports(Time now); // of multicast memberships (resend_igmp), by the active member
     [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
     void follow_macs(Time now);
-    void tell_mac(Member& m, Time now);
+    void show_mac(Member& m);
+    void look_at_members();
+    void arrange(Time now);
+    [[nodiscard]] Mac announced_mac(MacPolicy policy) const;
+    bool next_frame(OwnFrame& out);
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
 
     FixedString<15> name_;
@@ -189,6 +203,8 @@ private:
     std::uint32_t mtu_;
     RxFilter filter_;                       // open until told otherwise
     FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
+    MembersView view_;                      // of them, for the mode
+    std::uint64_t arranged_ = 0;            // version of the MACs that the mode knows
     LocalAddresses addresses_;
     Prober prober_;
 
@@ -215,6 +231,7 @@ private:
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint64_t events_lost_ = 0;
+    LostFrames lost_;
     FixedVec<Transmit, 128> frames_; // before those of the announcer and of the mode
 };
 

@@ -25,21 +25,20 @@ void Bond::follow_macs(Time now) {
     changed_ = true;
 }
 
-void Bond::tell_mac(Member& m, Time now) {
+// The member's device wears what it should.
+void Bond::show_mac(Member& m) {
     const Mac worn = macs_.worn_by(m.id);
-    if (m.dismissed || m.told_mac == worn) return;
+    if (m.dismissed || m.shown == worn) return;
     // A switch learns by these where a MAC went, whoever speaks next.
-    if (macs_.distinct() && is_up(m) && !m.told_mac.is_zero())
+    if (macs_.distinct() && is_up(m) && !m.shown.is_zero() && worn.is_valid_unicast())
         for (const VlanTags& tags : tag_sets(addresses_)) frames_.push_back(learning_frame(m.id, worn, tags));
-    m.told_mac = worn;
-    changed_ = true;
-    mode_.controller->set_member_mac(m.id, worn, now);
+    m.shown = worn;
 }
 
 void Bond::macs_applied(std::uint64_t version, Time now) {
     macs_.applied(version);
     if (macs_.pending()) return;
-    for (Member& m : members_) tell_mac(m, now);
+    for (Member& m : members_) show_mac(m);
     settle(now);
 }
 
@@ -58,7 +57,9 @@ void Bond::settle(Time now) {
     for (Member& m : members_) tell_link(m, now);
     hear_controller();
     reselect_ |= mode_.controller->take_changed();
-    if (std::exchange(reselect_, false)) decide(now);
+    const bool decides = std::exchange(reselect_, false);
+    if (decides) decide(now);
+    if (decides || arranged_ != macs_.version()) arrange(now);
     if ((move_.asking() && mode_.controller->all_arrived()) || now >= move_.deadline()) {
         move_.finish();
         end_move(now);
@@ -67,14 +68,27 @@ void Bond::settle(Time now) {
     const std::uint32_t watch = options_.miimon != 0 ? options_.miimon : options_.arp_interval;
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : watch;
     if (macs_.pending()) return;
-    announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    if (announcers() != 0) announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
     if (reports_.take(now, kReportDistance)) ++report_wishes_;
 }
 
-void Bond::decide(Time now) {
-    FixedVec<Candidate, kMaxMembers> candidates;
+void Bond::look_at_members() {
+    view_.clear();
     for (const Member& m : members_)
-        candidates.push_back({m.id, is_up(m), m.info.options.prio, m.link.speed_mbps, m.link.duplex});
+        view_.push_back(
+            {m.id, is_up(m), m.info.options.prio, m.link.speed_mbps, m.link.duplex, macs_.worn_by(m.id)});
+}
+
+// What follows for the mode from its decision and from the MACs.
+void Bond::arrange(Time now) {
+    changed_ |= arranged_ != macs_.version(); // the status names MACs
+    arranged_ = macs_.version();
+    look_at_members();
+    mode_.controller->arrange({view_, active_, mac_, now});
+}
+
+void Bond::decide(Time now) {
+    look_at_members();
     const MemberId primary = options_.primary.empty() ? kNoMember : find(options_.primary);
     if (first_choice_pending_ && mode_.controller->has_active()) {
         const Member* first = member(find(options_.active_slave));
@@ -97,9 +111,9 @@ void Bond::decide(Time now) {
         preferred = active_; // nothing has happened that would make it another
         forced = true;
     }
-    Decision next = mode_.controller->decide(
-        {{candidates.begin(), candidates.size()}, options_, current, preferred, forced, now});
-    if (carried_until_ != kNever) carry_on(next, {candidates.begin(), candidates.size()}, now);
+    Decision next =
+        mode_.controller->decide({{view_.begin(), view_.size()}, options_, current, preferred, forced, now});
+    if (carried_until_ != kNever) carry_on(next, {view_.begin(), view_.size()}, now);
     const Member* p = member(primary);
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
@@ -120,15 +134,17 @@ void Bond::decide(Time now) {
 
 // While a new mode does not know yet which members may send, those that did in the mode before still do.
 void Bond::carry_on(Decision& next, std::span<const Candidate> members, Time now) {
-    std::uint32_t still = 0;
-    for (const Candidate& c : members)
+    std::uint32_t here = 0, still = 0;
+    for (const Candidate& c : members) {
+        here |= 1U << c.id.value;
         if (c.up) still |= before_mode_.may_send & 1U << c.id.value;
+    }
     if (next.may_send != 0 || still == 0 || now >= carried_until_) {
         carried_until_ = kNever;
         return;
     }
     next.usable = next.may_send = still;
-    next.may_receive |= before_mode_.may_receive;
+    next.may_receive |= before_mode_.may_receive & here;
     const MemberId active = before_mode_.active;
     const bool same = active != kNoMember && (still >> active.value & 1U) != 0;
     next.active = same ? active : MemberId{static_cast<std::uint8_t>(std::countr_zero(still))};
@@ -187,6 +203,13 @@ void Bond::start_reports(Time now) {
     static const OptionDef& resend_igmp = *find_option("resend_igmp");
     const bool reports = active_ != kNoMember && works_in(mode_.mode, resend_igmp);
     reports_.start(reports ? options_.resend_igmp : 0, now);
+}
+
+// At which MAC the bond's addresses are reached: the active member's own, or the bond's.
+Mac Bond::announced_mac(MacPolicy policy) const {
+    const Member* active = member(active_);
+    const bool own = policy == MacPolicy::own || policy == MacPolicy::active;
+    return own && active != nullptr && !active->info.perm_mac.is_zero() ? active->info.perm_mac : mac_;
 }
 
 std::uint32_t Bond::announcers() const {

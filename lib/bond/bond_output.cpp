@@ -57,6 +57,14 @@ std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
 }
 
 bool Bond::poll_transmit(Transmit& out) {
+    while (next_frame(out)) {
+        if (out.member != kNoMember) return true; // of one that has left the workers count it
+        ++lost_.no_member;
+    }
+    return false;
+}
+
+bool Bond::next_frame(OwnFrame& out) {
     const auto probe = [&] {
         const MemberId asker = prober_.next_asker();
         if (asker == kNoMember) return false;
@@ -64,7 +72,8 @@ bool Bond::poll_transmit(Transmit& out) {
         return prober_.poll_transmit(worn.is_zero() ? mac_ : worn, out);
     };
     const auto from_others = [&] {
-        return announcer_.poll(out, addresses_, mac_) || probe() || mode_.controller->poll_transmit(out);
+        return announcer_.poll(out, addresses_, announced_mac(mode_.controller->mac_policy(options_))) ||
+               probe() || mode_.controller->poll_transmit(out);
     };
     if (!filter_.up) { // as Linux: a bond that is down says nothing
         frames_.clear();
@@ -141,7 +150,7 @@ void Bond::fill(BondStatus& out) const {
         s.port_id = m.info.data.port;
         s.carrier = m.link.carrier;
         s.admin_down = m.admin_down;
-        s.mii = mii(m);
+        s.mii = m.mii;
         s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
         s.usable = has(decision_.usable, m.id);
         s.speed_mbps = m.link.speed_mbps;

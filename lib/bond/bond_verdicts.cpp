@@ -96,8 +96,10 @@ bool Bond::report_verdicts(Time now) {
     bool lost = false;
     for (Member& m : members_) {
         const WatcherSet objecting = m.dismissed ? WatcherSet{} : objections(m);
-        changed_ |= objecting != m.objecting;
+        const MiiStatus status = mii(m);
+        changed_ |= objecting != m.objecting || status != m.mii;
         m.objecting = objecting;
+        m.mii = status;
         // A loss counts whether the member was held out then or not.
         const bool alive = !m.dismissed && objecting.without(Watcher::flapping).empty();
         if (std::exchange(m.was_alive, alive) && !alive && !m.dismissed && !m.admin_down) {

@@ -43,6 +43,14 @@ struct Decision {
     std::optional<bool> carrier{}; // of the bond; nullopt: it has one while a member may send
 };
 
+// What a decision comes to: the active member as the bond took it, and the MACs that follow from it.
+struct Arrangement {
+    const MembersView& members; // stays where it is, and is up to date at any later time
+    MemberId active = kNoMember;
+    Mac bond{};
+    Time now{};
+};
+
 struct OwnFrame { // one that control sends by a member
     MemberId member{};
     std::uint16_t length = 0;
@@ -67,8 +75,12 @@ class Controller {
 public:
     virtual ~Controller() = default;
     virtual Decision decide(const ControllerInput& in) = 0;
+    // After decide(), once it is clear which MAC each member wears, and whenever that changes: what the mode
+    // draws and tells of its own.
+    virtual void arrange(const Arrangement&) {}
     // The active member is the one that the bond's addresses are reached by: a change of it is announced to
-    // the neighbours (gratuitous ARP, unsolicited NA).
+    // the neighbours (gratuitous ARP, unsolicited NA), with the MAC that the policy `own` has on it, else
+    // with the bond's.
     [[nodiscard]] virtual bool announces() const { return false; }
     // A member that begins to send is announced, by every member that sends.
     [[nodiscard]] virtual bool announces_members() const { return false; }
@@ -87,8 +99,10 @@ public:
     virtual void set_mac(const Mac&, Time) {}
     virtual void member_joined(const JoiningMember&, Time) {}
     virtual void member_left(MemberId, Time) {}
-    // The MAC that the member wears: when it joins, and whenever another has been put on.
-    virtual void set_member_mac(MemberId, const Mac&, Time) {}
+    // The bond changes to another mode, in which its addresses are reached at this MAC: the last words of the
+    // present one, to partners and neighbours, are among the frames to transmit then. Nothing else is called
+    // afterwards.
+    virtual void farewell(const Mac&, Time) {}
     virtual void set_member_options(MemberId, const MemberOptions&, Time) {}
     // `up`: the verdict of its watchers, after their delays. Speed 0: unknown.
     virtual void handle_link(MemberId, bool /*up*/, std::uint32_t /*speed_mbps*/, Duplex, Time) {}

@@ -44,6 +44,11 @@ Mac MemberMacs::unused(const Mac& like) const {
     });
 }
 
+Mac MemberMacs::free_for(const Wearer& w) const {
+    const bool own = !w.permanent.is_zero() && w.permanent != bond_ && who_wears(w.permanent) == nullptr;
+    return own ? w.permanent : unused(w.permanent);
+}
+
 void MemberMacs::put_on(Wearer& w, const Mac& mac) {
     if (w.worn == mac) return;
     w.worn = mac;
@@ -124,7 +129,9 @@ void MemberMacs::put_on_active() {
     if (w == nullptr) return;
     if (policy_ == MacPolicy::active && w->permanent.is_valid_unicast()) set_bond(w->permanent);
     if (!distinct() || bond_.is_zero() || w->worn == bond_) return;
-    if (const Wearer* holder = who_wears(bond_)) put_on(*find(holder->id), w->worn);
+    // A member like a ring has nothing to give in exchange.
+    if (const Wearer* holder = who_wears(bond_))
+        put_on(*find(holder->id), !w->worn.is_zero() ? w->worn : free_for(*holder));
     put_on(*w, bond_);
 }
 

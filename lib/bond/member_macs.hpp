@@ -70,6 +70,7 @@ private:
     Wearer* find(MemberId id);
     [[nodiscard]] const Wearer* who_wears(const Mac& mac) const; // of those that stay
     [[nodiscard]] Mac unused(const Mac& like) const;
+    [[nodiscard]] Mac free_for(const Wearer& w) const; // its own, else one made up
     void put_on(Wearer& w, const Mac& mac);
     void put_on_active();
 

@@ -77,6 +77,8 @@ void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& 
         options.miimon = 0;
     } else if (named.name == "miimon" && options.miimon != 0) {
         for (const char* name : {"arp_interval", "arp_validate"}) forget(name);
+    } else if (named.name == "arp_interval" && options.miimon == 0 && !is_given(given, "miimon")) {
+        forget("miimon"); // as in a file that says neither
     }
 }
 

@@ -435,6 +435,13 @@ TEST_CASE("of two monitors the one that is named last stays, as when Linux is to
     options.arp_interval = 0; // ends nothing
     end_other_monitor(*find_option("arp_interval"), options, given);
     CHECK(options.miimon == 50);
+    options.miimon = 0; // as arp_interval had left it: no bond is without a monitor unless it is told so
+    given &= ~bit("miimon");
+    end_other_monitor(*find_option("arp_interval"), options, given);
+    CHECK(options.miimon == 100);
+    options.miimon = 0;
+    end_other_monitor(*find_option("arp_interval"), options, given |= bit("miimon"));
+    CHECK(options.miimon == 0);
 }
 
 TEST_CASE("a member can be held out and used again: damping_reuse lies below damping_suppress") {
