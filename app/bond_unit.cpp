@@ -1,19 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/bond_unit.hpp"
 
-#include <rte_ethdev.h>
-
 namespace dpdkbond {
 
 namespace {
-
-// What the driver itself counted: the one source of bytes, so that the data path need not look at each
-// frame's length.
-rte_eth_stats device_stats(std::uint16_t port) {
-    rte_eth_stats stats{};
-    rte_eth_stats_get(port, &stats);
-    return stats;
-}
 
 void subtract(std::uint64_t& from, std::uint64_t what) { from -= what < from ? what : from; }
 
@@ -27,7 +17,9 @@ MemberPort* BondUnit::find_member(std::string_view name) const {
 
 MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
     MemberCounters sum;
-    const rte_eth_stats stats = device_stats(member.port->id());
+    // What the port itself counted: the one source of bytes, so that the data path need not look at each
+    // frame's length.
+    const rte_eth_stats stats = member.port->stats();
     sum.rx_bytes = stats.ibytes;
     sum.tx_bytes = stats.obytes;
     sum.missed = stats.imissed;
@@ -45,7 +37,7 @@ MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
 
 BondCounters BondUnit::raw_counters() const {
     BondCounters sum;
-    const rte_eth_stats stats = device_stats(logical->port().id());
+    const rte_eth_stats stats = logical->port().stats();
     sum.rx_bytes = stats.obytes; // what goes up is sent to the logical interface, and the other way round
     sum.tx_bytes = stats.ibytes;
     for (const auto& lane : lanes) {

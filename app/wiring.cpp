@@ -25,6 +25,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
     s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
+    s.merge = config.logical.offloads && config.logical.backend != LogicalBackend::device;
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
     return s;
@@ -66,6 +67,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         queue.port = unit->logical->port().id();
         queue.tx_queue = static_cast<std::uint16_t>(w % unit->logical->port().tx_queues());
         queue.shared = unit->logical->port().tx_queues() < workers;
+        queue.offloads = unit->logical->offloads();
         queue.rx_queues = unit->logical->port().rx_queues();
         queue.first_worker = static_cast<std::uint16_t>(number % workers);
         const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
@@ -91,7 +93,7 @@ void Program::enter_service(BondUnit& unit) {
         control_->set_bond(unit.number, unit.core.get());
         control_->settle(unit.number); // whoever asks from now on finds a status
     });
-    add_queues(unit.logical->port(), {}, unit.number);
+    add_queues(unit.logical->port(), unit.logical->port().rx_fds(), unit.number);
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
     host_->set_poll_interval(unit.number, unit.config.options.miimon);

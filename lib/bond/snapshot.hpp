@@ -36,6 +36,7 @@ struct SnapshotMember {
         0; // reads receive queue 0; the workers after it read the next queues, in turn
     bool kernel_socket =
         false;                 // frames come from a socket of the kernel's: checksums and lengths need a look
+    bool offloads = false;     // takes and gives frames with work left undone (datapath/offload.hpp)
     bool sorts_itself = false; // its hardware receives only what the logical interface asks for
 };
 

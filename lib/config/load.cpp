@@ -32,6 +32,7 @@ constexpr unsigned kMaxLcore = 1023; // what exists and what DPDK was built for,
 constexpr Names<Idle, 2> kIdle = {{{"adaptive", Idle::adaptive}, {"busy", Idle::busy}}};
 constexpr Names<Hugepages, 3> kHugepages = {
     {{"auto", Hugepages::automatic}, {"always", Hugepages::yes}, {"never", Hugepages::no}}};
+constexpr Names<bool, 2> kOffloads = {{{"auto", true}, {"off", false}}};
 constexpr Names<LogicalBackend, 4> kBackends = {{{"auto", LogicalBackend::automatic},
                                                  {"virtio-user", LogicalBackend::virtio_user},
                                                  {"tap", LogicalBackend::tap},
@@ -343,6 +344,7 @@ void Loader::read_logical(LogicalConfig& logical, const Node& node, const std::s
          {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
          {"queues",
           [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
+         {"offloads", [&](auto& v, auto& at) { keep_choice(logical.offloads, v, at, kOffloads); }},
          {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}});
 }
 

@@ -66,9 +66,10 @@ std::optional<Layer4> layer4(const rte_mbuf* m) {
     return std::nullopt;
 }
 
-// The one's complement sum of `length` bytes from `from` on, which the frame has. rte_raw_cksum_mbuf() of
-// DPDK 22.11 loses carries behind a segment of odd length.
-std::uint16_t raw_sum(const rte_mbuf* m, std::uint32_t from, std::uint32_t length) {
+} // namespace
+
+// rte_raw_cksum_mbuf() of DPDK 22.11 loses carries behind a segment of odd length.
+std::uint16_t raw_sum(const rte_mbuf* m, std::uint32_t from, std::uint32_t length) noexcept {
     for (; from >= m->data_len; m = m->next) from -= m->data_len;
     std::uint32_t sum = 0;
     for (std::uint32_t done = 0; done < length; m = m->next, from = 0) {
@@ -79,8 +80,6 @@ std::uint16_t raw_sum(const rte_mbuf* m, std::uint32_t from, std::uint32_t lengt
     }
     return __rte_raw_cksum_reduce(sum);
 }
-
-} // namespace
 
 bool complete_checksum(rte_mbuf* m) noexcept {
     const auto l4 = layer4(m);

@@ -5,9 +5,14 @@
 // that happens to equal it is completed to itself.
 #pragma once
 
+#include <cstdint>
+
 struct rte_mbuf;
 
 namespace dpdkbond {
+
+// The one's complement sum of `length` bytes from `from` on, which the frame has.
+std::uint16_t raw_sum(const rte_mbuf* frame, std::uint32_t from, std::uint32_t length) noexcept;
 
 // Worker threads; keeps ownership with the caller; touches the header's cache line, and the payload only when
 // there is something to complete. Returns whether it completed one.

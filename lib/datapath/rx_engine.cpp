@@ -5,6 +5,7 @@
 
 #include "capture/port_tap.hpp"
 #include "datapath/checksum.hpp"
+#include "datapath/offload.hpp"
 #include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
 #include "proto/slow.hpp"
@@ -25,18 +26,59 @@ std::uint16_t hand_up_once(const LogicalQueue& q, rte_mbuf** frames, std::uint16
 // Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine
 // that left the cutting to hardware that is not there) and completes checksums left to such hardware. Returns
 // how many stay.
-std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, rte_mbuf** frames,
+std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, const SnapshotMember& m, rte_mbuf** frames,
                    std::uint16_t n) noexcept {
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
-        if (frames[i]->pkt_len > s.max_frame) [[unlikely]] {
+        if (longest_frame(frames[i]) > s.max_frame) [[unlikely]] {
             drop(counters.drops[static_cast<unsigned>(DropReason::oversize)], &frames[i], 1);
             continue;
         }
-        complete_checksum(frames[i]);
+        if (!m.offloads) complete_checksum(frames[i]); // else the frame says whether it is done
         frames[kept++] = frames[i];
     }
     return kept;
+}
+
+// Gives as many as possible to the logical interface; returns how many it took.
+std::uint16_t offer_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t sent = hand_up_once(lane.logical, frames, n);
+    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
+        rte_pause();
+        sent = static_cast<std::uint16_t>(
+            sent + hand_up_once(lane.logical, frames + sent, static_cast<std::uint16_t>(n - sent)));
+    }
+    return sent;
+}
+
+// hand_up() to a logical interface that takes only finished frames. A super-frame counts as one.
+[[gnu::noinline]] void hand_up_finished(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+    std::uint16_t first = 0; // of the finished ones that wait
+    const auto hand_up_waiting = [&](std::uint16_t end) {
+        if (first < end) hand_up(lane, frames + first, static_cast<std::uint16_t>(end - first));
+    };
+    for (std::uint16_t i = 0; i < n; ++i) {
+        if ((frames[i]->ol_flags & kUndone) == 0) continue;
+        if (!is_super(frames[i])) {
+            complete_undone(frames[i]);
+            continue;
+        }
+        hand_up_waiting(i);
+        first = static_cast<std::uint16_t>(i + 1);
+        const CutResult done = cut(frames[i], [&](rte_mbuf** pieces, std::uint16_t count) {
+            const std::uint16_t sent = offer_up(lane, pieces, count);
+            rte_pktmbuf_free_bulk(pieces + sent, count - sent);
+            return sent == count;
+        });
+        rte_pktmbuf_free(frames[i]);
+        if (done == CutResult::all)
+            lane.counters.up.add(1);
+        else
+            lane.counters
+                .drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::logical_full : DropReason::no_buffer)]
+                .add(1);
+    }
+    hand_up_waiting(n);
 }
 
 // A frame of control's own waits for room longer than data does: a queue that data keeps full must not cost
@@ -68,12 +110,7 @@ void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) n
 } // namespace
 
 void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
-    std::uint16_t sent = hand_up_once(lane.logical, frames, n);
-    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
-        rte_pause();
-        sent = static_cast<std::uint16_t>(
-            sent + hand_up_once(lane.logical, frames + sent, static_cast<std::uint16_t>(n - sent)));
-    }
+    const std::uint16_t sent = offer_up(lane, frames, n);
     lane.counters.up.add(sent);
     if (sent < n)
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + sent,
@@ -127,8 +164,12 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
                 continue;
             }
             n = sort_out(lane, s, id, frames, n);
-            if (m.kernel_socket) n = mend(counters, s, frames, n);
-            if (n != 0) hand_up(lane, frames, n);
+            if (m.kernel_socket) n = mend(counters, s, m, frames, n);
+            if (n == 0) continue;
+            if (m.offloads && !lane.logical.offloads)
+                hand_up_finished(lane, frames, n);
+            else
+                hand_up(lane, frames, n);
         }
     }
     return seen;

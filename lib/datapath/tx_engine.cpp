@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "capture/port_tap.hpp"
+#include "datapath/offload.hpp"
 
 namespace dpdkbond {
 
@@ -75,6 +76,56 @@ void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames
     if (sent < n)
         drop(counters.drops[static_cast<unsigned>(DropReason::member_full)], frames + sent,
              static_cast<std::uint16_t>(n - sent));
+}
+
+namespace {
+
+void send_plain(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (n == 0) return;
+    const std::uint16_t sent = send_once(lane, s.member[id], frames, n);
+    lane.counters.member[id].tx.add(sent);
+    if (sent != n) [[unlikely]]
+        send_rest(lane, s, id, frames, sent, n);
+}
+
+// What a queue has not taken after the last attempt is freed.
+bool send_pieces(Lane& lane, const SnapshotMember& m, rte_mbuf** pieces, std::uint16_t n) noexcept {
+    std::uint16_t sent = send_once(lane, m, pieces, n);
+    if (sent == n) [[likely]]
+        return true;
+    const OfferedAgain refused_before;
+    for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
+        rte_pause();
+        sent = static_cast<std::uint16_t>(sent + send_once(lane, m, pieces + sent, static_cast<std::uint16_t>(n - sent)));
+    }
+    rte_pktmbuf_free_bulk(pieces + sent, n - sent);
+    return sent == n;
+}
+
+} // namespace
+
+void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n) noexcept {
+    MemberLaneCounters& counters = lane.counters.member[id];
+    std::uint16_t first = 0; // of the finished ones that wait
+    for (std::uint16_t i = 0; i < n; ++i) {
+        if ((frames[i]->ol_flags & kUndone) == 0) continue;
+        if (!is_super(frames[i])) {
+            complete_undone(frames[i]);
+            continue;
+        }
+        send_plain(lane, s, id, frames + first, static_cast<std::uint16_t>(i - first));
+        first = static_cast<std::uint16_t>(i + 1);
+        const CutResult done = cut(frames[i], [&](rte_mbuf** pieces, std::uint16_t count) {
+            return send_pieces(lane, s.member[id], pieces, count);
+        });
+        rte_pktmbuf_free(frames[i]);
+        if (done == CutResult::all)
+            counters.tx.add(1);
+        else
+            counters.drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::member_full : DropReason::no_buffer)]
+                .add(1);
+    }
+    send_plain(lane, s, id, frames + first, static_cast<std::uint16_t>(n - first));
 }
 
 } // namespace dpdkbond

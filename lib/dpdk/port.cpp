@@ -102,6 +102,17 @@ Result<Port> Port::open(const std::string& device) {
     return port;
 }
 
+Result<Port> Port::open(const std::string& device, std::unique_ptr<PortOps> ops) {
+    auto shell = open("net_null_" + device_name(device));
+    if (!shell) return shell;
+    Port port = std::move(shell).value();
+    port.device_ = device;
+    port.driver_ = ops->driver();
+    port.permanent_mac_ = port.mac_ = ops->permanent_mac();
+    port.ops_ = std::move(ops);
+    return port;
+}
+
 Port::Port(Port&& other) noexcept { *this = std::move(other); }
 
 Port& Port::operator=(Port&& other) noexcept {
@@ -118,6 +129,7 @@ Port& Port::operator=(Port&& other) noexcept {
     slow_flow_ = std::exchange(other.slow_flow_, {});
     device_ = std::move(other.device_);
     driver_ = std::move(other.driver_);
+    ops_ = std::move(other.ops_);
     permanent_mac_ = other.permanent_mac_;
     mac_ = other.mac_;
     return *this;
@@ -131,6 +143,7 @@ void Port::close() noexcept {
     rte_eth_dev_info info;
     rte_device* device = rte_eth_dev_info_get(id_, &info) == 0 ? info.device : nullptr;
     rte_eth_dev_close(id_);
+    ops_.reset();
     disown(id_);
     if (device != nullptr && !has_owned_port(device)) rte_dev_remove(device);
     open_ = false;
@@ -139,10 +152,10 @@ void Port::close() noexcept {
 Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts) {
     rte_eth_dev_info info;
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0) return Error{reason(rc)};
-    rx_queues_ =
-        std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
-    tx_queues_ =
-        std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(info.max_tx_queues, 1));
+    const std::uint16_t most_rx = ops_ ? std::min(ops_->max_rx_queues(), info.max_rx_queues) : info.max_rx_queues;
+    const std::uint16_t most_tx = ops_ ? std::min(ops_->max_tx_queues(), info.max_tx_queues) : info.max_tx_queues;
+    rx_queues_ = std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(most_rx, 1));
+    tx_queues_ = std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(most_tx, 1));
     if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
         rx_queues_ = tx_queues_ =
             std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
@@ -182,12 +195,29 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
     if (const int rc = rte_eth_dev_start(id_); rc != 0)
         return Error{fmt::format("starting it failed: {}", reason(rc))};
     started_ = true;
+    if (ops_) return start_ops(setup);
     rx_interrupts_ = rx_interrupts && !is_kernel_socket() && rte_eth_dev_rx_intr_ctl_q_get_fd(id_, 0) >= 0;
     link_interrupts_ = link_interrupts;
     return {};
 }
 
+// While the device runs, ethdev calls these of it; it puts its own back when it stops.
+Result<void> Port::start_ops(const PortSetup& setup) {
+    if (auto done = ops_->start(rx_queues_, tx_queues_, setup.pool); !done) return done;
+    struct rte_eth_fp_ops& calls = rte_eth_fp_ops[id_];
+    calls.rxq.data = ops_->rx_queues().data();
+    calls.txq.data = ops_->tx_queues().data();
+    calls.rx_pkt_burst = ops_->rx_burst();
+    calls.tx_pkt_burst = ops_->tx_burst();
+    return {};
+}
+
 Result<void> Port::start(const PortSetup& setup) {
+    if (ops_) {
+        auto done = configure(setup, false, false);
+        if (!done) return Error{fmt::format("{}: {}", device_, done.error())};
+        return done;
+    }
     rte_eth_dev_info info;
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0)
         return Error{fmt::format("{}: it does not tell what it can do: {}", device_, reason(rc))};
@@ -222,6 +252,7 @@ Result<void> Port::add_slow_queue(const PortSetup& setup) {
 void Port::halt() noexcept {
     slow_flow_.destroy();
     rte_eth_dev_stop(id_);
+    if (ops_) ops_->stop();
     started_ = false;
 }
 
@@ -233,6 +264,11 @@ void Port::stop() {
 
 Result<void> Port::set_mac(const Mac& mac) {
     if (mac == mac_) return {};
+    if (ops_) {
+        auto done = ops_->set_mac(mac);
+        if (done) mac_ = mac;
+        return done;
+    }
     rte_ether_addr address;
     std::memcpy(address.addr_bytes, mac.data(), sizeof address.addr_bytes);
     if (const int rc = rte_eth_dev_default_mac_addr_set(id_, &address); rc != 0)
@@ -243,6 +279,7 @@ Result<void> Port::set_mac(const Mac& mac) {
 }
 
 Result<void> Port::set_mtu(std::uint32_t mtu) {
+    if (ops_) return ops_->set_mtu(mtu);
     std::uint16_t current = 0;
     if (rte_eth_dev_get_mtu(id_, &current) == 0 && current == mtu) return {};
     const int rc = rte_eth_dev_set_mtu(id_, static_cast<std::uint16_t>(mtu));
@@ -268,8 +305,23 @@ PortLink Port::link() const {
     return out;
 }
 
+std::uint32_t Port::mtu() const {
+    if (ops_) return ops_->mtu();
+    std::uint16_t mtu = 0;
+    return rte_eth_dev_get_mtu(id_, &mtu) == 0 ? mtu : 0;
+}
+
+rte_eth_stats Port::stats() const {
+    if (ops_) return ops_->stats();
+    rte_eth_stats stats{};
+    rte_eth_stats_get(id_, &stats);
+    return stats;
+}
+
+std::vector<int> Port::rx_fds() const { return ops_ ? ops_->rx_fds() : std::vector<int>{}; }
+
 bool Port::is_kernel_socket() const {
-    return driver_ == "net_af_packet" || driver_ == "net_af_xdp" || driver_ == "net_pcap";
+    return driver_ == "packet_socket" || driver_ == "net_af_packet" || driver_ == "net_af_xdp" || driver_ == "net_pcap";
 }
 
 bool Port::has_link_state() const { return !is_kernel_socket(); }

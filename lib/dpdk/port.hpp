@@ -5,13 +5,16 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/mac.hpp"
 #include "base/result.hpp"
 #include "base/strong_id.hpp"
+#include "dpdk/port_ops.hpp"
 #include "dpdk/slow_flow.hpp"
 
 struct rte_mempool;
@@ -42,6 +45,8 @@ public:
     // Probes `device` (a PCI address or vdev devargs such as "net_af_packet0,iface=m0") and owns what
     // appears.
     static Result<Port> open(const std::string& device);
+    // A port without a PMD. `device` names it.
+    static Result<Port> open(const std::string& device, std::unique_ptr<PortOps> ops);
     Port(Port&& other) noexcept;
     Port& operator=(Port&& other) noexcept;
     Port(const Port&) = delete;
@@ -55,6 +60,10 @@ public:
     void set_promiscuous(bool on); // best effort; PMDs without it see everything anyway
     void set_allmulticast(bool on);
     [[nodiscard]] PortLink link() const; // does not wait
+    [[nodiscard]] std::uint32_t mtu() const; // 0: not known
+    [[nodiscard]] rte_eth_stats stats() const;
+    // What its receive queues wait on, in their order, where it has no PMD; else empty.
+    [[nodiscard]] std::vector<int> rx_fds() const;
 
     [[nodiscard]] std::uint16_t id() const { return id_; }
     [[nodiscard]] std::string_view driver() const { return driver_; } // "net_af_packet", "net_virtio" …
@@ -66,6 +75,8 @@ public:
     [[nodiscard]] std::uint16_t tx_queues() const { return tx_queues_; }
     [[nodiscard]] bool has_rx_interrupts() const { return rx_interrupts_; }
     [[nodiscard]] bool has_link_interrupts() const { return link_interrupts_; }
+    // Its frames carry what is undone of their checksums and their cutting (datapath/offload.hpp), both ways.
+    [[nodiscard]] bool carries_offloads() const { return ops_ != nullptr; }
     // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums
     // unfinished.
     [[nodiscard]] bool is_kernel_socket() const;
@@ -75,6 +86,7 @@ public:
 private:
     Port() = default;
     Result<void> configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts);
+    Result<void> start_ops(const PortSetup& setup);
     Result<void> add_slow_queue(const PortSetup& setup);
     void halt() noexcept;
     void close() noexcept;
@@ -89,6 +101,7 @@ private:
     std::uint16_t slow_queues_ = 0; // 0 or 1
     SlowFlow slow_flow_;
     std::string device_, driver_;
+    std::unique_ptr<PortOps> ops_; // nullptr: the device has a PMD
     Mac permanent_mac_{}, mac_{};
 };
 

@@ -136,7 +136,7 @@ Result<void> NetdevGuard::apply(const NetdevGuardOptions& options) {
         auto written = write_conf(name, key, value);
         add_word(written ? done : missing, std::string(key) + "=" + value);
     }
-    if (before_->gro == true) {
+    if (before_->gro == true && !options.merge) {
         auto off = set_gro(name, false);
         add_word(off ? done : missing, "GRO off");
     }

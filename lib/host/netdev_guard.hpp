@@ -23,9 +23,11 @@ struct NetdevGuardOptions {
     std::filesystem::path state_dir;
     // Also drop by tcx what the netdev receives before the kernel's protocols see it.
     bool use_tcx = true;
+    // Leave GRO as it is: whoever reads the netdev knows what to do with merged frames.
+    bool merge = false;
 };
 
-// While it is held: the netdev is up, merges no frames on receive (GRO, LRO), and the kernel does not speak
+// While it is held: the netdev is up, merges no frames on receive (GRO if not wanted, LRO), and the kernel does not speak
 // on it (no IPv6, no ARP answers, strict reverse path, and all ingress dropped by tcx where the kernel has
 // it). Release puts back the administrative state, MAC, MTU, promiscuous and allmulticast mode, offloads,
 // sysctls and permanent IPv6 addresses of before, whoever changed them meanwhile. IPv6 routes that were

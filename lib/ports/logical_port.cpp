@@ -9,6 +9,7 @@
 #include "host/link_speed.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
+#include "ports/own_tap.hpp"
 #include "ports/tap_signals.hpp"
 
 namespace dpdkbond {
@@ -30,8 +31,14 @@ std::string devargs(const std::string& bond, const LogicalConfig& config, Logica
         return fmt::format("net_virtio_user_{0},path=/dev/vhost-net,queues={1},queue_size=1024,iface={0}{2}",
                            bond, config.queues, address);
     case LogicalBackend::device: return config.device;
-    default: return fmt::format("net_tap_{0},iface={0}{1}", bond, address);
+    default: return "tap_" + bond;
     }
+}
+
+Result<Port> open_tap(const std::string& device, const std::string& bond, const LogicalConfig& config) {
+    auto ops = make_tap({bond, config.offloads});
+    if (!ops) return Error{ops.error()};
+    return Port::open(device, std::move(ops).value());
 }
 
 } // namespace
@@ -52,12 +59,13 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
             fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
 
     const std::string device = devargs(bond, config, backend, mac);
-    auto port = Port::open(device);
+    auto port = backend == LogicalBackend::tap ? open_tap(device, bond, config) : Port::open(device);
     if (!port) return Error{fmt::format("{}: the logical interface: {}", bond, port.error())};
     logical->port_.emplace(std::move(port).value());
     logical->backend_ = backend == LogicalBackend::tap ? "tap" : in_kernel ? "virtio-user" : "device";
     logical->name_ = in_kernel ? bond : device.substr(0, device.find(','));
     if (in_kernel) logical->netdev_ = bond;
+    logical->offloads_ = config.offloads && logical->port_->carries_offloads();
 
     PortSetup setup;
     setup.rx_queues = setup.tx_queues = static_cast<std::uint16_t>(config.queues);

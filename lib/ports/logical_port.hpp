@@ -26,6 +26,9 @@ public:
     [[nodiscard]] const std::string& name() const { return name_; } // netdev, or the device's devargs head
     [[nodiscard]] const Port& port() const { return *port_; }
 
+    // The kernel gives and takes super-frames and leaves checksums undone.
+    [[nodiscard]] bool offloads() const { return offloads_; }
+
     Result<void> set_carrier(bool up);
     Result<void> set_mac(const Mac& mac);
     [[nodiscard]] const Mac& mac() const { return mac_; } // as it was last set; zero: never
@@ -43,7 +46,7 @@ private:
     std::vector<int> tun_fds_; // the queues of the netdev; the driver owns them
     std::optional<Port> port_;
     Mac mac_{};
-    bool steered_ = false;
+    bool steered_ = false, offloads_ = false;
 };
 
 } // namespace dpdkbond

@@ -14,6 +14,7 @@
 #include "engine/control.hpp"
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
+#include "ports/packet_socket.hpp"
 #include "ports/socket_filter.hpp"
 #include "ports/tap_signals.hpp"
 
@@ -42,6 +43,15 @@ void never_wait_for_room(int socket) {
     setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
 }
 
+Result<Port> open_port(const std::string& device) {
+    if (!is_packet_socket(device)) return Port::open(without_pmd_key(device));
+    auto setup = packet_socket_setup(device);
+    if (!setup) return Error{setup.error()};
+    auto ops = open_packet_socket(setup.value());
+    if (!ops) return Error{ops.error()};
+    return Port::open(device, std::move(ops).value());
+}
+
 } // namespace
 
 Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config, const MemberSetup& setup,
@@ -52,7 +62,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
 
     const std::string below = socket_netdev(config.device);
     if (!below.empty()) {
-        auto guard = NetdevGuard::take(below, {setup.state_dir, true});
+        auto guard = NetdevGuard::take(below, {setup.state_dir, true, setup.merge && is_packet_socket(config.device)});
         if (!guard) return Error{guard.error()};
         if (guard.value().in_use() && !config.force)
             return Error{*guard.value().in_use() + "; free it, or say force: true to take it all the same"};
@@ -63,7 +73,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     }
 
     const std::vector<int> xdp_before = list_xdp_socket_fds();
-    auto port = Port::open(config.device);
+    auto port = open_port(config.device);
     if (!port) return Error{port.error()};
     member->port.emplace(std::move(port).value());
     Port& p = *member->port;
@@ -78,9 +88,12 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
     read_tap_without_signals(p);
+    member->sockets = p.rx_fds();
     if (member->guard_ && p.driver() == "net_af_packet") {
         member->sockets = find_packet_socket_fds(member->guard_->ifindex());
         for (const int socket : member->sockets) never_wait_for_room(socket);
+    }
+    if (member->guard_ && (p.driver() == "net_af_packet" || p.carries_offloads())) {
         if (auto opened = LacpSocket::open(below))
             member->lacp_socket.emplace(std::move(opened).value());
         else
@@ -226,8 +239,7 @@ MemberPort::ReceiveMode MemberPort::receive_mode() const {
     mode.promiscuous = filter_->promiscuous() || rte_eth_promiscuous_get(port->id()) == 1;
     mode.all_groups = filter_->all_groups();
     mode.sorts = filter_->sorts() && !mac_refused_;
-    std::uint16_t mtu = 0;
-    if (rte_eth_dev_get_mtu(port->id(), &mtu) == 0) mode.mtu = mtu;
+    mode.mtu = port->mtu();
     return mode;
 }
 
@@ -242,6 +254,7 @@ MemberInfo MemberPort::info() const {
     i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->tx_queues(), 255));
     i.data.first_worker = static_cast<std::uint8_t>(first_worker());
     i.data.kernel_socket = port->is_kernel_socket();
+    i.data.offloads = port->carries_offloads();
     return i;
 }
 

@@ -21,6 +21,12 @@ public:
         append({frame.begin() + static_cast<std::ptrdiff_t>(first_segment), frame.end()});
     }
 
+    static HandMbuf in_parts(const std::vector<Octets>& parts) {
+        HandMbuf m(parts.front());
+        for (std::size_t i = 1; i < parts.size(); ++i) m.append(parts[i]);
+        return m;
+    }
+
     // With room behind the frame, as a pool's buffers have.
     static HandMbuf with_room(Octets frame, std::size_t room) {
         const auto length = static_cast<std::uint16_t>(frame.size());

@@ -205,7 +205,8 @@ TEST_CASE("the need for packet buffers is the sum over queues, workers and cache
     config.runtime.worker_lcores = {1, 2};
     CHECK(buffer_need(config, all, true).lanes == 2 * need.lanes);
     CHECK(buffers_in_queues("0000:01:00.0", 9, 8) == 17 * 1024);
-    CHECK(buffers_in_queues("net_af_packet0,iface=m0", 9, 8) == 0);
+    CHECK(buffers_in_queues("net_af_packet0,iface=m0", 9, 8) == 8 * 33); // 8 frames of 64 KB
+    CHECK(buffers_in_queues("net_af_packet0,iface=m0,qpairs=2", 9, 8) == 2 * 8 * 33);
     CHECK(buffers_in_queues("net_af_xdp0,iface=m0,queue_count=2", 9, 8) == 2 * 4096);
     CHECK(buffers_in_queues("net_tap0", 9, 8) == 4 * 1024);
 }

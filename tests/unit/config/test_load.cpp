@@ -68,6 +68,7 @@ bonds:
       mac: 02:bd:00:00:00:01
       mtu: 9000
       queues: 2
+      offloads: off
       addresses: [192.0.2.1/24, "2001:db8::1/64"]
     members:
       - device: "0000:01:00.0"
@@ -284,6 +285,10 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
           "f:7:7: bonds[0].logical.queues: \"0\" is out of range; allowed: 1-16\n");
     CHECK(problems(in_logical("queues: 17")) ==
           "f:7:7: bonds[0].logical.queues: \"17\" is out of range; allowed: 1-16\n");
+    CHECK(problems(in_logical("offloads: auto")).empty());
+    CHECK(problems(in_logical("offloads: off")).empty());
+    CHECK(problems(in_logical("offloads: maybe")) ==
+          "f:7:7: bonds[0].logical.offloads: \"maybe\" is unknown; allowed: auto, off\n");
 }
 
 TEST_CASE("what the runtime's keys say is not said to DPDK a second time, nor what would end it") {

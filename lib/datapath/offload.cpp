@@ -1,0 +1,173 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "datapath/offload.hpp"
+
+#include <rte_ether.h>
+#include <rte_ip.h>
+#include <rte_tcp.h>
+#include <rte_udp.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
+
+#include "datapath/checksum.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr std::uint32_t kTcpField = offsetof(rte_tcp_hdr, cksum), kUdpField = offsetof(rte_udp_hdr, dgram_cksum);
+constexpr std::uint32_t kMostL2 = 127, kMostL3 = 511; // the width of the mbuf's fields
+
+bool is_tag(std::uint16_t type) {
+    return type == rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN) || type == rte_cpu_to_be_16(RTE_ETHER_TYPE_QINQ);
+}
+
+// Where the network header starts; `type` is set to what it is.
+std::uint32_t network_header(const rte_mbuf* m, std::uint16_t& type) {
+    std::uint32_t at = sizeof(rte_ether_hdr);
+    type = rte_pktmbuf_mtod(m, const rte_ether_hdr*)->ether_type;
+    for (int tags = 0; tags < 2 && is_tag(type) && m->data_len >= at + sizeof(rte_vlan_hdr); ++tags) {
+        type = rte_pktmbuf_mtod_offset(m, const rte_vlan_hdr*, at)->eth_proto;
+        at += sizeof(rte_vlan_hdr);
+    }
+    return at;
+}
+
+void complete_at(rte_mbuf* m, std::uint32_t start, std::uint32_t offset, bool never_zero) {
+    auto* field = rte_pktmbuf_mtod_offset(m, unaligned_uint16_t*, start + offset);
+    auto sum = static_cast<std::uint16_t>(~raw_sum(m, start, m->pkt_len - start));
+    if (sum == 0 && never_zero) sum = 0xffff;
+    *field = sum;
+}
+
+void sum_layer4(const rte_mbuf* piece, std::uint32_t l3_at, std::uint32_t l4_at, std::uint32_t field_at, bool v4, bool udp) {
+    const std::uint32_t length = piece->pkt_len - l4_at;
+    auto* field = rte_pktmbuf_mtod_offset(piece, unaligned_uint16_t*, l4_at + field_at);
+    std::uint32_t sum = 0;
+    if (v4) {
+        sum = rte_raw_cksum(&rte_pktmbuf_mtod_offset(piece, const rte_ipv4_hdr*, l3_at)->src_addr, 8);
+    } else {
+        sum = rte_raw_cksum(&rte_pktmbuf_mtod_offset(piece, const rte_ipv6_hdr*, l3_at)->src_addr, 32);
+    }
+    sum += rte_cpu_to_be_16(udp ? IPPROTO_UDP : IPPROTO_TCP);
+    sum += rte_cpu_to_be_16(static_cast<std::uint16_t>(length));
+    *field = 0;
+    sum += rte_raw_cksum(rte_pktmbuf_mtod_offset(piece, const void*, l4_at), length);
+    auto folded = static_cast<std::uint16_t>(~__rte_raw_cksum_reduce(sum));
+    if (folded == 0 && udp) folded = 0xffff;
+    *field = folded;
+}
+
+} // namespace
+
+bool leave_checksum(rte_mbuf* m, std::uint32_t start, std::uint32_t offset) noexcept {
+    if (start < sizeof(rte_ether_hdr) || start + offset + 2 > m->data_len) return false;
+    std::uint16_t type = 0;
+    const std::uint32_t l2 = std::min(network_header(m, type), start);
+    if ((offset != kTcpField && offset != kUdpField) || l2 > kMostL2 || start - l2 > kMostL3) {
+        complete_at(m, start, offset, false);
+        return true;
+    }
+    m->l2_len = l2;
+    m->l3_len = start - l2;
+    m->ol_flags |= offset == kTcpField ? RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_CKSUM;
+    if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4))
+        m->ol_flags |= RTE_MBUF_F_TX_IPV4;
+    else if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6))
+        m->ol_flags |= RTE_MBUF_F_TX_IPV6;
+    return true;
+}
+
+void complete_undone(rte_mbuf* m) noexcept {
+    const bool udp = (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_UDP_CKSUM;
+    complete_at(m, static_cast<std::uint32_t>(m->l2_len + m->l3_len), udp ? kUdpField : kTcpField, udp);
+    m->ol_flags &= ~(kUndone | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
+}
+
+bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcept {
+    std::uint16_t type = 0;
+    const std::uint32_t l2 = network_header(m, type);
+    const std::uint8_t protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
+    const std::uint32_t l4_least = tcp ? sizeof(rte_tcp_hdr) : sizeof(rte_udp_hdr);
+    if (checksum_start <= l2 || checksum_start - l2 > kMostL3 || checksum_start + l4_least > m->data_len) return false;
+    const std::uint32_t l3 = checksum_start - l2;
+    std::uint64_t flags = tcp ? RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM;
+    if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) {
+        if (l3 < sizeof(rte_ipv4_hdr)) return false;
+        const auto* ip = rte_pktmbuf_mtod_offset(m, const rte_ipv4_hdr*, l2);
+        if (ip->next_proto_id != protocol || rte_ipv4_hdr_len(ip) != l3) return false;
+        flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
+    } else if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6)) {
+        if (l3 < sizeof(rte_ipv6_hdr)) return false;
+        std::uint8_t next = rte_pktmbuf_mtod_offset(m, const rte_ipv6_hdr*, l2)->proto;
+        std::uint32_t at = l2 + sizeof(rte_ipv6_hdr);
+        while (at < checksum_start && (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING)) {
+            const auto* option = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, at);
+            next = option[0];
+            at += 8U + 8U * option[1];
+        }
+        if (at != checksum_start || next != protocol) return false;
+        flags |= RTE_MBUF_F_TX_IPV6;
+    } else {
+        return false;
+    }
+    const std::uint32_t l4 = tcp ? static_cast<std::uint32_t>(
+                                       rte_pktmbuf_mtod_offset(m, const rte_tcp_hdr*, checksum_start)->data_off >> 4U) *
+                                       4U
+                                 : l4_least;
+    if (l4 < l4_least || checksum_start + l4 > m->data_len || checksum_start + l4 > m->pkt_len) return false;
+    m->l2_len = l2;
+    m->l3_len = l3;
+    m->l4_len = l4;
+    m->ol_flags |= flags;
+    return true;
+}
+
+Cutter::Cutter(const rte_mbuf* super) noexcept
+    : super_(super), from_(super), from_offset_(headers_of_super(super)), left_(super->pkt_len - from_offset_),
+      count_(std::max<unsigned>(1, (left_ + super->tso_segsz - 1) / super->tso_segsz)) {}
+
+bool Cutter::next(rte_mbuf* piece) noexcept {
+    const std::uint32_t headers = headers_of_super(super_);
+    const std::uint32_t payload = std::min<std::uint32_t>(left_, super_->tso_segsz);
+    char* to = rte_pktmbuf_append(piece, static_cast<std::uint16_t>(headers + payload));
+    if (to == nullptr) return false;
+    std::memcpy(to, rte_pktmbuf_mtod(super_, const char*), headers);
+    for (std::uint32_t copied = 0; copied < payload;) {
+        for (; from_offset_ >= from_->data_len; from_ = from_->next) from_offset_ -= from_->data_len;
+        const std::uint32_t here = std::min(from_->data_len - from_offset_, payload - copied);
+        std::memcpy(to + headers + copied, rte_pktmbuf_mtod_offset(from_, const char*, from_offset_), here);
+        copied += here;
+        from_offset_ += here;
+    }
+    const bool last = payload == left_;
+    const std::uint32_t l2 = super_->l2_len, l4_at = l2 + super_->l3_len;
+    const bool v4 = (super_->ol_flags & RTE_MBUF_F_TX_IPV4) != 0, udp = (super_->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0;
+    if (v4) {
+        auto* ip = rte_pktmbuf_mtod_offset(piece, rte_ipv4_hdr*, l2);
+        ip->total_length = rte_cpu_to_be_16(static_cast<std::uint16_t>(headers + payload - l2));
+        ip->packet_id = rte_cpu_to_be_16(static_cast<std::uint16_t>(rte_be_to_cpu_16(ip->packet_id) + index_));
+        ip->hdr_checksum = 0;
+        ip->hdr_checksum = static_cast<std::uint16_t>(~rte_raw_cksum(ip, super_->l3_len));
+    } else {
+        auto* ip = rte_pktmbuf_mtod_offset(piece, rte_ipv6_hdr*, l2);
+        ip->payload_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(headers + payload - l2 - sizeof *ip));
+    }
+    if (udp) {
+        auto* header = rte_pktmbuf_mtod_offset(piece, rte_udp_hdr*, l4_at);
+        header->dgram_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(sizeof *header + payload));
+    } else {
+        auto* header = rte_pktmbuf_mtod_offset(piece, rte_tcp_hdr*, l4_at);
+        header->sent_seq = rte_cpu_to_be_32(rte_be_to_cpu_32(header->sent_seq) + done_);
+        if (!last) header->tcp_flags &= static_cast<std::uint8_t>(~(RTE_TCP_FIN_FLAG | RTE_TCP_PSH_FLAG));
+        if (index_ != 0) header->tcp_flags &= static_cast<std::uint8_t>(~RTE_TCP_CWR_FLAG);
+    }
+    sum_layer4(piece, l2, l4_at, udp ? kUdpField : kTcpField, v4, udp);
+    done_ += payload;
+    left_ -= payload;
+    ++index_;
+    return true;
+}
+
+} // namespace dpdkbond

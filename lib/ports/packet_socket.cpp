@@ -1,0 +1,204 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "ports/packet_socket.hpp"
+
+#include <arpa/inet.h>
+#include <fmt/format.h>
+#include <linux/if_ether.h>
+#include <linux/if_packet.h>
+#include <sys/socket.h>
+
+#include <cerrno>
+#include <charconv>
+#include <cstring>
+#include <mutex>
+#include <utility>
+
+#include "base/fd.hpp"
+#include "host/files.hpp"
+#include "host/netlink.hpp"
+#include "options/model.hpp"
+#include "ports/packet_queue.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+constexpr std::uint16_t kMostQueues = 32;
+constexpr int kSocketRoom = 4 << 20; // bytes, each way; the kernel counts its own overhead too
+
+Result<void> set(const Fd& socket, int level, int option, int value, const char* what) {
+    if (::setsockopt(socket.get(), level, option, &value, sizeof value) == 0) return {};
+    return Error{fmt::format("the packet socket takes no {}: {}", what, errno_text(errno))};
+}
+
+// Receives what `protocol` says from its binding on.
+Result<Fd> open_socket(int ifindex, std::uint16_t protocol, bool qdisc_bypass) {
+    Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
+    if (!socket) return Error{"cannot open a packet socket: " + errno_text(errno)};
+    if (auto done = set(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "virtio-net header"); !done) return Error{done.error()};
+    if (auto done = set(socket, SOL_PACKET, PACKET_AUXDATA, 1, "auxiliary data"); !done) return Error{done.error()};
+    if (auto done = set(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "filter of what is sent"); !done)
+        return Error{done.error()};
+    if (qdisc_bypass)
+        if (auto done = set(socket, SOL_PACKET, PACKET_QDISC_BYPASS, 1, "qdisc_bypass"); !done) return Error{done.error()};
+    for (const auto& [forced, plain] : {std::pair{SO_RCVBUFFORCE, SO_RCVBUF}, {SO_SNDBUFFORCE, SO_SNDBUF}})
+        if (!set(socket, SOL_SOCKET, forced, kSocketRoom, "larger buffer"))
+            (void)set(socket, SOL_SOCKET, plain, kSocketRoom, "larger buffer");
+    sockaddr_ll address{};
+    address.sll_family = AF_PACKET;
+    address.sll_protocol = htons(protocol);
+    address.sll_ifindex = ifindex;
+    if (::bind(socket.get(), reinterpret_cast<const sockaddr*>(&address), sizeof address) != 0)
+        return Error{"the packet socket cannot be bound: " + errno_text(errno)};
+    return socket;
+}
+
+class PacketSocket final : public PortOps {
+public:
+    PacketSocket(PacketSocketSetup setup, const LinkEvent& link)
+        : setup_(std::move(setup)), ifindex_(link.ifindex), mac_(link.mac) {}
+
+    [[nodiscard]] std::string_view driver() const override { return "packet_socket"; }
+    [[nodiscard]] Mac permanent_mac() const override { return mac_; }
+    [[nodiscard]] std::uint16_t max_rx_queues() const override { return setup_.rx_queues; }
+    [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMostQueues; }
+
+    Result<void> start(std::uint16_t rx, std::uint16_t tx, rte_mempool* pool) override {
+        const std::lock_guard lock(mutex_);
+        for (std::uint16_t q = 0; q < rx; ++q) {
+            auto socket = open_socket(ifindex_, ETH_P_ALL, setup_.qdisc_bypass);
+            if (!socket) return Error{socket.error()};
+            if (rx > 1)
+                if (auto joined = join_fanout(socket.value(), q == 0); !joined) return joined;
+            received_.push_back(std::make_unique<PacketReceiveQueue>(std::move(socket).value(), pool));
+            rx_.push_back(received_.back().get());
+        }
+        for (std::uint16_t q = 0; q < tx; ++q) {
+            auto socket = open_socket(ifindex_, 0, setup_.qdisc_bypass);
+            if (!socket) return Error{socket.error()};
+            sent_.push_back(std::make_unique<PacketSendQueue>(std::move(socket).value()));
+            tx_.push_back(sent_.back().get());
+        }
+        return {};
+    }
+    void stop() noexcept override {
+        const std::lock_guard lock(mutex_);
+        received_.clear();
+        sent_.clear();
+        rx_.clear();
+        tx_.clear();
+    }
+    std::vector<void*>& rx_queues() override { return rx_; }
+    std::vector<void*>& tx_queues() override { return tx_; }
+    [[nodiscard]] eth_rx_burst_t rx_burst() const override { return receive_packets; }
+    [[nodiscard]] eth_tx_burst_t tx_burst() const override { return send_packets; }
+    [[nodiscard]] std::vector<int> rx_fds() const override {
+        std::vector<int> fds;
+        for (const auto& q : received_) fds.push_back(q->socket.get());
+        return fds;
+    }
+    Result<void> set_mac(const Mac& mac) override {
+        const auto link = get_link(ifindex_);
+        return link ? dpdkbond::set_mac(link.value().name, mac) : Error{link.error()};
+    }
+    Result<void> set_mtu(std::uint32_t mtu) override {
+        const auto link = get_link(ifindex_);
+        if (!link) return Error{link.error()};
+        return link.value().mtu == mtu ? Result<void>{} : dpdkbond::set_mtu(link.value().name, mtu);
+    }
+    [[nodiscard]] std::uint32_t mtu() const override {
+        const auto link = get_link(ifindex_);
+        return link ? link.value().mtu : 0;
+    }
+    [[nodiscard]] rte_eth_stats stats() const override {
+        const std::lock_guard lock(mutex_);
+        rte_eth_stats sum{};
+        for (const auto& q : received_) {
+            tpacket_stats since{}; // the kernel begins anew with each reading
+            socklen_t size = sizeof since;
+            if (::getsockopt(q->socket.get(), SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0) missed_ += since.tp_drops;
+            sum.ipackets += q->counters.packets;
+            sum.ibytes += q->counters.bytes;
+            sum.ierrors += q->counters.errors;
+            sum.rx_nombuf += q->counters.no_buffer;
+        }
+        sum.imissed = missed_;
+        for (const auto& q : sent_) {
+            sum.opackets += q->counters.packets;
+            sum.obytes += q->counters.bytes;
+            sum.oerrors += q->counters.errors;
+        }
+        return sum;
+    }
+
+private:
+    Result<void> join_fanout(const Fd& socket, bool first) {
+        const int flow = PACKET_FANOUT_HASH | (first ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
+        if (auto done = set(socket, SOL_PACKET, PACKET_FANOUT, static_cast<int>(group_) | flow << 16, "fanout (qpairs)"); !done)
+            return done;
+        if (!first) return {};
+        int group = 0;
+        socklen_t size = sizeof group;
+        if (::getsockopt(socket.get(), SOL_PACKET, PACKET_FANOUT, &group, &size) != 0)
+            return Error{"the packet socket does not tell its fanout group: " + errno_text(errno)};
+        group_ = static_cast<std::uint16_t>(group);
+        return {};
+    }
+
+    const PacketSocketSetup setup_;
+    const int ifindex_;
+    const Mac mac_;
+    std::uint16_t group_ = 0; // of the fanout
+    mutable std::mutex mutex_; // the queues come and go, and readings of what the kernel dropped are added up
+    mutable std::uint64_t missed_ = 0;
+    std::vector<std::unique_ptr<PacketReceiveQueue>> received_;
+    std::vector<std::unique_ptr<PacketSendQueue>> sent_;
+    std::vector<void*> rx_, tx_;
+};
+
+} // namespace
+
+bool is_packet_socket(const std::string& devargs) {
+    return devargs.starts_with("net_af_packet") && devargs_value(devargs, "pmd") != "1";
+}
+
+std::string without_pmd_key(const std::string& devargs) {
+    std::string out = devargs;
+    if (const auto at = out.find(",pmd="); at != std::string::npos) out.erase(at, out.find(',', at + 1) - at);
+    return out;
+}
+
+Result<PacketSocketSetup> packet_socket_setup(const std::string& devargs) {
+    PacketSocketSetup setup;
+    for (std::size_t at = devargs.find(','); at != std::string::npos;) {
+        const std::size_t end = devargs.find(',', at + 1);
+        const std::string word = devargs.substr(at + 1, end == std::string::npos ? end : end - at - 1);
+        at = end;
+        const std::string key = word.substr(0, word.find('=')), value = devargs_value(devargs, key);
+        unsigned number = 0;
+        const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
+        const bool is_number = read.ec == std::errc{} && read.ptr == value.data() + value.size();
+        if (key == "iface") {
+            setup.netdev = value;
+        } else if (key == "qpairs") {
+            if (!is_number || number < 1 || number > kMostQueues)
+                return Error{fmt::format("{}: qpairs is a number from 1 to {}", devargs, kMostQueues)};
+            setup.rx_queues = static_cast<std::uint16_t>(number);
+        } else if (key == "qdisc_bypass") {
+            if (!is_number || number > 1) return Error{devargs + ": qdisc_bypass is 0 or 1"};
+            setup.qdisc_bypass = number == 1;
+        } else if (key != "blocksz" && key != "framesz" && key != "framecnt" && key != "pmd") {
+            return Error{fmt::format("{}: there is no \"{}\"; allowed: iface, qpairs, qdisc_bypass, pmd", devargs, key)};
+        }
+    }
+    if (setup.netdev.empty()) return Error{devargs + ": iface= is missing"};
+    return setup;
+}
+
+Result<std::unique_ptr<PortOps>> open_packet_socket(const PacketSocketSetup& setup) {
+    const auto link = get_link(setup.netdev);
+    if (!link) return Error{link.error()};
+    return std::unique_ptr<PortOps>(std::make_unique<PacketSocket>(setup, link.value()));
+}
+
+} // namespace dpdkbond

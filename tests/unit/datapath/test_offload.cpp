@@ -1,0 +1,216 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch.hpp>
+
+#include <netinet/in.h>
+
+#include <random>
+
+#include "base/bytes.hpp"
+#include "datapath/offload.hpp"
+#include "hand_mbuf.hpp"
+
+using namespace dpdkbond;
+using namespace dpdkbond::testing;
+
+namespace {
+
+// RFC 1071, a byte pair at a time: written apart from the code under test.
+std::uint32_t sum_pairs(const Octets& bytes, std::size_t from, std::size_t to, std::uint32_t sum = 0) {
+    for (std::size_t i = from; i < to; ++i)
+        sum += (i - from) % 2 == 0 ? std::uint32_t{bytes[i]} << 8U : bytes[i];
+    while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
+    return sum;
+}
+
+struct Shape {
+    bool v6 = false, udp = false;
+    unsigned tags = 0, ip_words = 0, tcp_words = 0; // options; of IPv6 an extension header of 8 bytes each word
+    std::uint8_t tcp_flags = 0x18;
+    std::size_t payload = 1000;
+    std::uint16_t segment = 300;
+    [[nodiscard]] std::size_t ip() const { return 14 + 4 * std::size_t{tags}; }
+    [[nodiscard]] std::size_t l4() const { return ip() + (v6 ? 40 + 8 * std::size_t{ip_words} : 20 + 4 * std::size_t{ip_words}); }
+    [[nodiscard]] std::size_t data() const { return l4() + (udp ? 8 : 20 + 4 * std::size_t{tcp_words}); }
+    [[nodiscard]] std::uint8_t protocol() const { return udp ? 17 : 6; }
+};
+
+std::uint32_t pseudo_sum(const Octets& f, const Shape& s) {
+    return (s.v6 ? sum_pairs(f, s.ip() + 8, s.ip() + 40) : sum_pairs(f, s.ip() + 12, s.ip() + 20)) + s.protocol() +
+           static_cast<std::uint32_t>(f.size() - s.l4());
+}
+
+void put_lengths(Octets& f, const Shape& s) {
+    if (s.v6) {
+        store_be16(&f[s.ip() + 4], static_cast<std::uint16_t>(f.size() - s.ip() - 40));
+    } else {
+        store_be16(&f[s.ip() + 2], static_cast<std::uint16_t>(f.size() - s.ip()));
+        store_be16(&f[s.ip() + 10], 0);
+        store_be16(&f[s.ip() + 10], static_cast<std::uint16_t>(~sum_pairs(f, s.ip(), s.l4())));
+    }
+    if (s.udp) store_be16(&f[s.l4() + 4], static_cast<std::uint16_t>(f.size() - s.l4()));
+}
+
+Octets super_frame(const Shape& s, std::mt19937& random) {
+    Octets f(s.data() + s.payload);
+    for (std::uint8_t& byte : f) byte = static_cast<std::uint8_t>(random());
+    for (unsigned t = 0; t < s.tags; ++t) store_be16(&f[12 + 4 * std::size_t{t}], t == 0 && s.tags == 2 ? 0x88a8 : 0x8100);
+    store_be16(&f[s.ip() - 2], s.v6 ? 0x86dd : 0x0800);
+    if (s.v6) {
+        f[s.ip()] = 0x60;
+        f[s.ip() + 6] = s.ip_words == 0 ? s.protocol() : 0; // hop by hop
+        for (unsigned w = 0; w < s.ip_words; ++w) {
+            f[s.ip() + 40 + 8 * std::size_t{w}] = w + 1 == s.ip_words ? s.protocol() : 60; // destination options
+            f[s.ip() + 41 + 8 * std::size_t{w}] = 0;
+        }
+    } else {
+        f[s.ip()] = static_cast<std::uint8_t>(0x45 + s.ip_words);
+        store_be16(&f[s.ip() + 6], 0x4000);
+        f[s.ip() + 9] = s.protocol();
+    }
+    if (!s.udp) {
+        f[s.l4() + 12] = static_cast<std::uint8_t>((5 + s.tcp_words) << 4U);
+        f[s.l4() + 13] = s.tcp_flags;
+    }
+    put_lengths(f, s);
+    store_be16(&f[s.l4() + (s.udp ? 6 : 16)], static_cast<std::uint16_t>(sum_pairs(f, 0, 0, pseudo_sum(f, s))));
+    return f;
+}
+
+// RFC 791, 8200, 9293, 3168 (section 6.1.2: CWR is for the first segment).
+std::vector<Octets> cut_by_the_book(const Octets& whole, const Shape& s) {
+    std::vector<Octets> out;
+    for (std::size_t at = 0; at == 0 || at < s.payload; at += s.segment) {
+        const std::size_t n = std::min<std::size_t>(s.segment, s.payload - at);
+        Octets f(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(s.data()));
+        const auto from = whole.begin() + static_cast<std::ptrdiff_t>(s.data() + at);
+        f.insert(f.end(), from, from + static_cast<std::ptrdiff_t>(n));
+        if (!s.v6) store_be16(&f[s.ip() + 4], static_cast<std::uint16_t>(load_be16(&whole[s.ip() + 4]) + out.size()));
+        if (!s.udp) {
+            const std::uint32_t seq = (std::uint32_t{load_be16(&whole[s.l4() + 4])} << 16U | load_be16(&whole[s.l4() + 6])) +
+                                      static_cast<std::uint32_t>(at);
+            store_be16(&f[s.l4() + 4], static_cast<std::uint16_t>(seq >> 16U));
+            store_be16(&f[s.l4() + 6], static_cast<std::uint16_t>(seq));
+            if (at + n < s.payload) f[s.l4() + 13] &= 0xf6; // FIN 1, PSH 8
+            if (at != 0) f[s.l4() + 13] &= 0x7f;            // CWR
+        }
+        put_lengths(f, s);
+        const std::size_t field = s.l4() + (s.udp ? 6 : 16);
+        store_be16(&f[field], 0);
+        auto sum = static_cast<std::uint16_t>(~sum_pairs(f, s.l4(), f.size(), pseudo_sum(f, s)));
+        if (sum == 0 && s.udp) sum = 0xffff;
+        store_be16(&f[field], sum);
+        out.push_back(std::move(f));
+    }
+    return out;
+}
+
+std::vector<Octets> parts_of(const Octets& f, std::size_t first, std::mt19937& random) {
+    std::vector<Octets> parts;
+    for (std::size_t at = 0; at < f.size();) {
+        const std::size_t n = std::min<std::size_t>(f.size() - at, at == 0 ? first : 1 + random() % 700);
+        parts.emplace_back(f.begin() + static_cast<std::ptrdiff_t>(at), f.begin() + static_cast<std::ptrdiff_t>(at + n));
+        at += n;
+    }
+    return parts;
+}
+
+} // namespace
+
+TEST_CASE("10,000 super-frames are cut as the RFCs have it", "[offload]") {
+    std::mt19937 random(13);
+    for (int round = 0; round < 10'000; ++round) {
+        Shape s;
+        s.v6 = random() % 2 != 0;
+        s.udp = random() % 3 == 0;
+        s.tags = random() % 3;
+        s.ip_words = random() % 3;
+        s.tcp_words = s.udp ? 0 : random() % 11;
+        s.tcp_flags = static_cast<std::uint8_t>(random());
+        s.segment = static_cast<std::uint16_t>(1 + random() % 1460);
+        s.payload = random() % (round % 100 == 0 ? 60'000 : 6'000);
+        const Octets frame = super_frame(s, random);
+        HandMbuf m = HandMbuf::in_parts(parts_of(frame, s.data(), random));
+        REQUIRE(describe_super(m.get(), static_cast<std::uint32_t>(s.l4()), !s.udp));
+        m.get()->tso_segsz = s.segment;
+        REQUIRE(is_super(m.get()));
+        REQUIRE(longest_frame(m.get()) == s.data() + s.segment);
+        const std::vector<Octets> expected = cut_by_the_book(frame, s);
+        Cutter cutter(m.get());
+        REQUIRE(cutter.count() == expected.size());
+        for (const Octets& e : expected) {
+            HandMbuf piece = HandMbuf::with_room({}, 2048);
+            REQUIRE(cutter.next(piece.get()));
+            REQUIRE(piece.bytes() == e);
+        }
+    }
+}
+
+TEST_CASE("headers that are not what they are said to be are no super-frame's", "[offload]") {
+    std::mt19937 random(14);
+    Shape s;
+    const Octets frame = super_frame(s, random);
+    const auto start = static_cast<std::uint32_t>(s.l4());
+    const auto described = [&](const Octets& bytes, std::uint32_t at, bool tcp) {
+        HandMbuf m(bytes);
+        return describe_super(m.get(), at, tcp);
+    };
+    CHECK(described(frame, start, true));
+    CHECK_FALSE(described(frame, start, false));     // the header says TCP
+    CHECK_FALSE(described(frame, start + 4, true));  // not where the IPv4 header ends: an encapsulated frame
+    CHECK_FALSE(described(frame, 0, true));          // in the Ethernet header
+    CHECK_FALSE(described(frame, 60'000, true));     // behind the frame
+    Octets bad = frame;
+    bad[s.l4() + 12] = 0x40; // a TCP header of 16 bytes
+    CHECK_FALSE(described(bad, start, true));
+    bad = frame;
+    store_be16(&bad[12], 0x0806);
+    CHECK_FALSE(described(bad, start, true));
+    bad.assign(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(s.l4() + 10)); // ends within the TCP header
+    CHECK_FALSE(described(bad, start, true));
+    for (int i = 0; i < 20'000; ++i) { // whatever the bytes: it reads nothing behind them, and what it says can be cut
+        bad.assign(frame.begin(), frame.begin() + 14 + random() % 100);
+        for (int flips = 0; flips < 4; ++flips) bad[random() % bad.size()] = static_cast<std::uint8_t>(random());
+        HandMbuf m(bad);
+        if (!describe_super(m.get(), random() % 120, random() % 2 != 0)) continue;
+        m.get()->tso_segsz = static_cast<std::uint16_t>(1 + random() % 100);
+        Cutter cutter(m.get());
+        for (unsigned n = cutter.count(); n != 0; --n) {
+            HandMbuf piece = HandMbuf::with_room({}, 2048);
+            REQUIRE(cutter.next(piece.get()));
+        }
+    }
+}
+
+TEST_CASE("an undone checksum is completed where the sender said, encapsulated too", "[offload]") {
+    std::mt19937 random(15);
+    for (int round = 0; round < 2'000; ++round) {
+        Shape s;
+        s.v6 = random() % 2 != 0;
+        s.udp = random() % 2 != 0;
+        s.tags = random() % 3;
+        s.payload = random() % 1400;
+        s.segment = 1500;
+        Octets inner = super_frame(s, random);
+        Octets expected = cut_by_the_book(inner, s).front();
+        Octets outer(random() % 2 == 0 ? 0 : 50); // as VXLAN over IPv4 puts before it
+        for (std::uint8_t& byte : outer) byte = static_cast<std::uint8_t>(random());
+        if (!outer.empty()) store_be16(&outer[12], 0x0800);
+        const std::size_t start = outer.size() + s.l4();
+        inner.insert(inner.begin(), outer.begin(), outer.end());
+        expected.insert(expected.begin(), outer.begin(), outer.end());
+        HandMbuf m = HandMbuf::in_parts(parts_of(inner, start + 20, random));
+        REQUIRE(leave_checksum(m.get(), static_cast<std::uint32_t>(start), s.udp ? 6 : 16));
+        REQUIRE((m.get()->ol_flags & kUndone) != 0);
+        REQUIRE(m.bytes() == inner);
+        complete_undone(m.get());
+        REQUIRE((m.get()->ol_flags & kUndone) == 0);
+        REQUIRE(m.bytes() == expected);
+    }
+    HandMbuf m(Octets(60));
+    CHECK_FALSE(leave_checksum(m.get(), 50, 16)); // the field would lie behind the frame
+    CHECK_FALSE(leave_checksum(m.get(), 2, 16));
+    CHECK(m.get()->ol_flags == 0);
+    CHECK(leave_checksum(m.get(), 34, 2)); // neither TCP nor UDP: done at once
+    CHECK(m.get()->ol_flags == 0);
+    CHECK(m.bytes()[36] == 0xff);
+}
