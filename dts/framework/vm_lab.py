@@ -17,7 +17,7 @@ BOND_ADDRESS, PARTNER_ADDRESS = "192.0.2.1", "192.0.2.2"
 KERNEL_DRIVERS = {"virtio-net-pci": "virtio-pci", "e1000e": "e1000e", "vmxnet3": "vmxnet3"}
 
 
-DPDK_DRIVERS = ("bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3", "net_tap", "net_af_packet")
+DPDK_DRIVERS = ("bus_pci", "bus_vdev", "mempool_ring", "net_virtio", "net_e1000", "net_vmxnet3", "net_null", "net_tap", "net_af_packet")
 
 
 def load_few_drivers(vm):

@@ -20,7 +20,7 @@ namespace dpdkbond {
     X(foreign_group, "received for a group that the logical interface has not joined")                       \
     X(logical_down, "received while the logical interface was set down")                                     \
     X(oversize, "longer than the MTU allows: an unsegmented frame of a local peer")                          \
-    X(no_buffer, "no packet buffer left for a frame of control's own or for the segments of a long frame")                                       \
+    X(no_buffer, "no packet buffer left for a frame of control's own or for the segments of a long frame")   \
     X(control_full, "the queue to or from the control lcore was full")                                       \
     X(member_gone, "queued for a member that has left")
 

@@ -44,7 +44,8 @@ std::string dump_bond(const BondConfig& bond) {
     out += fmt::format("    logical:\n      backend: {}\n", backend_name(l.backend));
     if (!l.device.empty()) out += fmt::format("      device: {}\n", quoted(l.device));
     if (l.mac) out += fmt::format("      mac: {}\n", quoted(l.mac->to_string()));
-    out += fmt::format("      mtu: {}\n      queues: {}\n      offloads: {}\n", l.mtu, l.queues, l.offloads ? "auto" : "off");
+    out += fmt::format("      mtu: {}\n      queues: {}\n      offloads: {}\n", l.mtu, l.queues,
+                       l.offloads ? "auto" : "off");
     if (!l.addresses.empty()) {
         out += "      addresses:\n";
         for (const IpPrefix& a : l.addresses) out += fmt::format("        - {}\n", quoted(a.to_string()));

@@ -28,10 +28,10 @@ bool is_free(const std::string& device, const std::set<std::string>& held) {
 // Why the running bond cannot become the wanted one without a restart; empty: it can.
 std::string why_not(const BondConfig& running, const BondConfig& wanted) {
     const LogicalConfig &a = running.logical, &b = wanted.logical;
-    if (a.backend != b.backend || a.device != b.device || a.queues != b.queues ||
-        a.offloads != b.offloads)
-        return fmt::format("{}: logical backend, device, queues and offloads cannot change while it runs; restart",
-                           running.name);
+    if (a.backend != b.backend || a.device != b.device || a.queues != b.queues || a.offloads != b.offloads)
+        return fmt::format(
+            "{}: logical backend, device, queues and offloads cannot change while it runs; restart",
+            running.name);
     if (b.mac && b.mac != a.mac && wanted.options.fail_over_mac == FailOverMac::active)
         return fmt::format("{}: logical.mac: with fail_over_mac active it is the active member's",
                            running.name);

@@ -63,7 +63,7 @@ struct SprayLane {
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
-    bool shared = false; // tx_queue is used by several workers
+    bool shared = false;   // tx_queue is used by several workers
     bool offloads = false; // takes and gives frames with work left undone (offload.hpp)
     std::uint16_t rx_queues = 0;
     std::uint16_t first_worker =

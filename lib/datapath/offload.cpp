@@ -16,7 +16,8 @@ namespace dpdkbond {
 
 namespace {
 
-constexpr std::uint32_t kTcpField = offsetof(rte_tcp_hdr, cksum), kUdpField = offsetof(rte_udp_hdr, dgram_cksum);
+constexpr std::uint32_t kTcpField = offsetof(rte_tcp_hdr, cksum),
+                        kUdpField = offsetof(rte_udp_hdr, dgram_cksum);
 constexpr std::uint32_t kMostL2 = 127, kMostL3 = 511; // the width of the mbuf's fields
 
 bool is_tag(std::uint16_t type) {
@@ -41,7 +42,8 @@ void complete_at(rte_mbuf* m, std::uint32_t start, std::uint32_t offset, bool ne
     *field = sum;
 }
 
-void sum_layer4(const rte_mbuf* piece, std::uint32_t l3_at, std::uint32_t l4_at, std::uint32_t field_at, bool v4, bool udp) {
+void sum_layer4(const rte_mbuf* piece, std::uint32_t l3_at, std::uint32_t l4_at, std::uint32_t field_at,
+                bool v4, bool udp) {
     const std::uint32_t length = piece->pkt_len - l4_at;
     auto* field = rte_pktmbuf_mtod_offset(piece, unaligned_uint16_t*, l4_at + field_at);
     std::uint32_t sum = 0;
@@ -90,9 +92,11 @@ bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcep
     const std::uint32_t l2 = network_header(m, type);
     const std::uint8_t protocol = tcp ? IPPROTO_TCP : IPPROTO_UDP;
     const std::uint32_t l4_least = tcp ? sizeof(rte_tcp_hdr) : sizeof(rte_udp_hdr);
-    if (checksum_start <= l2 || checksum_start - l2 > kMostL3 || checksum_start + l4_least > m->data_len) return false;
+    if (checksum_start <= l2 || checksum_start - l2 > kMostL3 || checksum_start + l4_least > m->data_len)
+        return false;
     const std::uint32_t l3 = checksum_start - l2;
-    std::uint64_t flags = tcp ? RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM : RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM;
+    std::uint64_t flags = tcp ? RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM
+                              : RTE_MBUF_F_TX_UDP_SEG | RTE_MBUF_F_TX_UDP_CKSUM;
     if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4)) {
         if (l3 < sizeof(rte_ipv4_hdr)) return false;
         const auto* ip = rte_pktmbuf_mtod_offset(m, const rte_ipv4_hdr*, l2);
@@ -102,7 +106,8 @@ bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcep
         if (l3 < sizeof(rte_ipv6_hdr)) return false;
         std::uint8_t next = rte_pktmbuf_mtod_offset(m, const rte_ipv6_hdr*, l2)->proto;
         std::uint32_t at = l2 + sizeof(rte_ipv6_hdr);
-        while (at < checksum_start && (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING)) {
+        while (at < checksum_start &&
+               (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING)) {
             const auto* option = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, at);
             next = option[0];
             at += 8U + 8U * option[1];
@@ -112,10 +117,11 @@ bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcep
     } else {
         return false;
     }
-    const std::uint32_t l4 = tcp ? static_cast<std::uint32_t>(
-                                       rte_pktmbuf_mtod_offset(m, const rte_tcp_hdr*, checksum_start)->data_off >> 4U) *
-                                       4U
-                                 : l4_least;
+    const std::uint32_t l4 =
+        tcp ? static_cast<std::uint32_t>(
+                  rte_pktmbuf_mtod_offset(m, const rte_tcp_hdr*, checksum_start)->data_off >> 4U) *
+                  4U
+            : l4_least;
     if (l4 < l4_least || checksum_start + l4 > m->data_len || checksum_start + l4 > m->pkt_len) return false;
     m->l2_len = l2;
     m->l3_len = l3;
@@ -125,7 +131,8 @@ bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcep
 }
 
 Cutter::Cutter(const rte_mbuf* super) noexcept
-    : super_(super), from_(super), from_offset_(headers_of_super(super)), left_(super->pkt_len - from_offset_),
+    : super_(super), from_(super), from_offset_(headers_of_super(super)),
+      left_(super->pkt_len - from_offset_),
       count_(std::max<unsigned>(1, (left_ + super->tso_segsz - 1) / super->tso_segsz)) {}
 
 bool Cutter::next(rte_mbuf* piece) noexcept {
@@ -143,11 +150,13 @@ bool Cutter::next(rte_mbuf* piece) noexcept {
     }
     const bool last = payload == left_;
     const std::uint32_t l2 = super_->l2_len, l4_at = l2 + super_->l3_len;
-    const bool v4 = (super_->ol_flags & RTE_MBUF_F_TX_IPV4) != 0, udp = (super_->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0;
+    const bool v4 = (super_->ol_flags & RTE_MBUF_F_TX_IPV4) != 0,
+               udp = (super_->ol_flags & RTE_MBUF_F_TX_UDP_SEG) != 0;
     if (v4) {
         auto* ip = rte_pktmbuf_mtod_offset(piece, rte_ipv4_hdr*, l2);
         ip->total_length = rte_cpu_to_be_16(static_cast<std::uint16_t>(headers + payload - l2));
-        ip->packet_id = rte_cpu_to_be_16(static_cast<std::uint16_t>(rte_be_to_cpu_16(ip->packet_id) + index_));
+        ip->packet_id =
+            rte_cpu_to_be_16(static_cast<std::uint16_t>(rte_be_to_cpu_16(ip->packet_id) + index_));
         ip->hdr_checksum = 0;
         ip->hdr_checksum = static_cast<std::uint16_t>(~rte_raw_cksum(ip, super_->l3_len));
     } else {

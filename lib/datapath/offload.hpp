@@ -1,9 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the sender of a frame left to be done: its TCP or UDP checksum, or its cutting into segments (a frame of up to 64 KB, a
-// super-frame). It is told in the mbuf as DPDK tells PMDs of it: flags RTE_MBUF_F_TX_*, the checksum starts at l2_len + l3_len,
-// where the inner header lies in an encapsulated frame, and its field holds the pseudo header's sum; of a super-frame that sum
-// is over its whole length (as virtio-net has it), the headers end at l2_len + l3_len + l4_len, and each segment has tso_segsz
-// bytes behind them. Worker threads only.
+// What the sender of a frame left to be done: its TCP or UDP checksum, or its cutting into segments (a frame
+// of up to 64 KB, a super-frame). It is told in the mbuf as DPDK tells PMDs of it: flags RTE_MBUF_F_TX_*, the
+// checksum starts at l2_len + l3_len, where the inner header lies in an encapsulated frame, and its field
+// holds the pseudo header's sum; of a super-frame that sum is over its whole length (as virtio-net has it),
+// the headers end at l2_len + l3_len + l4_len, and each segment has tso_segsz bytes behind them. Worker
+// threads only.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -25,17 +26,18 @@ inline std::uint32_t longest_frame(const rte_mbuf* m) noexcept {
     return is_super(m) ? headers_of_super(m) + m->tso_segsz : m->pkt_len;
 }
 
-// Tells the mbuf that a checksum that starts at `start` and lies `offset` behind it is undone; what cannot be told is completed
-// at once. False: the frame does not have these bytes.
+// Tells the mbuf that a checksum that starts at `start` and lies `offset` behind it is undone; what cannot be
+// told is completed at once. False: the frame does not have these bytes.
 bool leave_checksum(rte_mbuf* m, std::uint32_t start, std::uint32_t offset) noexcept;
 // Completes an undone checksum of a frame that is no super-frame, and says so.
 void complete_undone(rte_mbuf* m) noexcept;
-// Whether the headers of a super-frame are such that Cutter can write each segment's: IPv4 or IPv6, not encapsulated, TCP or
-// UDP, behind up to two tags. l2_len, l3_len and l4_len are set then, from the frame and where its checksum starts.
+// Whether the headers of a super-frame are such that Cutter can write each segment's: IPv4 or IPv6, not
+// encapsulated, TCP or UDP, behind up to two tags. l2_len, l3_len and l4_len are set then, from the frame and
+// where its checksum starts.
 bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcept;
 
-// Cuts a super-frame into whole frames, checksums done, as hardware would: the IPv4 id rises by one, FIN and PSH are the last
-// segment's, CWR the first one's.
+// Cuts a super-frame into whole frames, checksums done, as hardware would: the IPv4 id rises by one, FIN and
+// PSH are the last segment's, CWR the first one's.
 class Cutter {
 public:
     explicit Cutter(const rte_mbuf* super) noexcept;
@@ -54,10 +56,9 @@ private:
 
 enum class CutResult : std::uint8_t { all, refused, no_buffer };
 
-// Gives all segments of a super-frame to `take`, some at a time, until it says false: all of those are its. The super-frame
-// stays the caller's; the segments' buffers are of its pool.
-template <class Take>
-CutResult cut(const rte_mbuf* super, Take take) noexcept {
+// Gives all segments of a super-frame to `take`, some at a time, until it says false: all of those are its.
+// The super-frame stays the caller's; the segments' buffers are of its pool.
+template <class Take> CutResult cut(const rte_mbuf* super, Take take) noexcept {
     constexpr unsigned kAtOnce = 32;
     Cutter cutter(super);
     rte_mbuf* pieces[kAtOnce];

@@ -26,8 +26,8 @@ std::uint16_t hand_up_once(const LogicalQueue& q, rte_mbuf** frames, std::uint16
 // Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine
 // that left the cutting to hardware that is not there) and completes checksums left to such hardware. Returns
 // how many stay.
-std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, const SnapshotMember& m, rte_mbuf** frames,
-                   std::uint16_t n) noexcept {
+std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, const SnapshotMember& m,
+                   rte_mbuf** frames, std::uint16_t n) noexcept {
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
         if (longest_frame(frames[i]) > s.max_frame) [[unlikely]] {
@@ -75,7 +75,8 @@ std::uint16_t offer_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept 
             lane.counters.up.add(1);
         else
             lane.counters
-                .drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::logical_full : DropReason::no_buffer)]
+                .drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::logical_full
+                                                                        : DropReason::no_buffer)]
                 .add(1);
     }
     hand_up_waiting(n);
@@ -191,7 +192,8 @@ unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
         if (n == 0) continue;
         seen += n;
         lane.counters.down.add(n);
-        many |= n >= kWorthWaiting;
+        // A call for some super-frames is worth itself: they wait for no more.
+        many |= n >= kWorthWaiting && !(lane.logical.offloads && is_super(frames[n - 1]));
         lane.stage.more_to_come = many;
         const std::uint8_t own = s.by_queue[q];
         if (own == kNoMember.value) [[likely]]

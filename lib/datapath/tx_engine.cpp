@@ -96,7 +96,8 @@ bool send_pieces(Lane& lane, const SnapshotMember& m, rte_mbuf** pieces, std::ui
     const OfferedAgain refused_before;
     for (int tries = 0; sent < n && tries < kTxRetries; ++tries) {
         rte_pause();
-        sent = static_cast<std::uint16_t>(sent + send_once(lane, m, pieces + sent, static_cast<std::uint16_t>(n - sent)));
+        sent = static_cast<std::uint16_t>(
+            sent + send_once(lane, m, pieces + sent, static_cast<std::uint16_t>(n - sent)));
     }
     rte_pktmbuf_free_bulk(pieces + sent, n - sent);
     return sent == n;
@@ -104,7 +105,8 @@ bool send_pieces(Lane& lane, const SnapshotMember& m, rte_mbuf** pieces, std::ui
 
 } // namespace
 
-void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n) noexcept {
+void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
+                   std::uint16_t n) noexcept {
     MemberLaneCounters& counters = lane.counters.member[id];
     std::uint16_t first = 0; // of the finished ones that wait
     for (std::uint16_t i = 0; i < n; ++i) {
@@ -122,7 +124,9 @@ void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** fr
         if (done == CutResult::all)
             counters.tx.add(1);
         else
-            counters.drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::member_full : DropReason::no_buffer)]
+            counters
+                .drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::member_full
+                                                                        : DropReason::no_buffer)]
                 .add(1);
     }
     send_plain(lane, s, id, frames + first, static_cast<std::uint16_t>(n - first));

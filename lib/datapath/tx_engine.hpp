@@ -25,8 +25,8 @@ inline std::uint16_t send_once(Lane& lane, const SnapshotMember& m, rte_mbuf** f
                                        : send_shared(lane, m, frames, n);
 }
 
-// The same for frames with work left undone (offload.hpp), by a member that takes only finished ones: a super-frame leaves as
-// segments and counts as one frame, sent or dropped.
+// The same for frames with work left undone (offload.hpp), by a member that takes only finished ones: a
+// super-frame leaves as segments and counts as one frame, sent or dropped.
 [[gnu::noinline]] void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                                      std::uint16_t n) noexcept;
 

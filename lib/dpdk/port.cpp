@@ -152,8 +152,10 @@ void Port::close() noexcept {
 Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool link_interrupts) {
     rte_eth_dev_info info;
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0) return Error{reason(rc)};
-    const std::uint16_t most_rx = ops_ ? std::min(ops_->max_rx_queues(), info.max_rx_queues) : info.max_rx_queues;
-    const std::uint16_t most_tx = ops_ ? std::min(ops_->max_tx_queues(), info.max_tx_queues) : info.max_tx_queues;
+    const std::uint16_t most_rx =
+        ops_ ? std::min(ops_->max_rx_queues(), info.max_rx_queues) : info.max_rx_queues;
+    const std::uint16_t most_tx =
+        ops_ ? std::min(ops_->max_tx_queues(), info.max_tx_queues) : info.max_tx_queues;
     rx_queues_ = std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(most_rx, 1));
     tx_queues_ = std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(most_tx, 1));
     if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
@@ -311,6 +313,8 @@ std::uint32_t Port::mtu() const {
     return rte_eth_dev_get_mtu(id_, &mtu) == 0 ? mtu : 0;
 }
 
+bool Port::is_promiscuous() const { return !ops_ && rte_eth_promiscuous_get(id_) == 1; }
+
 rte_eth_stats Port::stats() const {
     if (ops_) return ops_->stats();
     rte_eth_stats stats{};
@@ -321,7 +325,8 @@ rte_eth_stats Port::stats() const {
 std::vector<int> Port::rx_fds() const { return ops_ ? ops_->rx_fds() : std::vector<int>{}; }
 
 bool Port::is_kernel_socket() const {
-    return driver_ == "packet_socket" || driver_ == "net_af_packet" || driver_ == "net_af_xdp" || driver_ == "net_pcap";
+    return driver_ == "packet_socket" || driver_ == "net_af_packet" || driver_ == "net_af_xdp" ||
+           driver_ == "net_pcap";
 }
 
 bool Port::has_link_state() const { return !is_kernel_socket(); }

@@ -59,8 +59,9 @@ public:
     Result<void> set_mtu(std::uint32_t mtu);
     void set_promiscuous(bool on); // best effort; PMDs without it see everything anyway
     void set_allmulticast(bool on);
-    [[nodiscard]] PortLink link() const; // does not wait
-    [[nodiscard]] std::uint32_t mtu() const; // 0: not known
+    [[nodiscard]] PortLink link() const;       // does not wait
+    [[nodiscard]] std::uint32_t mtu() const;   // 0: not known
+    [[nodiscard]] bool is_promiscuous() const; // by set_promiscuous()
     [[nodiscard]] rte_eth_stats stats() const;
     // What its receive queues wait on, in their order, where it has no PMD; else empty.
     [[nodiscard]] std::vector<int> rx_fds() const;

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a port without a PMD does: one that this program reads and writes itself. Port gives it an ethdev's number by a
-// net_null device, whose burst functions it replaces while the port runs: so everything that knows ports by their numbers
-// (lanes, captures) knows this one too, and a burst costs no more than a PMD's. Ordinary threads, but for the burst functions.
+// What a port without a PMD does: one that this program reads and writes itself. Port gives it an ethdev's
+// number by a net_null device, whose burst functions it replaces while the port runs: so everything that
+// knows ports by their numbers (lanes, captures) knows this one too, and a burst costs no more than a PMD's.
+// Ordinary threads, but for the burst functions.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -27,7 +28,8 @@ public:
     // Makes the queues; received frames are of `pool`.
     virtual Result<void> start(std::uint16_t rx_queues, std::uint16_t tx_queues, rte_mempool* pool) = 0;
     virtual void stop() noexcept = 0; // no worker calls a burst function any more
-    // Between start() and stop(), an entry a queue. What the functions get is that entry; they own the mbufs as ethdev's do.
+    // Between start() and stop(), an entry a queue. What the functions get is that entry; they own the mbufs
+    // as ethdev's do.
     [[nodiscard]] virtual std::vector<void*>& rx_queues() = 0;
     [[nodiscard]] virtual std::vector<void*>& tx_queues() = 0;
     [[nodiscard]] virtual eth_rx_burst_t rx_burst() const = 0;

@@ -16,9 +16,9 @@ namespace dpdkbond {
 namespace {
 
 constexpr std::uint64_t kRing = kQueueDescriptors;
-constexpr std::uint64_t kXdpQueue = 4096;  // the driver's fill, receive and transmit rings share so many
+constexpr std::uint64_t kXdpQueue = 4096;      // the driver's fill, receive and transmit rings share so many
 constexpr std::uint64_t kPacketQueue = 8 * 33; // room for so many frames of 64 KB
-constexpr std::uint64_t kPuntedRoom = 256; // BondCore::punted
+constexpr std::uint64_t kPuntedRoom = 256;     // BondCore::punted
 constexpr std::uint64_t kForLane =
     Stage::kFull + kMaxBurst + HeldFrames::kRoom + kMaxBurst + kPuntedRoom + kBurst;
 
@@ -42,7 +42,7 @@ std::uint64_t buffers_in_queues(const std::string& device, unsigned rx_queues, u
     const auto is = [&](const char* driver) { return device.starts_with(driver); };
     if (is("net_af_packet")) return number_of(device, "qpairs", 1) * kPacketQueue;
     if (is("net_null") || is("net_pcap")) return 0; // they copy
-    if (is("net_tap"))                                                     // copies what it sends
+    if (is("net_tap"))                              // copies what it sends
         return std::min(std::max(rx_queues, tx_queues), kMaxTapQueues) * kRing;
     if (is("net_af_xdp")) return number_of(device, "queue_count", 1) * kXdpQueue;
     if (is("net_ring")) return kRing;

@@ -27,11 +27,11 @@ struct NetdevGuardOptions {
     bool merge = false;
 };
 
-// While it is held: the netdev is up, merges no frames on receive (GRO if not wanted, LRO), and the kernel does not speak
-// on it (no IPv6, no ARP answers, strict reverse path, and all ingress dropped by tcx where the kernel has
-// it). Release puts back the administrative state, MAC, MTU, promiscuous and allmulticast mode, offloads,
-// sysctls and permanent IPv6 addresses of before, whoever changed them meanwhile. IPv6 routes that were
-// configured on it do not come back.
+// While it is held: the netdev is up, merges no frames on receive (GRO if not wanted, LRO), and the kernel
+// does not speak on it (no IPv6, no ARP answers, strict reverse path, and all ingress dropped by tcx where
+// the kernel has it). Release puts back the administrative state, MAC, MTU, promiscuous and allmulticast
+// mode, offloads, sysctls and permanent IPv6 addresses of before, whoever changed them meanwhile. IPv6 routes
+// that were configured on it do not come back.
 class NetdevGuard {
 public:
     // An error leaves the netdev as it was. What a crashed process left changed is put right first. Refused:

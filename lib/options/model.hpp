@@ -36,7 +36,8 @@ struct LogicalConfig {
     std::optional<Mac> mac;
     unsigned mtu = 1500;
     unsigned queues = 1;
-    bool offloads = true; // the kernel may leave checksums and cutting to the bond, where the backend can say so
+    bool offloads =
+        true; // the kernel may leave checksums and cutting to the bond, where the backend can say so
     std::vector<IpPrefix> addresses;
     bool operator==(const LogicalConfig&) const = default;
 };

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Buffers that wait for one received frame of up to 64 KB, and counters of a queue that is read and written by system calls.
-// Owner: the worker that serves the queue.
+// Buffers that wait for one received frame of up to 64 KB, and counters of a queue that is read and written
+// by system calls. Owner: the worker that serves the queue.
 #pragma once
 
 #include <rte_ethdev.h>
@@ -16,7 +16,7 @@
 
 namespace dpdkbond {
 
-inline constexpr unsigned kLongestFrame = 65536 + 14 + 8;                         // with two tags
+inline constexpr unsigned kLongestFrame = 65536 + 14 + 8;                                // with two tags
 inline constexpr unsigned kFrameBuffers = kLongestFrame / RTE_MBUF_DEFAULT_DATAROOM + 1; // 33
 // One look at a queue takes no more frames once it has so many bytes: whoever looks has other queues too.
 inline constexpr std::uint32_t kBytesALook = 256 * 1024;
@@ -32,9 +32,9 @@ struct QueueCounters {
 class FrameBuffers {
 public:
     explicit FrameBuffers(rte_mempool* pool)
-        : pool_(pool), count_(std::min<unsigned>(kFrameBuffers, kLongestFrame / (rte_pktmbuf_data_room_size(pool) -
-                                                                                  RTE_PKTMBUF_HEADROOM) +
-                                                                     1)) {
+        : pool_(pool),
+          count_(std::min<unsigned>(
+              kFrameBuffers, kLongestFrame / (rte_pktmbuf_data_room_size(pool) - RTE_PKTMBUF_HEADROOM) + 1)) {
         pieces_[0] = {&header, sizeof header};
     }
     ~FrameBuffers() {
@@ -82,7 +82,8 @@ private:
     std::array<iovec, kFrameBuffers + 1> pieces_{};
 };
 
-// What is to be sent of a frame: header and segments. Returns how many pieces; 0: more than there is room for.
+// What is to be sent of a frame: header and segments. Returns how many pieces; 0: more than there is room
+// for.
 inline unsigned gather(const rte_mbuf* frame, VnetHeader& header, iovec* pieces, unsigned room) noexcept {
     if (frame->nb_segs + 1U > room) return 0;
     pieces[0] = {&header, sizeof header};

@@ -62,7 +62,8 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
 
     const std::string below = socket_netdev(config.device);
     if (!below.empty()) {
-        auto guard = NetdevGuard::take(below, {setup.state_dir, true, setup.merge && is_packet_socket(config.device)});
+        auto guard =
+            NetdevGuard::take(below, {setup.state_dir, true, setup.merge && is_packet_socket(config.device)});
         if (!guard) return Error{guard.error()};
         if (guard.value().in_use() && !config.force)
             return Error{*guard.value().in_use() + "; free it, or say force: true to take it all the same"};
@@ -202,6 +203,7 @@ std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
     const auto set = port->set_mac(mac);
     if (set || std::exchange(mac_refused_, true)) return std::nullopt;
     port->set_promiscuous(true);
+    (void)apply_filter(); // where the netdev below is asked for it
     return fmt::format("{}; it receives everything instead", set.error());
 }
 
@@ -236,7 +238,7 @@ std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
 MemberPort::ReceiveMode MemberPort::receive_mode() const {
     const std::lock_guard lock(device_mutex_);
     ReceiveMode mode;
-    mode.promiscuous = filter_->promiscuous() || rte_eth_promiscuous_get(port->id()) == 1;
+    mode.promiscuous = filter_->promiscuous() || port->is_promiscuous();
     mode.all_groups = filter_->all_groups();
     mode.sorts = filter_->sorts() && !mac_refused_;
     mode.mtu = port->mtu();

@@ -31,7 +31,8 @@ struct MemberSetup {
     rte_mempool* pool = nullptr;
     unsigned workers = 1;
     std::uint32_t mtu = 1500;
-    bool merge = false; // the logical interface takes super-frames: the netdev below may merge what it receives
+    bool merge =
+        false; // the logical interface takes super-frames: the netdev below may merge what it receives
     bool sleepy = true; // idle: adaptive: receive interrupts are worth having
     std::string state_dir;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A tap of our own, the logical interface of backend `tap`: the kernel gives and takes super-frames of up to 64 KB and leaves
-// checksums undone, told by a virtio-net header each (DPDK's net_tap knows neither). Reads and writes never wait.
+// A tap of our own, the logical interface of backend `tap`: the kernel gives and takes super-frames of up to
+// 64 KB and leaves checksums undone, told by a virtio-net header each (DPDK's net_tap knows neither). Reads
+// and writes never wait.
 #pragma once
 
 #include <memory>

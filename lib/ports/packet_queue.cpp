@@ -11,14 +11,16 @@ namespace dpdkbond {
 
 namespace {
 
-// The kernel takes the outermost tag off a frame and tells of it beside it: it is put back. Returns how many bytes that are.
+// The kernel takes the outermost tag off a frame and tells of it beside it: it is put back. Returns how many
+// bytes that are.
 unsigned put_tag_back(rte_mbuf* frame, msghdr& message) {
     for (cmsghdr* c = CMSG_FIRSTHDR(&message); c != nullptr; c = CMSG_NXTHDR(&message, c)) {
         if (c->cmsg_level != SOL_PACKET || c->cmsg_type != PACKET_AUXDATA) continue;
         tpacket_auxdata aux;
         std::memcpy(&aux, CMSG_DATA(c), sizeof aux);
         if ((aux.tp_status & TP_STATUS_VLAN_VALID) == 0) return 0;
-        const std::uint16_t tpid = (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? aux.tp_vlan_tpid : ETH_P_8021Q;
+        const std::uint16_t tpid =
+            (aux.tp_status & TP_STATUS_VLAN_TPID_VALID) != 0 ? aux.tp_vlan_tpid : ETH_P_8021Q;
         const std::uint16_t tag[2] = {rte_cpu_to_be_16(tpid), rte_cpu_to_be_16(aux.tp_vlan_tci)};
         constexpr unsigned kAddresses = 2 * ETH_ALEN;
         char* const start = rte_pktmbuf_prepend(frame, sizeof tag);
@@ -44,7 +46,8 @@ rte_mbuf* frame_of(PacketReceiveQueue& q, unsigned i) noexcept {
 
 // Nothing is wrong with the frame.
 bool is_worth_another_try(int error) {
-    return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ENETDOWN || error == ENXIO || error == EINTR;
+    return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == ENETDOWN || error == ENXIO ||
+           error == EINTR;
 }
 
 } // namespace
@@ -89,7 +92,8 @@ std::uint16_t send_packets(void* queue, rte_mbuf** frames, std::uint16_t n) noex
         for (; done + count < n && count < PacketSendQueue::kBatch; ++count) {
             rte_mbuf* const frame = frames[done + count];
             q.headers[count] = vnet_header_of(frame, false);
-            const unsigned pieces = gather(frame, q.headers[count], &q.pieces[used], PacketSendQueue::kPieces - used);
+            const unsigned pieces =
+                gather(frame, q.headers[count], &q.pieces[used], PacketSendQueue::kPieces - used);
             if (pieces == 0) break;
             q.messages[count].msg_hdr.msg_iov = &q.pieces[used];
             q.messages[count].msg_hdr.msg_iovlen = pieces;

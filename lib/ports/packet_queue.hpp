@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The queues of a packet-socket port: batches of recvmmsg() and sendmmsg(), which never wait. Worker threads only, one at a time
-// for each queue.
+// The queues of a packet-socket port: batches of recvmmsg() and sendmmsg(), which never wait. Worker threads
+// only, one at a time for each queue.
 #pragma once
 
 #include <linux/if_packet.h>
@@ -48,8 +48,9 @@ struct PacketSendQueue {
     QueueCounters counters;
 };
 
-// eth_rx_burst_t of a PacketReceiveQueue and eth_tx_burst_t of a PacketSendQueue. A frame that the kernel does not take because
-// there is no room or no link stays the caller's; one that it will never take is freed and counted as an error.
+// eth_rx_burst_t of a PacketReceiveQueue and eth_tx_burst_t of a PacketSendQueue. A frame that the kernel
+// does not take because there is no room or no link stays the caller's; one that it will never take is freed
+// and counted as an error.
 std::uint16_t receive_packets(void* queue, rte_mbuf** frames, std::uint16_t room) noexcept;
 std::uint16_t send_packets(void* queue, rte_mbuf** frames, std::uint16_t n) noexcept;
 

@@ -35,12 +35,15 @@ Result<void> set(const Fd& socket, int level, int option, int value, const char*
 Result<Fd> open_socket(int ifindex, std::uint16_t protocol, bool qdisc_bypass) {
     Fd socket(::socket(AF_PACKET, SOCK_RAW | SOCK_CLOEXEC | SOCK_NONBLOCK, 0));
     if (!socket) return Error{"cannot open a packet socket: " + errno_text(errno)};
-    if (auto done = set(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "virtio-net header"); !done) return Error{done.error()};
-    if (auto done = set(socket, SOL_PACKET, PACKET_AUXDATA, 1, "auxiliary data"); !done) return Error{done.error()};
+    if (auto done = set(socket, SOL_PACKET, PACKET_VNET_HDR, 1, "virtio-net header"); !done)
+        return Error{done.error()};
+    if (auto done = set(socket, SOL_PACKET, PACKET_AUXDATA, 1, "auxiliary data"); !done)
+        return Error{done.error()};
     if (auto done = set(socket, SOL_PACKET, PACKET_IGNORE_OUTGOING, 1, "filter of what is sent"); !done)
         return Error{done.error()};
     if (qdisc_bypass)
-        if (auto done = set(socket, SOL_PACKET, PACKET_QDISC_BYPASS, 1, "qdisc_bypass"); !done) return Error{done.error()};
+        if (auto done = set(socket, SOL_PACKET, PACKET_QDISC_BYPASS, 1, "qdisc_bypass"); !done)
+            return Error{done.error()};
     for (const auto& [forced, plain] : {std::pair{SO_RCVBUFFORCE, SO_RCVBUF}, {SO_SNDBUFFORCE, SO_SNDBUF}})
         if (!set(socket, SOL_SOCKET, forced, kSocketRoom, "larger buffer"))
             (void)set(socket, SOL_SOCKET, plain, kSocketRoom, "larger buffer");
@@ -116,7 +119,8 @@ public:
         for (const auto& q : received_) {
             tpacket_stats since{}; // the kernel begins anew with each reading
             socklen_t size = sizeof since;
-            if (::getsockopt(q->socket.get(), SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0) missed_ += since.tp_drops;
+            if (::getsockopt(q->socket.get(), SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
+                missed_ += since.tp_drops;
             sum.ipackets += q->counters.packets;
             sum.ibytes += q->counters.bytes;
             sum.ierrors += q->counters.errors;
@@ -134,7 +138,9 @@ public:
 private:
     Result<void> join_fanout(const Fd& socket, bool first) {
         const int flow = PACKET_FANOUT_HASH | (first ? PACKET_FANOUT_FLAG_UNIQUEID : 0);
-        if (auto done = set(socket, SOL_PACKET, PACKET_FANOUT, static_cast<int>(group_) | flow << 16, "fanout (qpairs)"); !done)
+        if (auto done = set(socket, SOL_PACKET, PACKET_FANOUT, static_cast<int>(group_) | flow << 16,
+                            "fanout (qpairs)");
+            !done)
             return done;
         if (!first) return {};
         int group = 0;
@@ -148,7 +154,7 @@ private:
     const PacketSocketSetup setup_;
     const int ifindex_;
     const Mac mac_;
-    std::uint16_t group_ = 0; // of the fanout
+    std::uint16_t group_ = 0;  // of the fanout
     mutable std::mutex mutex_; // the queues come and go, and readings of what the kernel dropped are added up
     mutable std::uint64_t missed_ = 0;
     std::vector<std::unique_ptr<PacketReceiveQueue>> received_;
@@ -188,7 +194,8 @@ Result<PacketSocketSetup> packet_socket_setup(const std::string& devargs) {
             if (!is_number || number > 1) return Error{devargs + ": qdisc_bypass is 0 or 1"};
             setup.qdisc_bypass = number == 1;
         } else if (key != "blocksz" && key != "framesz" && key != "framecnt" && key != "pmd") {
-            return Error{fmt::format("{}: there is no \"{}\"; allowed: iface, qpairs, qdisc_bypass, pmd", devargs, key)};
+            return Error{fmt::format("{}: there is no \"{}\"; allowed: iface, qpairs, qdisc_bypass, pmd",
+                                     devargs, key)};
         }
     }
     if (setup.netdev.empty()) return Error{devargs + ": iface= is missing"};

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// A netdev of this kernel as a member, by packet sockets of our own (`net_af_packetN,iface=X`): super-frames of up to 64 KB both
-// ways and checksums left undone, told by a virtio-net header each (PACKET_VNET_HDR); VLAN tags with their TPID; no MTU of its
-// own; sends that never wait.
+// A netdev of this kernel as a member, by packet sockets of our own (`net_af_packetN,iface=X`): super-frames
+// of up to 64 KB both ways and checksums left undone, told by a virtio-net header each (PACKET_VNET_HDR);
+// VLAN tags with their TPID; no MTU of its own; sends that never wait.
 #pragma once
 
 #include <memory>
@@ -18,8 +18,8 @@ struct PacketSocketSetup {
     bool qdisc_bypass = false;   // frames pass the netdev's queueing discipline by
 };
 
-// Of devargs: iface, qpairs, qdisc_bypass as DPDK's driver knows them; its blocksz, framesz and framecnt are for its ring and
-// mean nothing here. Other keys are an error.
+// Of devargs: iface, qpairs, qdisc_bypass as DPDK's driver knows them; its blocksz, framesz and framecnt are
+// for its ring and mean nothing here. Other keys are an error.
 Result<PacketSocketSetup> packet_socket_setup(const std::string& devargs);
 // Whether such devargs are ours: those of net_af_packet without `pmd=1`, which asks for DPDK's driver.
 bool is_packet_socket(const std::string& devargs);

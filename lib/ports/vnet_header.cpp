@@ -42,7 +42,8 @@ VnetHeader vnet_header_of(const rte_mbuf* frame, bool valid) noexcept {
         header.gso_type = VnetHeader::kGsoUdp;
         return header;
     }
-    header.gso_type = (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0 ? VnetHeader::kGsoTcp4 : VnetHeader::kGsoTcp6;
+    header.gso_type =
+        (frame->ol_flags & RTE_MBUF_F_TX_IPV4) != 0 ? VnetHeader::kGsoTcp4 : VnetHeader::kGsoTcp6;
     const auto* tcp = rte_pktmbuf_mtod_offset(frame, const rte_tcp_hdr*, header.checksum_start);
     if ((tcp->tcp_flags & RTE_TCP_CWR_FLAG) != 0) header.gso_type |= VnetHeader::kGsoEcn;
     return header;

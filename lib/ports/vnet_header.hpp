@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The virtio-net header that a tap (IFF_VNET_HDR) or a packet socket (PACKET_VNET_HDR) puts before each frame, from and to what
-// the mbuf tells (datapath/offload.hpp). The kernel gives and takes it in the machine's byte order. Worker threads only.
+// The virtio-net header that a tap (IFF_VNET_HDR) or a packet socket (PACKET_VNET_HDR) puts before each
+// frame, from and to what the mbuf tells (datapath/offload.hpp). The kernel gives and takes it in the
+// machine's byte order. Worker threads only.
 #pragma once
 
 #include <rte_mbuf.h>
@@ -21,9 +22,9 @@ struct VnetHeader { // virtio specification 1.2, section 5.1.6, without num_buff
 };
 static_assert(sizeof(VnetHeader) == 10);
 
-// What a frame as received says. `shift`: bytes put in before the place where its checksum starts since the kernel wrote the
-// header (a VLAN tag). False: it makes no sense. A super-frame that cannot be cut here (an encapsulated one) becomes a plain
-// frame, long as it is.
+// What a frame as received says. `shift`: bytes put in before the place where its checksum starts since the
+// kernel wrote the header (a VLAN tag). False: it makes no sense. A super-frame that cannot be cut here (an
+// encapsulated one) becomes a plain frame, long as it is.
 bool read_vnet_header(const VnetHeader& header, unsigned shift, rte_mbuf* frame) noexcept;
 // The header for a frame to send. `valid`: also say that a checksum was found right.
 VnetHeader vnet_header_of(const rte_mbuf* frame, bool valid) noexcept;

@@ -288,7 +288,7 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
     CHECK(problems(in_logical("offloads: auto")).empty());
     CHECK(problems(in_logical("offloads: off")).empty());
     CHECK(problems(in_logical("offloads: maybe")) ==
-          "f:7:7: bonds[0].logical.offloads: \"maybe\" is unknown; allowed: auto, off\n");
+          "f:7:7: bonds[0].logical.offloads: \"maybe\" is not one of its values; allowed: auto, off\n");
 }
 
 TEST_CASE("what the runtime's keys say is not said to DPDK a second time, nor what would end it") {

@@ -24,19 +24,22 @@ std::uint32_t sum_pairs(const Octets& bytes, std::size_t from, std::size_t to, s
 
 struct Shape {
     bool v6 = false, udp = false;
-    unsigned tags = 0, ip_words = 0, tcp_words = 0; // options; of IPv6 an extension header of 8 bytes each word
+    unsigned tags = 0, ip_words = 0,
+             tcp_words = 0; // options; of IPv6 an extension header of 8 bytes each word
     std::uint8_t tcp_flags = 0x18;
     std::size_t payload = 1000;
     std::uint16_t segment = 300;
     [[nodiscard]] std::size_t ip() const { return 14 + 4 * std::size_t{tags}; }
-    [[nodiscard]] std::size_t l4() const { return ip() + (v6 ? 40 + 8 * std::size_t{ip_words} : 20 + 4 * std::size_t{ip_words}); }
+    [[nodiscard]] std::size_t l4() const {
+        return ip() + (v6 ? 40 + 8 * std::size_t{ip_words} : 20 + 4 * std::size_t{ip_words});
+    }
     [[nodiscard]] std::size_t data() const { return l4() + (udp ? 8 : 20 + 4 * std::size_t{tcp_words}); }
     [[nodiscard]] std::uint8_t protocol() const { return udp ? 17 : 6; }
 };
 
 std::uint32_t pseudo_sum(const Octets& f, const Shape& s) {
-    return (s.v6 ? sum_pairs(f, s.ip() + 8, s.ip() + 40) : sum_pairs(f, s.ip() + 12, s.ip() + 20)) + s.protocol() +
-           static_cast<std::uint32_t>(f.size() - s.l4());
+    return (s.v6 ? sum_pairs(f, s.ip() + 8, s.ip() + 40) : sum_pairs(f, s.ip() + 12, s.ip() + 20)) +
+           s.protocol() + static_cast<std::uint32_t>(f.size() - s.l4());
 }
 
 void put_lengths(Octets& f, const Shape& s) {
@@ -53,13 +56,15 @@ void put_lengths(Octets& f, const Shape& s) {
 Octets super_frame(const Shape& s, std::mt19937& random) {
     Octets f(s.data() + s.payload);
     for (std::uint8_t& byte : f) byte = static_cast<std::uint8_t>(random());
-    for (unsigned t = 0; t < s.tags; ++t) store_be16(&f[12 + 4 * std::size_t{t}], t == 0 && s.tags == 2 ? 0x88a8 : 0x8100);
+    for (unsigned t = 0; t < s.tags; ++t)
+        store_be16(&f[12 + 4 * std::size_t{t}], t == 0 && s.tags == 2 ? 0x88a8 : 0x8100);
     store_be16(&f[s.ip() - 2], s.v6 ? 0x86dd : 0x0800);
     if (s.v6) {
         f[s.ip()] = 0x60;
         f[s.ip() + 6] = s.ip_words == 0 ? s.protocol() : 0; // hop by hop
         for (unsigned w = 0; w < s.ip_words; ++w) {
-            f[s.ip() + 40 + 8 * std::size_t{w}] = w + 1 == s.ip_words ? s.protocol() : 60; // destination options
+            f[s.ip() + 40 + 8 * std::size_t{w}] =
+                w + 1 == s.ip_words ? s.protocol() : 60; // destination options
             f[s.ip() + 41 + 8 * std::size_t{w}] = 0;
         }
     } else {
@@ -72,7 +77,8 @@ Octets super_frame(const Shape& s, std::mt19937& random) {
         f[s.l4() + 13] = s.tcp_flags;
     }
     put_lengths(f, s);
-    store_be16(&f[s.l4() + (s.udp ? 6 : 16)], static_cast<std::uint16_t>(sum_pairs(f, 0, 0, pseudo_sum(f, s))));
+    store_be16(&f[s.l4() + (s.udp ? 6 : 16)],
+               static_cast<std::uint16_t>(sum_pairs(f, 0, 0, pseudo_sum(f, s))));
     return f;
 }
 
@@ -84,10 +90,13 @@ std::vector<Octets> cut_by_the_book(const Octets& whole, const Shape& s) {
         Octets f(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(s.data()));
         const auto from = whole.begin() + static_cast<std::ptrdiff_t>(s.data() + at);
         f.insert(f.end(), from, from + static_cast<std::ptrdiff_t>(n));
-        if (!s.v6) store_be16(&f[s.ip() + 4], static_cast<std::uint16_t>(load_be16(&whole[s.ip() + 4]) + out.size()));
+        if (!s.v6)
+            store_be16(&f[s.ip() + 4],
+                       static_cast<std::uint16_t>(load_be16(&whole[s.ip() + 4]) + out.size()));
         if (!s.udp) {
-            const std::uint32_t seq = (std::uint32_t{load_be16(&whole[s.l4() + 4])} << 16U | load_be16(&whole[s.l4() + 6])) +
-                                      static_cast<std::uint32_t>(at);
+            const std::uint32_t seq =
+                (std::uint32_t{load_be16(&whole[s.l4() + 4])} << 16U | load_be16(&whole[s.l4() + 6])) +
+                static_cast<std::uint32_t>(at);
             store_be16(&f[s.l4() + 4], static_cast<std::uint16_t>(seq >> 16U));
             store_be16(&f[s.l4() + 6], static_cast<std::uint16_t>(seq));
             if (at + n < s.payload) f[s.l4() + 13] &= 0xf6; // FIN 1, PSH 8
@@ -108,7 +117,8 @@ std::vector<Octets> parts_of(const Octets& f, std::size_t first, std::mt19937& r
     std::vector<Octets> parts;
     for (std::size_t at = 0; at < f.size();) {
         const std::size_t n = std::min<std::size_t>(f.size() - at, at == 0 ? first : 1 + random() % 700);
-        parts.emplace_back(f.begin() + static_cast<std::ptrdiff_t>(at), f.begin() + static_cast<std::ptrdiff_t>(at + n));
+        parts.emplace_back(f.begin() + static_cast<std::ptrdiff_t>(at),
+                           f.begin() + static_cast<std::ptrdiff_t>(at + n));
         at += n;
     }
     return parts;
@@ -155,21 +165,24 @@ TEST_CASE("headers that are not what they are said to be are no super-frame's", 
         return describe_super(m.get(), at, tcp);
     };
     CHECK(described(frame, start, true));
-    CHECK_FALSE(described(frame, start, false));     // the header says TCP
-    CHECK_FALSE(described(frame, start + 4, true));  // not where the IPv4 header ends: an encapsulated frame
-    CHECK_FALSE(described(frame, 0, true));          // in the Ethernet header
-    CHECK_FALSE(described(frame, 60'000, true));     // behind the frame
+    CHECK_FALSE(described(frame, start, false));    // the header says TCP
+    CHECK_FALSE(described(frame, start + 4, true)); // not where the IPv4 header ends: an encapsulated frame
+    CHECK_FALSE(described(frame, 0, true));         // in the Ethernet header
+    CHECK_FALSE(described(frame, 60'000, true));    // behind the frame
     Octets bad = frame;
     bad[s.l4() + 12] = 0x40; // a TCP header of 16 bytes
     CHECK_FALSE(described(bad, start, true));
     bad = frame;
     store_be16(&bad[12], 0x0806);
     CHECK_FALSE(described(bad, start, true));
-    bad.assign(frame.begin(), frame.begin() + static_cast<std::ptrdiff_t>(s.l4() + 10)); // ends within the TCP header
+    bad.assign(frame.begin(),
+               frame.begin() + static_cast<std::ptrdiff_t>(s.l4() + 10)); // ends within the TCP header
     CHECK_FALSE(described(bad, start, true));
-    for (int i = 0; i < 20'000; ++i) { // whatever the bytes: it reads nothing behind them, and what it says can be cut
+    for (int i = 0; i < 20'000;
+         ++i) { // whatever the bytes: it reads nothing behind them, and what it says can be cut
         bad.assign(frame.begin(), frame.begin() + 14 + random() % 100);
-        for (int flips = 0; flips < 4; ++flips) bad[random() % bad.size()] = static_cast<std::uint8_t>(random());
+        for (int flips = 0; flips < 4; ++flips)
+            bad[random() % bad.size()] = static_cast<std::uint8_t>(random());
         HandMbuf m(bad);
         if (!describe_super(m.get(), random() % 120, random() % 2 != 0)) continue;
         m.get()->tso_segsz = static_cast<std::uint16_t>(1 + random() % 100);
