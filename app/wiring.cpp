@@ -25,7 +25,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
     s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
-    s.merge = config.logical.offloads && config.logical.backend != LogicalBackend::device;
+    s.merge = config.logical.offloads && LogicalPort::will_be_tap(config.logical);
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
     return s;

@@ -43,6 +43,10 @@ Result<Port> open_tap(const std::string& device, const std::string& bond, const 
 
 } // namespace
 
+bool LogicalPort::will_be_tap(const LogicalConfig& config) {
+    return choose(config.backend) == LogicalBackend::tap;
+}
+
 Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
                                                        std::optional<Mac> mac, rte_mempool* pool,
                                                        bool sleepy) {

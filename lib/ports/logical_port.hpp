@@ -20,6 +20,9 @@ public:
     static Result<std::unique_ptr<LogicalPort>> open(const std::string& bond, const LogicalConfig& config,
                                                      std::optional<Mac> mac, rte_mempool* pool, bool sleepy);
 
+    // Whether open() would make a tap.
+    static bool will_be_tap(const LogicalConfig& config);
+
     [[nodiscard]] bool in_kernel() const { return !netdev_.empty(); }
     [[nodiscard]] const std::string& netdev() const { return netdev_; } // empty: backend `device`
     [[nodiscard]] std::string_view backend() const { return backend_; } // "tap", "virtio-user", "device"
