@@ -104,8 +104,8 @@ Result<void> Program::apply(Config next) {
         if (const BondConfig* wanted = find_bond(next.bonds, unit->config.name))
             if (const std::string why = still_in_use(unit->config, *wanted); !why.empty()) return Error{why};
 
-    std::vector<RunningBond> running;
-    for (const auto& unit : units_) running.push_back(RunningBond{unit->config, {}});
+    std::vector<BondAsItRuns> running;
+    for (const auto& unit : units_) running.push_back(BondAsItRuns{unit->config, {}});
     const auto plan =
         plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig&) { return std::string(); }});
     if (!plan) return Error{plan.error()};

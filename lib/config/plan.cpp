@@ -60,7 +60,7 @@ std::vector<std::string> changed_options(const BondConfig& running, const BondCo
     return out;
 }
 
-void plan_members(const RunningBond& running, const BondConfig& wanted, const MachineFacts& facts,
+void plan_members(const BondAsItRuns& running, const BondConfig& wanted, const MachineFacts& facts,
                   const std::set<std::string>& held, BondPlan& plan) {
     for (const MemberConfig& m : running.config.members) {
         const MemberConfig* same = find_same(wanted.members, m);
@@ -82,7 +82,7 @@ void plan_members(const RunningBond& running, const BondConfig& wanted, const Ma
     }
 }
 
-void remark(const RunningBond& running, const BondConfig& wanted, BondPlan& plan) {
+void remark(const BondAsItRuns& running, const BondConfig& wanted, BondPlan& plan) {
     if (running.config.logical.mac && !wanted.logical.mac)
         plan.remarks.push_back(
             fmt::format("logical.mac has gone from the file: the bond keeps {} until a restart",
@@ -99,10 +99,10 @@ void remark(const RunningBond& running, const BondConfig& wanted, BondPlan& plan
                         fmt::join(then, ", "), fmt::join(now, ", ")));
 }
 
-std::string new_device_problem(std::span<const RunningBond> running, const BondConfig& wanted,
+std::string new_device_problem(std::span<const BondAsItRuns> running, const BondConfig& wanted,
                                const MachineFacts& facts) {
     for (const MemberConfig& m : wanted.members) {
-        const bool known = std::ranges::any_of(running, [&](const RunningBond& r) {
+        const bool known = std::ranges::any_of(running, [&](const BondAsItRuns& r) {
             return find_same(r.config.members, m) != nullptr || find_same(r.waiting, m) != nullptr;
         });
         if (known) continue;
@@ -126,11 +126,11 @@ const MemberConfig* find_same(std::span<const MemberConfig> members, const Membe
     return at != members.end() ? &*at : nullptr;
 }
 
-Result<ReloadPlan> plan_reload(std::span<const RunningBond> running, std::span<const BondConfig> wanted,
+Result<ReloadPlan> plan_reload(std::span<const BondAsItRuns> running, std::span<const BondConfig> wanted,
                                const MachineFacts& facts) {
     ReloadPlan plan;
     std::set<std::string> held;
-    for (const RunningBond& r : running) {
+    for (const BondAsItRuns& r : running) {
         if (!r.config.logical.device.empty())
             for (std::string& c : claims(r.config.logical.device)) held.insert(std::move(c));
         held.insert("netdev " + r.config.name);
@@ -143,7 +143,7 @@ Result<ReloadPlan> plan_reload(std::span<const RunningBond> running, std::span<c
                                      b.name, facts.max_mtu)};
         if (const std::string why = new_device_problem(running, b, facts); !why.empty()) return Error{why};
     }
-    for (const RunningBond& r : running) {
+    for (const BondAsItRuns& r : running) {
         const BondConfig* w = find_bond(wanted, r.config.name);
         if (w == nullptr || r.logical_gone) plan.bonds_leaving.push_back(r.config.name);
         if (w == nullptr || r.logical_gone) continue;
@@ -157,7 +157,7 @@ Result<ReloadPlan> plan_reload(std::span<const RunningBond> running, std::span<c
     }
     for (const BondConfig& b : wanted) {
         const auto runs =
-            std::ranges::find_if(running, [&](const RunningBond& r) { return r.config.name == b.name; });
+            std::ranges::find_if(running, [&](const BondAsItRuns& r) { return r.config.name == b.name; });
         if (runs != running.end() && !runs->logical_gone) continue;
         NewBond& fresh = plan.new_bonds.emplace_back();
         fresh.config = b;

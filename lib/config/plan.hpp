@@ -15,7 +15,7 @@
 
 namespace dpdkbond {
 
-struct RunningBond {
+struct BondAsItRuns {
     BondConfig config;                 // members: those that are really there
     std::vector<MemberConfig> waiting; // wanted, but absent or refused so far
     std::set<std::string> stale{};     // members whose netdev was deleted and made anew
@@ -59,7 +59,7 @@ struct ReloadPlan {
 };
 
 // An error: the reload is refused whole, one line.
-Result<ReloadPlan> plan_reload(std::span<const RunningBond> running, std::span<const BondConfig> wanted,
+Result<ReloadPlan> plan_reload(std::span<const BondAsItRuns> running, std::span<const BondConfig> wanted,
                                const MachineFacts& facts);
 
 // The keys of `runtime:` that differ, separated by commas; empty: none.

@@ -17,7 +17,7 @@ using namespace dpdkbond::testing;
 
 namespace {
 
-constexpr Duration kSoon = std::chrono::seconds(2); // generous: the machine may be busy
+constexpr Duration kSoon = std::chrono::seconds(20); // so long only where others have the processors
 
 bool eventually(const auto& condition, Duration within = kSoon) {
     for (const Time deadline = now() + within; now() < deadline;) {
@@ -123,12 +123,17 @@ public:
         for (const auto& lane : lanes_[bond]) sum += lane->counters.member[member].tx.get();
         return sum;
     }
+    [[nodiscard]] std::uint64_t sent(unsigned bond) const {
+        std::uint64_t sum = 0;
+        for (unsigned m = 0; m < kMembers; ++m) sum += sent(bond, m);
+        return sum;
+    }
     [[nodiscard]] MemberId active(unsigned bond) {
         MemberId id = kNoMember;
         control.call([&] { id = bonds[bond]->bond.active(); });
         return id;
     }
-    // Stops the workers and control; false: one of them did not end in time (the test cannot go on).
+    // Stops the workers and control.
     void end() {
         for (const auto& w : workers) w->stop();
         for (std::thread& t : worker_threads_) t.join();
@@ -160,18 +165,19 @@ private:
 
 TEST_CASE("saturated bonds on one worker and more: failover, remove and end each take effect [H1]", "[H1]") {
     const NothingLost check;
-    const unsigned worker_count = GENERATE(1U, 2U, 3U);
-    const Mode mode = GENERATE(Mode::active_backup, Mode::balance_rr, Mode::balance_xor, Mode::balance_tlb);
+    const auto [worker_count, mode] = GENERATE(
+        std::pair{1U, Mode::active_backup}, std::pair{1U, Mode::balance_rr}, std::pair{1U, Mode::balance_xor},
+        std::pair{2U, Mode::balance_tlb}, std::pair{2U, Mode::balance_rr}, std::pair{3U, Mode::balance_xor});
     CAPTURE(worker_count, mode_name(mode));
     Engine engine(worker_count, 3, mode);
-    for (unsigned b = 0; b < 3; ++b) REQUIRE(eventually([&] { return engine.sent(b, 0) > 1000; }));
+    for (unsigned b = 0; b < 3; ++b) REQUIRE(eventually([&] { return engine.sent(b) > 1000; }));
 
     for (unsigned b = 0; b < 3; ++b) engine.set_link(b, 0, false);
     for (unsigned b = 0; b < 3; ++b) {
         CHECK(eventually([&] { return engine.active(b) != MemberId{0}; }));
         REQUIRE(eventually([&] { return engine.settled(b); }));
-        const std::uint64_t before = engine.sent(b, 0);
-        CHECK(eventually([&] { return engine.sent(b, 1) > 1000; }));
+        const std::uint64_t before = engine.sent(b, 0), all = engine.sent(b);
+        CHECK(eventually([&] { return engine.sent(b) > all + 1000; }));
         CHECK(engine.sent(b, 0) == before); // nothing leaves by the member that is down
     }
     REQUIRE(engine.remove_member(1, 0));
@@ -227,7 +233,9 @@ TEST_CASE("modes and links change under saturation, and bonds begin and end unde
         engine.set_link(0, n % 4, n / 4 % 2 == 1);
         set_options(engine.control, *engine.bonds[0], *find_mode(static_cast<Mode>(n % kModeCount)), {});
         if (n % 8 != 7) continue;
-        REQUIRE(engine.remove_bond(1));
+        const bool removed = engine.remove_bond(1);
+        CHECK(removed);
+        if (!removed) break;
         engine.add_bond(1, static_cast<Mode>(n / 8 % kModeCount));
     }
     CHECK(eventually([&] { return answers > 10; }));

@@ -23,7 +23,7 @@ BondConfig bond(const std::string& name, std::vector<MemberConfig> members) {
 }
 
 struct World {
-    std::vector<RunningBond> running;
+    std::vector<BondAsItRuns> running;
     std::set<std::string> absent;
 
     Result<ReloadPlan> plan(std::vector<BondConfig> wanted) const {
@@ -36,7 +36,7 @@ struct World {
     }
 };
 
-RunningBond runs(BondConfig config) { return RunningBond{std::move(config), {}}; }
+BondAsItRuns runs(BondConfig config) { return BondAsItRuns{std::move(config), {}}; }
 
 std::vector<std::string> joining(const BondPlan& p) {
     std::vector<std::string> names;
@@ -101,7 +101,7 @@ TEST_CASE("a plan refuses a MAC where fail_over_mac says active", "[H5]") {
 TEST_CASE("a member that was refused is planned again and is no member that leaves", "[H2]") {
     World w;
     const BondConfig wanted = bond("bond0", {member("m0", 0), member("m1", 1)});
-    w.running = {RunningBond{bond("bond0", {member("m0", 0)}), {member("m1", 1)}}};
+    w.running = {BondAsItRuns{bond("bond0", {member("m0", 0)}), {member("m1", 1)}}};
     const auto again = w.plan({wanted});
     REQUIRE(again);
     CHECK(joining(again.value().bonds[0]) == List{"m1"});
@@ -122,7 +122,7 @@ TEST_CASE("a device that the file newly names has to be there, one that was wait
     const auto refused = w.plan({both});
     REQUIRE_FALSE(refused);
     CHECK(refused.error() == "bond0: member m1: no such device: m1");
-    w.running = {RunningBond{one, {member("m1", 1)}}};
+    w.running = {BondAsItRuns{one, {member("m1", 1)}}};
     const auto waits = w.plan({both});
     REQUIRE(waits);
     CHECK(waits.value().bonds[0].joining.empty());
@@ -161,7 +161,7 @@ TEST_CASE("a member moves between bonds, gets a name, changes its device", "[A12
 TEST_CASE("a member whose netdev was made anew leaves and joins", "[A15]") {
     World w;
     const BondConfig b = bond("bond0", {member("m0", 0), member("m1", 1)});
-    w.running = {RunningBond{b, {}, {"m0"}}};
+    w.running = {BondAsItRuns{b, {}, {"m0"}}};
     const auto plan = w.plan({b});
     REQUIRE(plan);
     CHECK(plan.value().bonds[0].leaving == List{"m0"});
@@ -172,7 +172,7 @@ TEST_CASE("a member whose netdev was made anew leaves and joins", "[A15]") {
 TEST_CASE("a bond whose netdev was deleted is made again", "[A2][M3]") {
     World w;
     const BondConfig b = bond("bond0", {member("m0", 0)});
-    w.running = {RunningBond{b, {}, {}, true}};
+    w.running = {BondAsItRuns{b, {}, {}, true}};
     const auto plan = w.plan({b});
     REQUIRE(plan);
     CHECK(plan.value().bonds_leaving == List{"bond0"});
