@@ -7,6 +7,7 @@
 
 #include "fake_instance.hpp"
 #include "ops/render.hpp"
+#include "ops/spray_view.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::test;
