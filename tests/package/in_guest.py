@@ -1,0 +1,111 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""The package where it is meant to live: a Debian with systemd, in QEMU.
+
+    sudo tests/package/in_guest.py SUITE PACKAGE.deb...
+
+Makes a root of Debian SUITE (bookworm, trixie) by debootstrap, installs the packages in it by apt, writes a configuration, and boots it
+twice; in each boot guest/check runs after everything else has started, and what it prints comes to the console. At last the
+package is purged. Needs the network for debootstrap and apt, and the kernel that ./quickstart test has fetched. By hand, not in CI.
+"""
+import os
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.abspath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "..", "dts"))
+
+from framework import vm_image  # noqa: E402
+
+TOOLS = "systemd,systemd-sysv,udev,dbus,iproute2,iputils-ping,kmod,procps,ca-certificates"
+
+
+def run(*command, **options):
+    return subprocess.run(command, check=True, **options)
+
+
+def source_of_this_machine():
+    told = subprocess.run(["apt-get", "indextargets", "--format", "$(SITE)", "Created-By: Packages"], capture_output=True, text=True).stdout
+    return next(site for site in told.splitlines() if "debian" in site and "security" not in site)
+
+
+def make_root(suite, root, packages):
+    mirror = source_of_this_machine()
+    run("debootstrap", "--variant=minbase", f"--include={TOOLS}", suite, root, mirror, stdout=subprocess.DEVNULL)
+    for name in ("apt.conf.d", "auth.conf.d"):  # a proxy of this machine's, for example
+        if os.path.isdir(f"/etc/apt/{name}"):
+            shutil.copytree(f"/etc/apt/{name}", f"{root}/etc/apt/{name}", dirs_exist_ok=True)
+    for package in packages:
+        shutil.copy(package, f"{root}/root/")
+    shutil.copy("/etc/resolv.conf", f"{root}/etc/resolv.conf")
+    environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    run("chroot", root, "apt-get", "-qq", "update", env=environment)
+    run("chroot", root, "apt-get", "-qqy", "install", "--no-install-recommends",
+        *(f"/root/{os.path.basename(package)}" for package in packages), env=environment, stdout=subprocess.DEVNULL)
+    run("chroot", root, "systemctl", "enable", "dpdk-bond", "systemd-networkd")
+    os.makedirs(f"{root}/etc/dpdk-bond", exist_ok=True)
+    for name, where in (("dpdk-bond.yaml", "etc/dpdk-bond"), ("links.service", "etc/systemd/system"), ("check.service", "etc/systemd/system"),
+                        ("10-bond1.network", "etc/systemd/network"), ("10-unmanaged.network", "etc/systemd/network"),
+                        ("links", "root"), ("check", "root")):
+        shutil.copy(os.path.join(HERE, "guest", name), f"{root}/{where}/{name}")
+    run("chroot", root, "systemctl", "enable", "links", "check")
+
+
+def first_root(tree):
+    """An initramfs that makes a folder of this machine, writable over 9p, the guest's root and starts its init."""
+    archive = vm_image.Archive()
+    for name in ("bin", "boot", "dev", "proc", "sys", "root"):
+        archive.folder(name)
+    archive.file("bin/busybox", vm_image.BUSYBOX)
+    for applet in vm_image.APPLETS:
+        archive.link(f"bin/{applet}", "busybox")
+    modules = vm_image.module_files(tree, ("virtio_pci", "9pnet_virtio", "9p"))
+    for file in modules:
+        archive.file(f"boot/{os.path.basename(file)}", os.path.join(tree, file))
+    archive.add("boot/order", 0o100644, "".join(os.path.basename(file) + "\n" for file in modules).encode())
+    archive.file("init", os.path.join(HERE, "guest", "init"))
+    return archive.done()
+
+
+def boot(root, initramfs):
+    kernel, _, _ = vm_image.build()
+    command = ["timeout", "300", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+               "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
+               "-kernel", kernel, "-initrd", initramfs, "-append",
+               "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check mitigations=off net.ifnames=0 systemd.show_status=no",
+               "-serial", "stdio", "-fsdev", f"local,id=root,path={root},security_model=passthrough,multidevs=remap",
+               "-device", "virtio-9p-pci,fsdev=root,mount_tag=root,bus=pcie.0"]
+    told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace").stdout
+    print("\n".join(line for line in told.splitlines() if line.startswith(("check:", "  "))), flush=True)
+    return "check: done" in told and "check: FAILED" not in told
+
+
+def main():
+    suite, packages = sys.argv[1], [os.path.abspath(package) for package in sys.argv[2:]]
+    if reason := vm_image.why_not():
+        sys.exit(f"SKIP: {reason}")
+    work = os.path.join(vm_image.directory(), f"package-{suite}")
+    root = f"{work}/root"
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(root)
+    make_root(suite, root, packages)
+    version = vm_image.kernel_version()
+    tree = os.path.join(vm_image.directory(), "kernel", "lib", "modules", version)
+    vm_image.build()
+    shutil.copytree(tree, f"{root}/usr/lib/modules/{version}")
+    with open(f"{work}/initramfs", "wb") as out:
+        out.write(first_root(tree))
+    good = True
+    for number in ("first boot", "after the reboot"):
+        print(f"== {number}", flush=True)
+        good = boot(root, f"{work}/initramfs") and good
+    print("== purge", flush=True)
+    run("chroot", root, "dpkg", "--purge", "dpdk-bond")
+    left = subprocess.run(["find", root, "-xdev", "-path", f"{root}/root", "-prune", "-o", "-name", "*dpdk-bond*", "-print"],
+                          capture_output=True, text=True).stdout
+    print("  nothing is left" if not left.strip() else "check: FAILED: left behind:\n" + left)
+    sys.exit(0 if good and not left.strip() else 1)
+
+
+main()
