@@ -20,12 +20,21 @@
 
 namespace dpdkbond {
 
+namespace {
+
+bool takes_long_frames(const BondConfig& config) {
+    const ModeDescriptor* mode = find_mode(config.mode);
+    return config.logical.offloads && (mode->long_frames == nullptr || mode->long_frames(config.options));
+}
+
+} // namespace
+
 MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& member) const {
     MemberSetup s;
     s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
-    s.merge = config.logical.offloads && LogicalPort::will_be_tap(config.logical);
+    s.merge = takes_long_frames(config) && LogicalPort::will_be_tap(config.logical);
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
     return s;
@@ -52,8 +61,9 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     std::optional<Mac> mac = config.logical.mac;
     if (!mac && !opened.empty() && opened.front()->port->permanent_mac().is_valid_unicast())
         mac = opened.front()->port->permanent_mac();
-    auto logical =
-        LogicalPort::open(config.name, config.logical, mac, pool_, config_.runtime.idle == Idle::adaptive);
+    LogicalConfig up = config.logical;
+    up.offloads = takes_long_frames(config);
+    auto logical = LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive);
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
     if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);
