@@ -13,6 +13,7 @@ std::string Ipv4::to_string() const {
 
 std::optional<Ipv4> Ipv4::parse(std::string_view text) {
     Ipv4 address;
+    if (text.find('\0') != text.npos) return std::nullopt; // where inet_pton() would stop reading
     if (inet_pton(AF_INET, std::string(text).c_str(), address.bytes.data()) != 1) return std::nullopt;
     return address;
 }
@@ -24,6 +25,7 @@ std::string Ipv6::to_string() const {
 
 std::optional<Ipv6> Ipv6::parse(std::string_view text) {
     Ipv6 address;
+    if (text.find('\0') != text.npos) return std::nullopt;
     if (inet_pton(AF_INET6, std::string(text).c_str(), address.bytes.data()) != 1) return std::nullopt;
     return address;
 }

@@ -56,7 +56,6 @@ std::string when_of(const OptionDef& def) {
     case When::any_time:
     case When::any_time_here: return "any time";
     case When::no_members: return "without members";
-    case When::bond_down: return "before start";
     }
     return {};
 }
@@ -171,10 +170,11 @@ constexpr std::array<const char*, 12> kDeviations = {
     "bond, which it "
     "is here too.",
     "`use_carrier` takes 1 only, as newest Linux does; older ones knew another way to ask for the carrier.",
-    "`lacp_rate`, `lacp_active`, `ad_select`, `ad_user_port_key` and `coupled_control` change while the bond "
-    "runs. Linux wants the bond down for them.",
-    "Other options that Linux changes only while the bond is down are set in the file: a bond here is up as "
-    "long as it runs.",
+    "Among members of equal `prio` the active one stays. Linux takes the first of them whenever it chooses "
+    "anew.",
+    "`lacp_rate`, `lacp_active`, `ad_select`, `ad_user_port_key`, `coupled_control` and `tlb_dynamic_lb` "
+    "change "
+    "while the bond runs. Linux wants the bond down for them.",
     "Switches take `true`, `false`, `yes` and `no` besides Linux's `on`, `off`, `1` and `0`, as they are "
     "YAML's words.",
 };

@@ -48,7 +48,8 @@ void ProbeMonitor::set_ready(std::uint32_t targets, Time now) {
     const bool first = ready_ == 0;
     ready_ |= fresh;
     for (Member& m : members_) {
-        if (first && m.state == State::up) renew(m, now);
+        if (m.state != State::up) continue; // one that is down needs a sign of life
+        if (first) renew(m, now);
         for (std::size_t t = 0; t < kMaxTargets; ++t)
             if ((fresh >> t & 1U) != 0) m.target_rx[t] = now;
     }

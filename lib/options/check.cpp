@@ -104,8 +104,6 @@ Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_member
     case When::no_members:
         if (!has_members) return {};
         return Error{name + " can change only while the bond has no members; remove them first, or restart"};
-    case When::bond_down:
-        return Error{name + " can change only while the bond is down; set it in the file and restart"};
     }
     return {};
 }

@@ -95,7 +95,6 @@ struct MemberOptions {
 enum class When : std::uint8_t {
     any_time,      // may change while traffic runs
     no_members,    // Linux: only while the bond has no members (E)
-    bond_down,     // Linux: only while the bond is down (D)
     any_time_here, // Linux: only while the bond is down; ours takes it while traffic runs
 };
 

@@ -69,3 +69,11 @@ TEST_CASE("readers of a SeqBox never see half of a record", "[threads]") {
     writer.join();
     CHECK_FALSE(torn);
 }
+
+TEST_CASE("an address ends where its text does, a NUL in it is no end [D25]", "[D25]") {
+    using namespace std::string_view_literals;
+    CHECK(dpdkbond::Ipv4::parse("192.0.2.1"sv));
+    CHECK_FALSE(dpdkbond::Ipv4::parse("192.0.2.1\0anything"sv));
+    CHECK_FALSE(dpdkbond::Ipv6::parse("2001:db8::1\0"sv));
+    CHECK_FALSE(dpdkbond::IpPrefix::parse("192.0.2.1\0/24"sv));
+}

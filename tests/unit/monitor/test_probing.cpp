@@ -257,6 +257,28 @@ TEST_CASE("arp_all_targets: any target that answers is enough, or each of them i
     }
 }
 
+TEST_CASE("a target that can be asked from now on is no sign of life of a member that is down [D17]",
+          "[D17]") {
+    for (const bool all : {false, true}) {
+        ProbeRules r = rules(true, kActive | kBackup, 0b1);
+        Rig rig(rules(true));
+        r.all_targets = all;
+        rig.monitor.set_rules({}, rig.now);
+        rig.monitor.set_rules(r, rig.now); // no target can be asked
+        rig.pass(1s);
+        rig.monitor.set_link(kM0, false, rig.now);
+        rig.monitor.set_active(kNoMember, rig.now);
+        rig.pass(50ms);
+        rig.monitor.set_link(kM0, true, rig.now);
+        rig.pass(50ms);
+        rig.monitor.set_ready(1, rig.now);
+        for (int i = 0; i < 100; ++i) {
+            rig.pass(1ms);
+            CHECK_FALSE(rig.up(kM0));
+        }
+    }
+}
+
 TEST_CASE("until a target can be asked, silence is nobody's fault") {
     Rig rig(rules(true));
     rig.monitor.set_rules({}, rig.now);
