@@ -103,6 +103,17 @@ void send_own(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) n
     send(lane, s, id, &frame, 1); // the last attempts, and the counting
 }
 
+// A slow-protocol frame with one or two tags, or whose tag the device has taken off (802.3 57A.3: they are
+// never tagged).
+inline bool is_tagged_slow(const rte_mbuf* m, const std::uint8_t* bytes, std::uint16_t type) noexcept {
+    if (type == ethertype::slow) [[unlikely]]
+        return (m->ol_flags & (RTE_MBUF_F_RX_VLAN_STRIPPED | RTE_MBUF_F_RX_QINQ_STRIPPED)) != 0;
+    if (!is_vlan_ethertype(type) || m->data_len < 18) return false;
+    const std::uint16_t inner = load_be16(bytes + 16);
+    return inner == ethertype::slow ||
+           (is_vlan_ethertype(inner) && m->data_len >= 22 && load_be16(bytes + 20) == ethertype::slow);
+}
+
 [[gnu::cold]] void give_to_control(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept {
     if (!offer_to_control(lane, MemberId{member}, frame))
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::control_full)], &frame, 1);
@@ -133,7 +144,14 @@ std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mb
         rte_mbuf* const m = frames[i];
         const auto* bytes = rte_pktmbuf_mtod(m, const std::uint8_t*);
         // A buffer has room for a header, whatever is in it.
-        if (load_be16(bytes + 12) == ethertype::slow) [[unlikely]] {
+        const std::uint16_t type = load_be16(bytes + 12);
+        if (is_tagged_slow(m, bytes, type)) [[unlikely]] {
+            rte_mbuf* refused = m;
+            drop(lane.counters.member[member].drops[static_cast<unsigned>(DropReason::foreign_group)],
+                 &refused, 1);
+            continue;
+        }
+        if (type == ethertype::slow) [[unlikely]] {
             const auto subtype = slow_frame_subtype({bytes, m->data_len});
             if (subtype == slow_subtype::lacp || subtype == slow_subtype::marker) {
                 give_to_control(lane, member, m);

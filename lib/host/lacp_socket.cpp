@@ -20,6 +20,7 @@ namespace {
 constexpr std::uint16_t kSlowProtocols = 0x8809;
 constexpr std::uint8_t kLacp = 1;
 constexpr unsigned kTypeAt = 12, kSubtypeAt = 14;
+constexpr auto kTagBeside = static_cast<std::uint32_t>(SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT);
 
 #ifndef PACKET_IGNORE_OUTGOING
 constexpr int PACKET_IGNORE_OUTGOING = 23;
@@ -34,7 +35,11 @@ Result<LacpSocket> LacpSocket::open(const std::string& netdev) {
     // Protocol 0: nothing comes before the filter is in place.
     Fd fd(socket(AF_PACKET, SOCK_RAW | SOCK_NONBLOCK | SOCK_CLOEXEC, 0));
     if (!fd) return failed("opening it");
-    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kTypeAt),
+    // The kernel has taken a tag (VID 0 too) out of the frame by then and says so beside it: such a frame is
+    // nobody's LACPDU.
+    sock_filter code[] = {BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kTagBeside),
+                          BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, 0, 0, 5),
+                          BPF_STMT(BPF_LD | BPF_H | BPF_ABS, kTypeAt),
                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kSlowProtocols, 0, 3),
                           BPF_STMT(BPF_LD | BPF_B | BPF_ABS, kSubtypeAt),
                           BPF_JUMP(BPF_JMP | BPF_JEQ | BPF_K, kLacp, 0, 1),

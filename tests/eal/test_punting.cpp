@@ -57,6 +57,36 @@ TEST_CASE("LACP and markers go to control, other slow protocols and data go up i
     CHECK(rig.received(0) == 6);
 }
 
+TEST_CASE("a slow-protocol frame with a tag is nobody's: neither control's nor the logical interface's",
+          "[field-16]") {
+    const NothingLost check;
+    LacpRig rig;
+    rig.collect(3);
+    const auto tagged = [](std::uint32_t number, std::uint8_t subtype,
+                           std::initializer_list<std::uint16_t> tags) {
+        rte_mbuf* m = frame(number);
+        auto* at = rte_pktmbuf_mtod(m, std::uint8_t*) + 12;
+        for (const std::uint16_t tag : tags) {
+            store_be16(at, tag);
+            store_be16(at + 2, 0); // VID 0: a priority tag
+            at += 4;
+        }
+        store_be16(at, 0x8809);
+        at[2] = subtype;
+        return m;
+    };
+    rte_mbuf* stripped = slow_frame(7, 1); // its device has taken the tag off
+    stripped->ol_flags |= RTE_MBUF_F_RX_VLAN | RTE_MBUF_F_RX_VLAN_STRIPPED;
+    rte_mbuf* data = tagged(8, 0, {0x8100});
+    store_be16(rte_pktmbuf_mtod(data, std::uint8_t*) + 16, 0x0800);
+    rig.arrive(0, {frame(1), tagged(2, 1, {0x8100}), tagged(3, 2, {0x8100}), tagged(4, 1, {0x88a8}),
+                   tagged(5, 3, {0x8100}), tagged(6, 1, {0x88a8, 0x8100}), stripped, data, slow_frame(9, 1)});
+    CHECK(receive(rig.lane, rig.snapshot) == 9);
+    CHECK(taken_up() == Numbers{1, 8});
+    CHECK(rig.heard() == Numbers{9});
+    CHECK(rig.dropped(0, DropReason::foreign_group) == 6);
+}
+
 TEST_CASE("LACP is heard on a member that does not collect, whose data is dropped and counted") {
     const NothingLost check;
     LacpRig rig;
