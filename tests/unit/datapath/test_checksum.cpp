@@ -47,6 +47,7 @@ Built build(const Case& c) {
         store_be16(&f[12 + 4 * std::size_t{t}], t == 0 && c.tags == 2 ? 0x88a8 : 0x8100);
     store_be16(&f[b.ip - 2], c.v6 ? 0x86dd : 0x0800);
     if (c.v6) {
+        f[b.ip] = 0x60;
         store_be16(&f[b.ip + 4], static_cast<std::uint16_t>(l4_length));
         f[b.ip + 6] = c.protocol;
     } else {
