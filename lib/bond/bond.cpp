@@ -184,6 +184,7 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     const bool was_monitored = monitored();
     options_ = options;
     mode_.tx_burst = tx_burst;
+    count_flows(nullptr, kNever);
     if (monitored() && !was_monitored)
         for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
     prober_.set_options(options, mode_.controller->has_active(), now);
