@@ -61,6 +61,7 @@ BondCounters BondUnit::raw_counters() const {
         sum.injected += n;
         sum.drops[static_cast<std::size_t>(reason)] += n;
     };
+    lost(DropReason::no_member, core->lost_no_member.get());
     lost(DropReason::no_buffer, core->lost_no_buffer.get());
     lost(DropReason::control_full, core->lost_ring_full.get());
     return sum;

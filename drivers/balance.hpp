@@ -46,6 +46,7 @@ protected:
     MemberId active_ = kNoMember;
     Mac bond_mac_{};
     BondOptions options_;
+    TagSets tags_; // of our frames
     bool redrawn_ = false;
 
 private:
@@ -56,7 +57,6 @@ private:
     Time next_load_ = kNever;
     Time next_learning_ = kNever;
     // Learning frames of the present round: which member's and which tags' is next.
-    TagSets tags_;
     std::size_t learning_member_ = kMaxMembers, learning_tags_ = 0;
 };
 

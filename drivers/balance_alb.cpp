@@ -3,6 +3,7 @@
 // by all members too. ARP of the logical interface's is handed to control, which rewrites it and sends it
 // (lib/balance/rlb); what neighbours say is copied to control.
 #include "balance/rlb.hpp"
+#include "bond/announcer.hpp"
 #include "bond/rx_filter.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/punt_neighbors.hpp"
@@ -37,6 +38,7 @@ public:
             own.push_back(m.mac);
             if (m.up) receivers.push_back({m.id, m.mac, m.speed_mbps});
         }
+        teach_lost(a);
         rlb_.set_own_macs({own.begin(), own.size()});
         rlb_.set_members({receivers.begin(), receivers.size()}, active_, a.now);
         rlb_.handle_timeout(a.now); // neighbours of a lost member are told before anything else
@@ -58,6 +60,11 @@ public:
     bool poll_transmit(OwnFrame& out) override {
         if (BalanceController::poll_transmit(out))
             return true; // first the switch learns the MACs, then the neighbours
+        if (!taught_.empty()) {
+            out = taught_[0];
+            taught_.erase_at(0);
+            return true;
+        }
         RlbFrame f;
         if (!rlb_.poll_transmit(f)) return false;
         out.member = f.member;
@@ -66,6 +73,7 @@ public:
         std::copy_n(f.bytes.begin(), f.length, out.frame.begin());
         return true;
     }
+    [[nodiscard]] std::uint64_t frames_lost() const override { return rlb_.frames_lost(); }
     void fill(Snapshot& out) const override {
         BalanceController::fill(out);
         // What a switch sends out of several ports at once is heard on the active member alone.
@@ -77,7 +85,23 @@ private:
     // Each hears what is sent to its own MAC; receive_alb() sorts it.
     [[nodiscard]] std::uint32_t receivers(const Decision&, std::uint32_t all) const override { return all; }
 
+    // Linux: until neighbours have heard where they are to send, the switch brings what they send to a lost
+    // member to the active one, which takes it (take_by_mac()).
+    void teach_lost(const Arrangement& a) {
+        std::uint32_t up = 0;
+        for (const Candidate& m : a.members) {
+            if (m.up) up |= 1U << m.id.value;
+            const bool lost = !m.up && (up_ >> m.id.value & 1U) != 0;
+            if (!lost || a.active == kNoMember || !m.mac.is_valid_unicast()) continue;
+            for (const VlanTags& tags : tags_)
+                (void)taught_.push_back(dpdkbond::learning_frame(a.active, m.mac, tags));
+        }
+        up_ = up;
+    }
+
     Rlb rlb_;
+    std::uint32_t up_ = 0; // bit MemberId: members that were up at the last arrange()
+    FixedVec<OwnFrame, 2 * kMaxMembers> taught_;
 };
 
 // ---- sending

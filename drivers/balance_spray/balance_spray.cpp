@@ -61,6 +61,7 @@ public:
 
     [[nodiscard]] Time next_deadline() const override { return paths_.next_deadline(); }
     bool poll_transmit(OwnFrame& out) override { return paths_.poll_transmit(out); }
+    [[nodiscard]] std::uint64_t frames_lost() const override { return paths_.frames_lost(); }
     bool poll_event(ControllerEvent& out) override { return paths_.poll_event(out); }
     bool take_redrawn() override { return std::exchange(redrawn_, false) | paths_.take_redrawn(); }
     void fill(Snapshot& out) const override {

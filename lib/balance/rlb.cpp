@@ -171,6 +171,7 @@ RlbFrame& Rlb::send(MemberId by, Bytes frame) {
     if (queued_ == kRoom) { // more than control drains: the oldest gives way
         first_ = (first_ + 1) % kRoom;
         --queued_;
+        ++lost_;
     }
     RlbFrame& f = (*queue_)[(first_ + queued_++) % kRoom];
     f.member = by;

@@ -66,6 +66,7 @@ public:
     // ---- outputs
     [[nodiscard]] Time next_deadline() const { return next_due_; }
     bool poll_transmit(RlbFrame& out);
+    [[nodiscard]] std::uint64_t frames_lost() const { return lost_; } // more than there is room for
     [[nodiscard]] const Clients& clients() const { return clients_; }
     [[nodiscard]] std::uint32_t clients_of(MemberId id) const; // neighbours assigned to it
 
@@ -111,6 +112,7 @@ private:
     static constexpr std::size_t kRoom = 1024;
     std::unique_ptr<std::array<RlbFrame, kRoom>> queue_ = std::make_unique<std::array<RlbFrame, kRoom>>();
     std::size_t first_ = 0, queued_ = 0;
+    std::uint64_t lost_ = 0;
 };
 
 } // namespace dpdkbond

@@ -255,7 +255,7 @@ void SprayPaths::answer(const Member& m, const ArpPacket& request) {
     f.length = static_cast<std::uint16_t>(
         build_arp(f.frame, request.sender_mac, m.mac,
                   {ArpOp::reply, m.mac, request.target_ip, request.sender_mac, request.sender_ip}));
-    (void)answers_.push_back(f); // full: it will ask again
+    lost_ += answers_.push_back(f) ? 0 : 1; // it will ask again
 }
 
 void SprayPaths::probe(const SprayPath& path, OwnFrame& out) const {

@@ -63,6 +63,7 @@ public:
     // ---- outputs
     [[nodiscard]] Time next_deadline() const { return next_due_; }
     bool poll_transmit(OwnFrame& out);
+    [[nodiscard]] std::uint64_t frames_lost() const { return lost_; } // answers for which there was no room
     bool poll_event(ControllerEvent& out);
     bool take_redrawn() { return std::exchange(redrawn_, false); }
     // All but the gap. A path whose member is not in `may_send` (bit MemberId) is out of use.
@@ -111,6 +112,7 @@ private:
     std::vector<std::uint16_t> free_counters_; // the one free for longest first
     std::uint64_t serial_ = 0;
     FixedVec<OwnFrame, 64> answers_;
+    std::uint64_t lost_ = 0;
     Time next_due_ = kNever;
     Time told_at_{};
     std::size_t probing_ = 0; // where poll_transmit() looks next

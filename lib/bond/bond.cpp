@@ -212,7 +212,8 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     raise(EventKind::mode_changed, nullptr, mode_name(mode.mode), now);
     mode_.controller->farewell(announced_mac(mode.controller->mac_policy(options)), now);
     hear_controller();
-    for (Transmit last; mode_.controller->poll_transmit(last);) frames_.push_back(last);
+    for (Transmit last; mode_.controller->poll_transmit(last);) queue(last);
+    lost_.no_room += mode_.controller->frames_lost(); // the next one counts for itself
     mode_ = mode;
     choose_active_ = true;
     const Duration start_up = mode.controller->start_up(options);

@@ -114,7 +114,9 @@ public:
     [[nodiscard]] Time next_deadline() const;
     using Transmit = OwnFrame;
     bool poll_transmit(Transmit& out); // true: one frame to put on that member's wire
-    [[nodiscard]] const LostFrames& frames_lost() const { return lost_; }
+    [[nodiscard]] LostFrames frames_lost() const {
+        return {lost_.no_member, lost_.no_room + mode_.controller->frames_lost()};
+    }
     bool poll_event(Event& out);
     // True when what workers or readers should see has changed since the last call.
     bool take_changed() { return std::exchange(changed_, false); }
@@ -193,6 +195,7 @@ private:
     void arrange(Time now);
     [[nodiscard]] Mac announced_mac(MacPolicy policy) const;
     bool next_frame(OwnFrame& out);
+    bool queue(const OwnFrame& frame); // false: there is no room, which is counted
     void raise(EventKind kind, const Member* m, std::string_view detail, Time now);
 
     FixedString<15> name_;

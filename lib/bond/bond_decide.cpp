@@ -31,7 +31,7 @@ void Bond::show_mac(Member& m) {
     if (m.dismissed || m.shown == worn) return;
     // A switch learns by these where a MAC went, whoever speaks next.
     if (macs_.distinct() && is_up(m) && !m.shown.is_zero() && worn.is_valid_unicast())
-        for (const VlanTags& tags : tag_sets(addresses_)) frames_.push_back(learning_frame(m.id, worn, tags));
+        for (const VlanTags& tags : tag_sets(addresses_)) queue(learning_frame(m.id, worn, tags));
     m.shown = worn;
 }
 

@@ -50,9 +50,15 @@ std::size_t Bond::send_by_active(std::span<const OwnFrame> frames) {
         const Mac worn = macs_.worn_by(active_);
         if (!worn.is_zero() && std::equal(mac_.bytes.begin(), mac_.bytes.end(), f.frame.begin() + 6))
             std::copy(worn.bytes.begin(), worn.bytes.end(), f.frame.begin() + 6);
-        if (!frames_.push_back(f)) break;
+        if (!queue(f)) break;
         ++taken;
     }
+    return taken;
+}
+
+bool Bond::queue(const OwnFrame& frame) {
+    const bool taken = frames_.push_back(frame);
+    lost_.no_room += taken ? 0 : 1;
     return taken;
 }
 

@@ -119,6 +119,7 @@ public:
     // ---- outputs
     [[nodiscard]] virtual Time next_deadline() const { return kNever; }
     virtual bool poll_transmit(OwnFrame&) { return false; }
+    [[nodiscard]] virtual std::uint64_t frames_lost() const { return 0; } // for which there was no room
     virtual bool poll_event(ControllerEvent&) { return false; }
     // Moving flows from members that still work, in order (FlowMove); most modes cannot and move them at
     // once.

@@ -41,6 +41,7 @@ struct BondCore {
     std::vector<const Lane*> lanes;                       // for their counters
     SeqBox<BondStatus> status;
     Counter lost_no_buffer;     // frames of control's own that found no packet buffer …
+    Counter lost_no_member;     // … or no member …
     Counter lost_ring_full;     // … or no room in the inject ring; owner: control
     const std::uint64_t serial; // no other bond of this process has or had it
     // ---- owner: control
@@ -48,6 +49,7 @@ struct BondCore {
     std::array<int, kMaxMembers> ear_socket{}; // of those
     bool unpublished = true;                   // there is something newer than the published snapshot
     std::optional<Wanted> handed;              // what the ordinary threads were given last
+    LostFrames lost_before;                    // what Bond::frames_lost() said last
     std::uint64_t losses_told = 0;             // events lost that the ordinary threads know of
 };
 

@@ -245,6 +245,10 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
         sent = true;
     }
     if (sent && !workers_.empty()) workers_[0]->wake();
+    const LostFrames lost = core.bond.frames_lost();
+    core.lost_no_member.add(lost.no_member - core.lost_before.no_member);
+    core.lost_ring_full.add(lost.no_room - core.lost_before.no_room);
+    core.lost_before = lost;
 
     tell(number, core, at);
     core.publisher.retire();

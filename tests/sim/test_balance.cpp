@@ -184,6 +184,41 @@ TEST_CASE("a member twice as fast gets twice the buckets, when its speed is told
     CHECK(on_fast <= 171);
 }
 
+TEST_CASE("balance-alb: the switch learns at once that what is for a lost member goes to the active one") {
+    LoadSim sim(Mode::balance_alb, 3);
+    LocalAddresses addresses;
+    LocalAddress tagged;
+    tagged.tags.push_back({ethertype::vlan, 7});
+    addresses.push_back(tagged);
+    sim.bond.set_addresses(addresses);
+    sim.pass(5s);
+    answer(sim, 11);
+    answer(sim, 12);
+    sim.sent();
+    sim.link(1, false);
+    std::map<unsigned, unsigned> taught; // by VLAN
+    bool told = false;
+    for (const Sent& s : sim.sent()) {
+        told |= s.arp.has_value();
+        if (!s.teaches()) continue;
+        CHECK_FALSE(told); // the switch before the neighbours
+        CHECK(s.by == 0);
+        CHECK(s.eth.source == own(1));
+        ++taught[s.eth.tag_count != 0 ? s.eth.tags[0].id() : 0];
+    }
+    CHECK(taught == std::map<unsigned, unsigned>{{0, 1}, {7, 1}});
+    CHECK(told);
+    // The active member takes it: the snapshot still says whose the MAC was, and that it does not send.
+    const Snapshot s = sim.snapshot();
+    CHECK(mac_in(s.mac[1]) == own(1));
+    CHECK((s.tx_mask & 2U) == 0);
+    CHECK((s.rx_accept & 1U) == 1);
+    for (const Sent& x : sim.pass(5s)) CHECK((!x.teaches() || x.eth.source != own(1))); // once
+    sim.link(1, true);
+    for (const Sent& x : sim.pass(5s)) // and its own again
+        if (x.teaches()) CHECK(x.eth.source == own(x.by));
+}
+
 TEST_CASE("at a failover the new active member takes the MAC over, before its device knows, and teaches it") {
     for (const Mode mode : {Mode::balance_tlb, Mode::balance_alb}) {
         LoadSim sim(mode, 2);
