@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/bond_unit.hpp"
 
+#include "ops/wall_clock.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -109,13 +111,12 @@ void BondUnit::clear_counters() {
 
 void BondUnit::remember(const Event& event) {
     const std::lock_guard lock(history_mutex_);
-    history_.push_back(event);
-    if (history_.size() > kEventHistory) history_.pop_front();
+    history_.add(event, wall_ns(event.at));
 }
 
-std::vector<Event> BondUnit::history() const {
+std::vector<PastEvent> BondUnit::history() const {
     const std::lock_guard lock(history_mutex_);
-    return {history_.begin(), history_.end()};
+    return history_.list();
 }
 
 } // namespace dpdkbond

@@ -5,7 +5,6 @@
 #pragma once
 
 #include <atomic>
-#include <deque>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -14,6 +13,7 @@
 #include "capture/capture.hpp"
 #include "engine/control.hpp"
 #include "host/numa.hpp"
+#include "ops/event_history.hpp"
 #include "ops/instance.hpp"
 #include "ports/logical_port.hpp"
 #include "ports/mac_keeper.hpp"
@@ -54,14 +54,14 @@ public:
 
     // The events so far, by their own lock: the host thread writes, anybody reads.
     void remember(const Event& event);
-    [[nodiscard]] std::vector<Event> history() const;
+    [[nodiscard]] std::vector<PastEvent> history() const;
 
 private:
     [[nodiscard]] MemberCounters raw_counters(const MemberPort& member) const;
     [[nodiscard]] BondCounters raw_counters() const;
     BondCounters baseline_;
     mutable std::mutex history_mutex_;
-    std::deque<Event> history_;
+    EventHistory history_;
 };
 
 } // namespace dpdkbond

@@ -22,7 +22,7 @@ Result<CapturePlan> Program::capture_plan(std::string_view bond, std::string_vie
         if (member == "all" || member == m->config.name)
             plan.members.push_back({m->config.name,
                                     fmt::format("{} member {}, {}", bond, m->config.name, m->config.device),
-                                    m->port->id(), m->port->mac()});
+                                    m->port->id(), m->mac()});
     if (!plan.members.empty()) return plan;
     if (member == "all") return Error{fmt::format("{} has no members", bond)};
     return Error{member_or_error(unit, member).error()};

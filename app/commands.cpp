@@ -5,6 +5,7 @@
 #include "config/validate.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
+#include "ops/acting.hpp"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -75,30 +76,45 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
             return Error{fmt::format("{}: {}", option, set.error())};
         if (def->name == "primary" && !options.primary.empty() && u.find_member(options.primary) == nullptr)
             return Error{fmt::format("primary: {} has no member {}", bond, options.primary)};
-        if (def->name == "active_slave") { // a command and not a setting
-            Result<void> done;
-            control_->call([&] { done = u.core->bond.set_active(options.active_slave, now()); });
-            return done;
-        }
+        if (def->name == "active_slave") return choose_active(u, options.active_slave); // no setting
         given |= option_bit(option_index(*def));
         end_other_monitor(*def, options, given);
     }
-    const Mode before = u.config.mode;
     if (auto done = apply_options(u, mode, options, given); !done) return done;
-    if (mode == before)
-        control_->call([&] {
-            u.core->bond.note(EventKind::option_changed, kNoMember, fmt::format("{} {}", option, value),
-                              now());
-        });
+    note(u, fmt::format("{} {}{}", option, value.empty() ? "none" : value, by_whom()));
     return {};
+}
+
+void Program::note(BondUnit& unit, const std::string& what) {
+    control_->call([&] { unit.core->bond.note(EventKind::option_changed, kNoMember, what, now()); });
+}
+
+// A member's options, on control and in what `config` shows.
+void Program::change_member(BondUnit& unit, MemberPort& member, const MemberOptions& options,
+                            const std::string& what) {
+    control_->call([&] {
+        unit.core->bond.note(EventKind::option_changed, member.id, what, now());
+        unit.core->bond.set_member_options(member.id, options, now());
+    });
+    member.config.options = options;
+    for (MemberConfig& m : unit.config.members)
+        if (m.name == member.config.name) m.options = options;
 }
 
 Result<void> Program::set_active(std::string_view bond, std::string_view member) {
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
+    return choose_active(*unit.value(), member);
+}
+
+Result<void> Program::choose_active(BondUnit& unit, std::string_view member) {
+    const std::string text = fmt::format("active_slave {}{}", member.empty() ? "none" : member, by_whom());
     Result<void> done;
-    control_->call([&] { done = unit.value()->core->bond.set_active(member, now()); });
+    control_->call([&] {
+        done = unit.core->bond.set_active(member, now());
+        if (done) unit.core->bond.note(EventKind::option_changed, kNoMember, text, now());
+    });
     if (!done) return Error{fmt::format("{}: {}", member, done.error())};
     return done;
 }
@@ -123,8 +139,7 @@ Result<void> Program::set_member_option(std::string_view bond, std::string_view 
     const unsigned queues = unit.value()->config.logical.queues;
     if (const std::string wrong = queue_id_problem(options.queue_id, queues, others); !wrong.empty())
         return Error{"queue_id: " + wrong};
-    control_->call([&] { unit.value()->core->bond.set_member_options(m.value()->id, options, now()); });
-    m.value()->config.options = options;
+    change_member(*unit.value(), *m.value(), options, fmt::format("{} {}{}", option, value, by_whom()));
     steer(*unit.value());
     return {};
 }
@@ -135,7 +150,12 @@ Result<void> Program::set_member_link(std::string_view bond, std::string_view me
     if (!unit) return Error{unit.error()};
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
-    control_->call([&] { unit.value()->core->bond.set_link_admin(m.value()->id, up, now()); });
+    control_->call([&] {
+        Bond& b = unit.value()->core->bond;
+        b.note(EventKind::option_changed, m.value()->id,
+               fmt::format("link {}{}", up ? "up" : "down", by_whom()), now());
+        b.set_link_admin(m.value()->id, up, now());
+    });
     return {};
 }
 
@@ -156,7 +176,9 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device)
     std::vector<std::string> warnings;
     auto member = open_member(u.config, config, warnings);
     if (!member) return Error{member.error()};
-    return put_in_service(u, std::move(member).value(), warnings);
+    auto done = put_in_service(u, std::move(member).value(), warnings);
+    if (done) note(u, fmt::format("member {} added{}", config.name, by_whom()));
+    return done;
 }
 
 Result<void> Program::remove_member(std::string_view bond, std::string_view member) {
@@ -165,6 +187,7 @@ Result<void> Program::remove_member(std::string_view bond, std::string_view memb
     if (!unit) return Error{unit.error()};
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
+    note(*unit.value(), fmt::format("member {} removed{}", member, by_whom()));
     part(*unit.value(), *m.value());
     return {};
 }
@@ -174,6 +197,7 @@ Result<void> Program::clear_stats(std::string_view bond) {
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     unit.value()->clear_counters();
+    note(*unit.value(), "counters cleared" + by_whom());
     return {};
 }
 

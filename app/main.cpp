@@ -50,8 +50,12 @@ int run_or_check(const Args& args) {
     // systemd sets it for units with RuntimeDirectory=. DPDK would put its sockets there, where no client
     // looks for them.
     unsetenv("RUNTIME_DIRECTORY");
-    Program program(args.config, std::move(loaded.config));
-    program.run(args.console);
+    try {
+        Program program(args.config, std::move(loaded.config));
+        program.run(args.console);
+    } catch (const StoppedWhileStarting& stopped) {
+        log_line(stopped.what());
+    }
     return kOk;
 }
 
@@ -75,8 +79,8 @@ int dispatch(const Args& args) {
     case Args::Verb::run:
     case Args::Verb::check: return run_or_check(args);
     case Args::Verb::status:
-        return status_command(prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]),
-                              args.json);
+        return (args.health ? health_command : status_command)(
+            prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), args.json);
     case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1]);
     case Args::Verb::capture: return capture_command(prefix, args.operands);
     case Args::Verb::console: return console_command(prefix, args.commands);

@@ -69,6 +69,7 @@ void Program::on_signal(int signal, std::uint32_t sender) {
     }
     const std::lock_guard lock(reload_mutex_);
     if (reload_wishes_ >= 0) ++reload_wishes_;
+    reload_asker_ = what;
     reload_wish_.notify_one();
 }
 

@@ -11,6 +11,8 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <csignal>
+#include <cstring>
 #include <stdexcept>
 
 #include "app/placement.hpp"
@@ -23,6 +25,7 @@
 #include "ops/console.hpp"
 #include "ops/metrics.hpp"
 #include "ops/overview.hpp"
+#include "ops/socket_group.hpp"
 #include "ops/telemetry.hpp"
 #include "proto/eth.hpp"
 
@@ -162,6 +165,19 @@ void remove_if_empty(const std::string& state_dir) {
     ::rmdir(state_dir.substr(0, state_dir.rfind('/')).c_str());
 }
 
+// Signals are blocked until the host thread hears them. One that ends the program is not to wait for the rest
+// of the start.
+void give_in_to_signals() {
+    sigset_t ends;
+    sigemptyset(&ends);
+    for (const int signal : {SIGTERM, SIGINT, SIGQUIT}) sigaddset(&ends, signal);
+    const timespec at_once{};
+    siginfo_t info{};
+    if (const int signal = sigtimedwait(&ends, &info, &at_once); signal > 0)
+        throw StoppedWhileStarting(
+            fmt::format("SIG{} from process {} while starting: stopping", sigabbrev_np(signal), info.si_pid));
+}
+
 void run_this_thread_on(const std::vector<unsigned>& cpus) {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -188,6 +204,7 @@ Program::Program(std::string config_file, Config config)
         pci_.find_leftovers();
         pci_.plan(config_);
         for (const BondConfig& b : config_.bonds) {
+            give_in_to_signals();
             std::vector<std::string> warnings;
             for (const MemberConfig& m : b.members)
                 if (auto taken = pci_.take(m, warnings); !taken)
@@ -198,6 +215,7 @@ Program::Program(std::string config_file, Config config)
         for (const std::string& line : node_crossings(config_)) log_line(line);
         if (auto lease = lease_hugepages(config_)) hugepages_.emplace(std::move(*lease));
         pci_.prepare();
+        give_in_to_signals();
         eal_ = std::make_unique<Eal>(eal_options(config_, hugepages_.has_value()));
         // The EAL has bound this thread to control's processor, and threads are born where their parents are.
         // Until it becomes the control lcore it is an ordinary one.
@@ -207,6 +225,7 @@ Program::Program(std::string config_file, Config config)
         // The EAL has seen to it that no other instance has this prefix: what lies there is of one that died.
         if (auto left = restore_leftovers(state_dir_); left)
             for (const std::string& line : left.value()) log_line(line);
+        give_in_to_signals();
         pools_ = make_pools(config_);
         pool_ = pools_.begin()->second;
         control_pool_ = make_control_pool();
@@ -221,6 +240,7 @@ Program::Program(std::string config_file, Config config)
                                         [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
         start_workers();
         for (const BondConfig& b : config_.bonds) {
+            give_in_to_signals();
             std::vector<std::string> warnings;
             auto unit = make_bond(static_cast<std::uint32_t>(units_.size()), b, warnings);
             if (!unit) throw std::runtime_error(unit.error());
@@ -230,6 +250,10 @@ Program::Program(std::string config_file, Config config)
         }
         control_->begin(); // from here on others may ask
         if (!register_telemetry(*this)) throw std::runtime_error("DPDK's telemetry takes no commands");
+        if (const std::string& group = config_.runtime.socket_group; !group.empty())
+            if (auto open = open_to_group(Eal::runtime_dir(), group); !open)
+                throw std::runtime_error("runtime.socket_group: " + open.error());
+        give_in_to_signals();
     } catch (...) {
         close_all();
         throw;
@@ -337,42 +361,54 @@ void Program::quit() {
 }
 
 void Program::run(bool console) {
-    host_->start();
-    reload_thread_ = std::thread([this] { reload_loop(); });
     Console door(*this);
-    if (auto open = door.listen(Eal::runtime_dir() + "/console"); !open) log_line(open.error());
-    if (console)
-        if (auto open = door.run_on_stdio(); !open) log_line(open.error());
-    log_readers();
-    const auto views = [this] {
-        std::vector<BondView> all;
-        for (const std::string& name : bond_names())
-            if (auto view = bond(name)) all.push_back(std::move(*view));
-        return all;
+    // Threads that may be waiting for control are served until the last of them has ended. After an error
+    // too.
+    const auto end_threads = [&] {
+        serve_while([&] {
+            {
+                const std::lock_guard lock(mutex_);
+                ending_ = true; // no command from here on
+            }
+            door.stop();
+            service_.stop();
+            metrics_.stop();
+            forget_telemetry();
+            {
+                const std::lock_guard lock(reload_mutex_);
+                reload_wishes_ = -1;
+                reload_wish_.notify_one();
+            }
+            if (reload_thread_.joinable()) reload_thread_.join();
+            host_->stop();
+        });
     };
-    metrics_.start([this, views, shares = BusyShares()]() mutable {
-        return metrics_page(views(), shares.update(workers()));
-    });
-    log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(), units_.size() == 1 ? "" : "s",
-                         config_.runtime.file_prefix));
-    service_.start({[this] { control_->call([] {}); }, [views] { return overview_line(views()); }});
-    run_this_thread_on({config_.runtime.control_lcore});
-    control_->run();
-
-    // Threads that may be waiting for control are served until the last of them has ended.
-    serve_while([&] {
-        door.stop();
-        service_.stop();
-        metrics_.stop();
-        forget_telemetry();
-        {
-            const std::lock_guard lock(reload_mutex_);
-            reload_wishes_ = -1;
-            reload_wish_.notify_one();
-        }
-        reload_thread_.join();
-        host_->stop();
-    });
+    try {
+        host_->start();
+        reload_thread_ = std::thread([this] { reload_loop(); });
+        if (auto open = door.listen(Eal::runtime_dir() + "/console"); !open) log_line(open.error());
+        if (console)
+            if (auto open = door.run_on_stdio(); !open) log_line(open.error());
+        log_readers();
+        const auto views = [this] {
+            std::vector<BondView> all;
+            for (const std::string& name : bond_names())
+                if (auto view = bond(name)) all.push_back(std::move(*view));
+            return all;
+        };
+        metrics_.start([this, views, shares = BusyShares()]() mutable {
+            return metrics_page(views(), shares.update(workers()));
+        });
+        log_line(fmt::format("running: {} bond{}, file prefix {}", units_.size(),
+                             units_.size() == 1 ? "" : "s", config_.runtime.file_prefix));
+        service_.start({[this] { control_->call([] {}); }, [views] { return overview_line(views()); }});
+        run_this_thread_on({config_.runtime.control_lcore});
+        control_->run();
+    } catch (...) {
+        end_threads();
+        throw;
+    }
+    end_threads();
     control_->end();
     std::vector<BondUnit*> all;
     for (auto& unit : units_) {

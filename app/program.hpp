@@ -13,6 +13,7 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
@@ -35,6 +36,11 @@ namespace dpdkbond {
 // How long anybody waits for a worker to come round; it takes microseconds unless the worker hangs.
 inline constexpr Duration kWorkerPatience = std::chrono::milliseconds(500);
 
+// Everything is as it was before the start.
+struct StoppedWhileStarting : std::runtime_error {
+    using std::runtime_error::runtime_error;
+};
+
 class Program final : public Instance {
 public:
     Program(std::string config_file,
@@ -43,12 +49,13 @@ public:
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
 
-    void run(bool console); // the main thread becomes the control lcore; returns after quit() or a signal
+    void run(bool console); // throws as the constructor does; the main thread becomes the control lcore;
+                            // returns after quit() or a signal
 
     // Instance: any ordinary thread.
     std::vector<std::string> bond_names() override;
     std::optional<BondView> bond(std::string_view name) override;
-    std::vector<Event> events(std::string_view name) override;
+    std::vector<PastEvent> events(std::string_view name) override;
     Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) override;
     std::optional<std::vector<MemberLoad>> load(std::string_view bond) override;
     std::optional<std::vector<RlbClientView>> rlb(std::string_view bond) override;
@@ -118,6 +125,10 @@ private:
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);
+    void note(BondUnit& unit, const std::string& what); // a change that somebody has asked for
+    Result<void> choose_active(BondUnit& unit, std::string_view member);
+    void change_member(BondUnit& unit, MemberPort& member, const MemberOptions& options,
+                       const std::string& what);
     Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
     Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
     Result<void> apply(Config next);
@@ -153,7 +164,8 @@ private:
 
     std::mutex reload_mutex_;
     std::condition_variable reload_wish_;
-    int reload_wishes_ = 0; // guarded by reload_mutex_; negative: end
+    int reload_wishes_ = 0;    // guarded by reload_mutex_; negative: end
+    std::string reload_asker_; // "SIGHUP from process 71"; guarded by reload_mutex_
     std::thread reload_thread_;
 };
 

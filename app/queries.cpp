@@ -8,6 +8,7 @@
 #include "config/dump.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/lacp.hpp"
+#include "ops/health.hpp"
 
 namespace dpdkbond {
 
@@ -49,6 +50,7 @@ std::optional<BondView> Program::bond(std::string_view name) {
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
+    view.health = health_of(view);
     return view;
 }
 
@@ -64,10 +66,10 @@ std::vector<WorkerView> Program::workers() {
     return views;
 }
 
-std::vector<Event> Program::events(std::string_view name) {
+std::vector<PastEvent> Program::events(std::string_view name) {
     const std::lock_guard lock(mutex_);
     const BondUnit* unit = find(name);
-    return unit != nullptr ? unit->history() : std::vector<Event>{};
+    return unit != nullptr ? unit->history() : std::vector<PastEvent>{};
 }
 
 Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow) {
@@ -109,7 +111,7 @@ Result<std::string> Program::config_text(std::string_view name) {
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(name);
     if (!unit) return Error{unit.error()};
-    return dump_bond(unit.value()->config);
+    return dump_runtime(config_.runtime) + dump_bond(unit.value()->config);
 }
 
 } // namespace dpdkbond

@@ -12,6 +12,7 @@
 #include "dpdk/clock.hpp"
 #include "host/log.hpp"
 #include "host/netlink.hpp"
+#include "ops/acting.hpp"
 
 namespace dpdkbond {
 
@@ -69,6 +70,15 @@ Result<void> apply_addresses(const std::string& netdev, std::span<const IpPrefix
 
 } // namespace
 
+// "prio 5, queue_id 2": what differs.
+std::string member_changes(const MemberOptions& was, const MemberOptions& is) {
+    std::string text;
+    for (const OptionDef& def : option_table())
+        if (def.of_member && member_option_text(was, def) != member_option_text(is, def))
+            text += fmt::format("{}{} {}", text.empty() ? "" : ", ", def.name, member_option_text(is, def));
+    return text;
+}
+
 struct NewMember {
     BondUnit* unit;
     std::unique_ptr<MemberPort> port;
@@ -78,6 +88,7 @@ struct NewMember {
 Result<void> Program::reload() {
     const std::lock_guard lock(mutex_);
     if (ending_) return Error{"the program is ending"};
+    if (acting().starts_with("console")) log_line(acting() + ": reading the file again");
     LoadedConfig loaded = load_config(config_file_);
     if (!loaded.problems.empty()) {
         for (const ConfigProblem& p : loaded.problems) log_line(problem_line(config_file_, p));
@@ -148,6 +159,8 @@ Result<void> Program::apply(Config next) {
     }
 
     // From here on everything is carried out.
+    const std::string by =
+        acting().empty() ? std::string(", by reload") : fmt::format(", by reload ({})", acting());
     std::string trouble;
     const auto keep = [&](const Result<void>& r) {
         if (!r && trouble.empty()) trouble = r.error();
@@ -172,9 +185,8 @@ Result<void> Program::apply(Config next) {
             if (same == nullptr) {
                 part(*unit, *member);
             } else if (!(same->options == member->config.options)) {
-                control_->call(
-                    [&] { unit->core->bond.set_member_options(member->id, same->options, now()); });
-                member->config.options = same->options;
+                change_member(*unit, *member, same->options,
+                              member_changes(member->config.options, same->options) + by);
             }
         }
         steer(*unit);
@@ -188,7 +200,8 @@ Result<void> Program::apply(Config next) {
         // Those that are there: a member that was refused is new to the next reload.
         unit->config.members.clear();
         for (const auto& m : unit->members) unit->config.members.push_back(m->config);
-        control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, config_file_, now()); });
+        control_->call(
+            [&] { unit->core->bond.note(EventKind::reloaded, kNoMember, config_file_ + by_whom(), now()); });
     }
     config_ = std::move(next);
     for (const BondPlan& p : plan.value().bonds) {
@@ -197,9 +210,8 @@ Result<void> Program::apply(Config next) {
         log_warnings(*unit, p.remarks);
         for (const std::string& text : p.changed_options)
             if (!text.starts_with("mode ")) // that one is an event of its own
-                control_->call([&] {
-                    unit->core->bond.note(EventKind::option_changed, kNoMember, text + ", by reload", now());
-                });
+                control_->call(
+                    [&] { unit->core->bond.note(EventKind::option_changed, kNoMember, text + by, now()); });
     }
     if (!trouble.empty()) return Error{kApplied + trouble + "; the next reload tries again"};
     return {};
@@ -252,6 +264,7 @@ void Program::reload_loop() {
         reload_wish_.wait(lock, [&] { return reload_wishes_ != 0; });
         if (reload_wishes_ < 0) return;
         reload_wishes_ = 0;
+        const Acting who(reload_asker_);
         lock.unlock();
         const auto done = reload();
         log_line(done                                 ? fmt::format("{}: reloaded", config_file_)

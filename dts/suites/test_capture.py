@@ -115,6 +115,22 @@ def test_bad_words_are_refused_and_touch_no_file(pair, tmp_path):
     assert kept.read_text() == "precious"
 
 
+def test_root_does_not_write_where_another_user_has_led_it(pair, tmp_path):
+    """L10"""
+    _, ours, _ = pair
+    kept = tmp_path / "kept"
+    kept.write_text("precious")
+    link, hard, foreign = tmp_path / "link", tmp_path / "hard", tmp_path / "foreign"
+    link.symlink_to(kept)
+    hard.hardlink_to(kept)
+    foreign.write_text("precious")
+    os.chown(foreign, 65534, 65534)
+    for path, why in ((link, "it is a symbolic link"), (hard, "it has another name too"), (foreign, "it belongs to another user")):
+        answer, = ours.console(f"capture bond0 m0 {path}")
+        assert answer.startswith(f"error: {path}: {why}"), answer
+    assert kept.read_text() == foreign.read_text() == "precious"
+
+
 def test_a_pipe_without_a_reader_is_refused_and_with_one_is_served(pair, tmp_path):
     _, ours, _ = pair
     pipe = str(tmp_path / "pipe")

@@ -102,7 +102,7 @@ def test_a_shutdown_is_logged_with_who_asked_for_it(bond, words):
     done = bond.client(*words, input="shutdown\n")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
     assert bond.process.wait(3) == 0
-    eventually(lambda: re.search(r"^\d{4}-\d\d-\d\dT\S+ console \(process \d+ of root.*\): shutdown: stopping$", bond.log, re.M), 3)
+    eventually(lambda: re.search(r"^\d{4}-\d\d-\d\dT\S+ info console \(process \d+ of root.*\): shutdown: stopping$", bond.log, re.M), 3)
 
 
 def test_commands_have_an_exit_status(bond):

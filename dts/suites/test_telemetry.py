@@ -68,7 +68,7 @@ def test_events_are_kept_oldest_first(net):
     bond.wait_up(2)
     events = bond.events()
     assert 0 < len(events) <= 256
-    assert all({"t_ns", "member", "event", "detail"} <= set(event) for event in events)
+    assert all({"t_ns", "time", "member", "event", "detail"} <= set(event) for event in events)
     assert [event["t_ns"] for event in events] == sorted(event["t_ns"] for event in events)
     assert [event for event in events if event["member"] == "m0"]
 

@@ -161,6 +161,8 @@ private:
         FixedString<127> last_objection; // in words, of the last time that it went down
         FlapDamping damping;
         bool held_out = false; // as it was lost too often
+        bool was_usable = false;
+        Time usable_since{}; // … or not
         std::uint32_t link_failures = 0;
         std::optional<LinkState> told; // the controller: the verdict as carrier, and what goes with it
         Mac shown{};                   // what its device wears
@@ -177,6 +179,7 @@ private:
     [[nodiscard]] bool monitored() const { return options_.miimon != 0 || options_.arp_interval != 0; }
     void settle(Time now);
     void hold_out_flapping(Time now);
+    void note_health(Time now);
     void warn_of_monitoring(Time now);
     void tell_link(Member& m, Time now);
     void join_controller(Time now);
@@ -221,6 +224,8 @@ private:
     FlowMove move_;
     TxBurstFn counting_ = nullptr; // nullptr: nobody asks for load by bucket
     Time count_until_ = kNever;
+    Health health_ = Health::down;
+    Time health_since_{};
     bool link_up_ = false;
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;

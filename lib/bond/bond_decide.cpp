@@ -65,6 +65,7 @@ void Bond::settle(Time now) {
         end_move(now);
     }
     changed_ |= mode_.controller->take_redrawn();
+    note_health(now);
     const std::uint32_t watch = options_.miimon != 0 ? options_.miimon : options_.arp_interval;
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : watch;
     if (macs_.pending()) return;

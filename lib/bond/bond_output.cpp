@@ -137,11 +137,27 @@ std::uint32_t Bond::speed_mbps() const {
     return sum;
 }
 
+void Bond::note_health(Time now) {
+    const bool first = health_since_ == Time{};
+    bool all = !members_.empty();
+    for (Member& m : members_) {
+        const bool usable = has(decision_.usable, m.id);
+        if (usable != m.was_usable || m.usable_since == Time{}) m.usable_since = now;
+        m.was_usable = usable;
+        all = all && usable;
+    }
+    const Health is = !link_up_ ? Health::down : all ? Health::ok : Health::degraded;
+    if (first || is != health_) health_since_ = now;
+    health_ = is;
+}
+
 void Bond::fill(BondStatus& out) const {
     out.speed_mbps = speed_mbps();
     out.name = name_;
     out.mode = mode_.mode;
     out.link_up = link_up_;
+    out.health = health_;
+    out.health_since = health_since_;
     out.active_member = mode_.controller->has_active() ? active_ : kNoMember;
     out.primary = options_.primary.empty() ? kNoMember : find(options_.primary);
     out.mac = mac_;
@@ -159,6 +175,7 @@ void Bond::fill(BondStatus& out) const {
         s.mii = m.mii;
         s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
         s.usable = has(decision_.usable, m.id);
+        s.usable_since = m.usable_since;
         s.speed_mbps = m.link.speed_mbps;
         s.duplex = m.link.duplex;
         s.link_failures = m.link_failures;

@@ -118,8 +118,12 @@ bool Bond::report_verdicts(Time now) {
                                    m.info.options.prio > active->info.options.prio
                              : m.id == active_;
         if (up) {
+            const std::string_view was = m.last_objection.view();
             raise(EventKind::member_up, &m,
-                  m.last_objection.empty() ? watcher_name(Watcher::carrier) : m.last_objection.view(), now);
+                  was.empty()                             ? watcher_name(Watcher::carrier)
+                  : was == watcher_name(Watcher::by_hand) ? "put back by hand"
+                                                          : was,
+                  now);
             continue;
         }
         m.last_objection = describe(m, objecting);

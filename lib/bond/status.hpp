@@ -26,6 +26,13 @@ constexpr std::string_view mii_status_name(MiiStatus s) {
     return names[static_cast<unsigned>(s)];
 }
 
+// ok: every member is usable. degraded: some are not. down: the bond has no carrier.
+enum class Health : std::uint8_t { ok, degraded, down };
+constexpr std::string_view health_name(Health h) {
+    constexpr std::string_view names[] = {"ok", "degraded", "down"};
+    return names[static_cast<unsigned>(h)];
+}
+
 struct MemberStatus {
     MemberId id{};
     FixedString<63> name;
@@ -36,6 +43,7 @@ struct MemberStatus {
     MiiStatus mii = MiiStatus::down;
     bool active = false;          // state: active or backup
     bool usable = false;          // takes part in transmission
+    Time usable_since{};          // … or not, since then
     std::uint32_t speed_mbps = 0; // 0: unknown
     Duplex duplex = Duplex::unknown;
     std::uint32_t link_failures = 0;
@@ -53,6 +61,8 @@ struct BondStatus {
     FixedString<15> name;
     Mode mode = Mode::balance_rr;
     bool link_up = false;
+    Health health = Health::down;
+    Time health_since{};
     MemberId active_member = kNoMember; // modes with one; kNoMember: none
     MemberId primary = kNoMember;
     Mac mac{};

@@ -6,6 +6,7 @@
 #include <fmt/ranges.h>
 #include <poll.h>
 #include <sys/resource.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -47,10 +48,20 @@ TappedFrame head_of(std::span<const std::byte> record) {
 } // namespace
 
 Result<Fd> open_capture_file(const std::string& path) {
-    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
-    if (fd.get() >= 0) return fd;
-    if (errno == ENXIO) return Error{path + ": nobody reads this pipe"};
-    return Error{path + ": " + std::strerror(errno)};
+    Fd fd(::open(path.c_str(), O_WRONLY | O_CREAT | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC, 0600));
+    if (fd.get() < 0 && errno == ENXIO) return Error{path + ": nobody reads this pipe"};
+    if (fd.get() < 0 && errno == ELOOP) return Error{path + ": it is a symbolic link; name the file itself"};
+    if (fd.get() < 0) return Error{path + ": " + std::strerror(errno)};
+    // Root writes here: in a folder that others may write to, another user's file may have been put in the
+    // way.
+    struct stat s {};
+    if (::fstat(fd.get(), &s) != 0) return Error{path + ": " + std::strerror(errno)};
+    if (!S_ISREG(s.st_mode)) return fd;
+    if (s.st_uid != ::geteuid())
+        return Error{path + ": it belongs to another user; remove it, or choose another name"};
+    if (s.st_nlink > 1) return Error{path + ": it has another name too (a hard link); choose another name"};
+    if (::ftruncate(fd.get(), 0) != 0) return Error{path + ": " + std::strerror(errno)};
+    return fd;
 }
 
 Capture::Capture(CapturePlan plan, Fd file)

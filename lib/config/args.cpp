@@ -19,7 +19,7 @@ struct VerbDef {
 
 constexpr std::size_t kAny = 8;
 constexpr std::array<VerbDef, 11> kVerbs{{
-    {"status", Args::Verb::status, 0, 1, "status [BOND] [--json]"},
+    {"status", Args::Verb::status, 0, 1, "status [BOND] [--json] [--health]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
     {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
     {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]..."},
@@ -78,6 +78,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             check = true;
         } else if (a == "--json") {
             args.json = true;
+        } else if (a == "--health") {
+            args.health = true;
         } else if (a.size() > 1 && a[0] == '-') {
             return bad(a + ": no such option");
         } else if (verb == nullptr && args.config.empty()) {
@@ -106,11 +108,13 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         if (args.json) return bad("--json goes with status and nics");
         if (check && args.console) return bad("-i does not go with --check");
         if (!args.commands.empty()) return bad("-e goes with console");
+        if (args.health) return bad("--health goes with status");
         args.verb = check ? Args::Verb::check : Args::Verb::run;
         return args;
     }
     args.verb = verb->verb;
     if (!args.commands.empty() && args.verb != Args::Verb::console) return bad("-e goes with console");
+    if (args.health && args.verb != Args::Verb::status) return bad("--health goes with status");
     if (!args.config.empty() || args.console || check)
         return bad("-c, -i and --check do not go with " + std::string(verb->word));
     if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics)
@@ -144,6 +148,9 @@ std::string usage() {
   dpdk-bond status [BOND] [--json]
                               what the running bonds do, in the layout of
                               /proc/net/bonding
+  dpdk-bond status [BOND] --health [--json]
+                              a line for each bond; status 0: ok, 1: degraded,
+                              2: down or not running, 3: cannot be asked
   dpdk-bond explain BOND FLOW
                               which member a flow leaves by, and why; FLOW:
                               src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=

@@ -30,6 +30,7 @@ struct Args {
     std::string config;                     // run, check
     bool console = false;                   // run: -i
     bool json = false;                      // status, nics
+    bool health = false;                    // status
     std::vector<std::string> commands;      // console: -e
     std::optional<std::string> file_prefix; // all
     std::string topic;                      // help: the command that it is about

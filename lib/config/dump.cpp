@@ -2,6 +2,9 @@
 #include "config/dump.hpp"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
 
 #include "config/section.hpp"
 
@@ -18,12 +21,42 @@ std::string quoted(const std::string& text) {
     return out + "\"";
 }
 
+// "a,b" as a list: an IPv6 address that ends in colons would not be read back without quotes.
+std::string quoted_list(std::string_view items) {
+    std::string out;
+    while (!items.empty()) {
+        const std::size_t comma = std::min(items.find(','), items.size());
+        out += (out.empty() ? "" : ", ") + quoted(std::string(items.substr(0, comma)));
+        items.remove_prefix(std::min(comma + 1, items.size()));
+    }
+    return "[" + out + "]";
+}
+
 std::string_view backend_name(LogicalBackend b) {
     constexpr std::string_view names[] = {"auto", "virtio-user", "tap", "device"};
     return names[static_cast<unsigned>(b)];
 }
 
 } // namespace
+
+std::string dump_runtime(const RuntimeConfig& r) {
+    constexpr std::string_view hugepages[] = {"auto", "always", "never"};
+    std::string out = fmt::format("runtime:\n  control_lcore: {}\n  worker_lcores: [{}]\n  idle: {}\n  "
+                                  "hugepages: {}\n  memory_mb: {}\n",
+                                  r.control_lcore, fmt::join(r.worker_lcores, ", "),
+                                  r.idle == Idle::busy ? "busy" : "adaptive",
+                                  hugepages[static_cast<unsigned>(r.hugepages)], r.memory_mb);
+    const auto text = [&](std::string_view key, const std::string& value) {
+        if (!value.empty()) out += fmt::format("  {}: {}\n", key, quoted(value));
+    };
+    text("file_prefix", r.file_prefix);
+    text("socket_group", r.socket_group);
+    text("metrics", r.metrics);
+    if (r.eal_args.empty()) return out;
+    std::string args;
+    for (const std::string& arg : r.eal_args) args += (args.empty() ? "" : ", ") + quoted(arg);
+    return out + "  eal_args: [" + args + "]\n";
+}
 
 std::string dump_bond(const BondConfig& bond) {
     std::string out =
@@ -35,8 +68,7 @@ std::string dump_bond(const BondConfig& bond) {
         const bool given = (bond.given & option_bit(option_index(def))) != 0;
         if (given || value != bond_option_text(defaults, def)) {
             const bool list = def.kind == ValueKind::ipv4_list || def.kind == ValueKind::ipv6_list;
-            out += list ? fmt::format("    {}: [{}]\n", def.name, value)
-                        : fmt::format("    {}: {}\n", def.name, quoted(value));
+            out += fmt::format("    {}: {}\n", def.name, list ? quoted_list(value) : quoted(value));
         }
     }
     if (const ModeSection* own = section_of(bond.mode)) out += own->dump(bond.options);

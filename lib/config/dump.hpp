@@ -8,6 +8,8 @@
 
 namespace dpdkbond {
 
+std::string dump_runtime(const RuntimeConfig& runtime); // the key `runtime:`
+
 // What was given and what differs from the defaults, under `bonds:`.
 std::string dump_bond(const BondConfig& bond);
 

@@ -195,6 +195,14 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
         else
             runtime.metrics = *text;
     };
+    const auto socket_group = [&](const Node& value, const std::string& at) {
+        const auto text = reader_.text(value, at);
+        if (!text) return;
+        if (const std::string wrong = socket_group_problem(*text); !wrong.empty())
+            reader_.broken(at, wrong);
+        else
+            runtime.socket_group = *text;
+    };
     reader_.map(
         node, path,
         {{"control_lcore",
@@ -210,6 +218,7 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
           [&](auto& v, auto& at) { keep(runtime.memory_mb, reader_.number(v, at, 32, 1U << 20U)); }},
          {"file_prefix", file_prefix},
          {"metrics", metrics},
+         {"socket_group", socket_group},
          {"eal_args", [&](auto& v, auto& at) { reader_.list(v, at, eal_arg); }}});
 }
 

@@ -179,6 +179,7 @@ std::string runtime_differences(const RuntimeConfig& a, const RuntimeConfig& b) 
     if (a.memory_mb != b.memory_mb) keys.emplace_back("memory_mb");
     if (a.file_prefix != b.file_prefix) keys.emplace_back("file_prefix");
     if (a.metrics != b.metrics) keys.emplace_back("metrics");
+    if (a.socket_group != b.socket_group) keys.emplace_back("socket_group");
     if (a.eal_args != b.eal_args) keys.emplace_back("eal_args");
     if (keys.empty()) keys.emplace_back("one of its keys"); // one that is newer than this list
     return fmt::format("{}", fmt::join(keys, ", "));

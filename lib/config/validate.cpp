@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/validate.hpp"
 
+#include <grp.h>
+
 #include <algorithm>
 #include <map>
 #include <utility>
@@ -231,6 +233,12 @@ std::string metrics_problem(const std::string& address) {
     return in_quotes(address) +
            " is not an address and a port; allowed: IPV4:PORT, [IPV6]:PORT or localhost:PORT with a port "
            "of 1 to 65535, as 127.0.0.1:9471, or nothing";
+}
+
+std::string socket_group_problem(const std::string& group) {
+    if (group.empty() || ::getgrnam(group.c_str()) != nullptr) return {};
+    return "there is no group " + in_quotes(group) +
+           " on this machine; allowed: the name of a group, or nothing";
 }
 
 std::string eal_arg_problem(const std::string& arg) {

@@ -18,6 +18,7 @@ std::string device_problem(const std::string& devargs);
 // What is wrong with a file prefix, or with an argument for DPDK; empty: nothing.
 std::string file_prefix_problem(const std::string& prefix);
 std::string metrics_problem(const std::string& address);
+std::string socket_group_problem(const std::string& group); // asks the system for its groups
 std::string eal_arg_problem(const std::string& arg);
 
 // What is wrong with the number of queues of a tap; empty: nothing, or it is no tap for certain.

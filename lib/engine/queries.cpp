@@ -64,8 +64,8 @@ Explanation BondQueries::explain(const RunningBond& bond, const FlowSpec& flow) 
     }
     out.member = bond.member_name(member);
     if (out.hashed) {
-        out.reason = fmt::format("{} hashes to {}, bucket {} of {} belongs to {}", placing.by, out.hash,
-                                 out.bucket, out.buckets, out.member);
+        out.reason = fmt::format("{0} hashes to {1} ({1:#010x}), bucket {2} of {3} belongs to {4}",
+                                 placing.by, out.hash, out.bucket, out.buckets, out.member);
     } else if (mode.hashes) {
         out.reason = "only unicast IP is spread; all else leaves by the active member";
     } else {

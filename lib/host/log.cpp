@@ -24,23 +24,25 @@ bool is_journal() {
            stream == fmt::format("{}:{}", file.st_dev, file.st_ino);
 }
 
-// What the journal takes for the priority of a line: <4> warning, <6> information.
-const char* priority(std::string_view text) {
-    static const bool journal = is_journal();
-    if (!journal) return "";
-    return text.find("warning") != std::string_view::npos || text.find("refused") != std::string_view::npos
-               ? "<4>"
-               : "<6>";
+bool is_warning(std::string_view text) {
+    return text.find("warning") != std::string_view::npos || text.find("refused") != std::string_view::npos ||
+           text.find("reloaded, but") != std::string_view::npos;
 }
 
+// The journal has a date of its own, and takes "<4>" (warning) and "<6>" (information) for a line's priority.
+// Elsewhere: local time with its distance from UTC, and the level as a word.
 std::string stamped(std::string_view text) {
+    static const bool journal = is_journal();
+    if (journal) return fmt::format("{}{}\n", is_warning(text) ? "<4>" : "<6>", text);
     timeval t{};
     gettimeofday(&t, nullptr);
     tm local{};
     localtime_r(&t.tv_sec, &local);
-    return fmt::format("{}{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03} {}\n", priority(text),
-                       local.tm_year + 1900, local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min,
-                       local.tm_sec, t.tv_usec / 1000, text);
+    char zone[8] = "";
+    strftime(zone, sizeof zone, "%z", &local);
+    return fmt::format("{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{:03}{} {} {}\n", local.tm_year + 1900,
+                       local.tm_mon + 1, local.tm_mday, local.tm_hour, local.tm_min, local.tm_sec,
+                       t.tv_usec / 1000, zone, is_warning(text) ? "warning" : "info", text);
 }
 
 // A pipe that says so takes as much as a page at once, more than a line has.

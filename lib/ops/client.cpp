@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/client.hpp"
 
+#include <algorithm>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -32,6 +33,7 @@ namespace {
 
 constexpr std::size_t kMaxAnswer = 256 * 1024; // the server says 16 KiB
 constexpr timeval kPatience{5, 0};
+constexpr int kUnknownHealth = 3; // the exit code: the instance could not be asked
 
 Error nobody(const std::string& prefix) {
     return Error{fmt::format("no dpdk-bond with file prefix {} answers; is it running?", prefix)};
@@ -66,10 +68,10 @@ Result<std::vector<std::string>> bond_names(TelemetryClient& client, const std::
 // An empty info: no such bond. Members that left between the questions are left out.
 Result<BondAnswers> ask_bond(TelemetryClient& client, const std::string& name) {
     BondAnswers out;
-    out.name = name;
     auto info = ask_payload(client, "/bond/info," + name);
     if (!info) return Error{info.error()};
     if (info.value() == "null") return out;
+    out.name = name;
     const auto stats = ask_payload(client, "/bond/stats," + name);
     if (!stats) return Error{stats.error()};
     const auto names = member_names_from_json(info.value());
@@ -83,14 +85,7 @@ Result<BondAnswers> ask_bond(TelemetryClient& client, const std::string& name) {
     }
     auto lacp = ask_payload(client, "/bond/lacp," + name);
     if (!lacp) return Error{lacp.error()};
-    if (lacp.value() != "null") {
-        out.lacp = std::move(lacp).value();
-        for (const std::string& member : out.member_names) {
-            auto port = ask_payload(client, "/bond/lacp," + name + "," + member);
-            if (!port) return Error{port.error()};
-            if (port.value() != "null") out.lacp_ports.push_back(std::move(port).value());
-        }
-    }
+    if (lacp.value() != "null") out.lacp = std::move(lacp).value();
     for (bool more = true; more;) {
         auto page = ask_payload(client, fmt::format("/bond/spray,{},{}", name, out.spray.size()));
         if (!page) return Error{page.error()};
@@ -106,31 +101,60 @@ Error no_bond(const std::string& name, const std::vector<std::string>& names) {
     return Error{fmt::format("no bond {}; there are: {}", in_quotes(name), fmt::join(names, ", "))};
 }
 
-Result<std::string> status_text(const std::vector<BondAnswers>& bonds) {
+// Empty: no such bond.
+Result<std::string> ask_text(TelemetryClient& client, const std::string& name) {
     std::string text;
-    for (const BondAnswers& bond : bonds) {
-        const auto view = bond_from_json(bond.info, bond.members, bond.lacp, bond.lacp_ports, bond.spray);
-        if (!view) return Error{view.error()};
-        if (bonds.size() > 1) text += fmt::format("{}==> {} <==\n", text.empty() ? "" : "\n", bond.name);
-        text += render_proc(view.value());
+    for (unsigned page = 0;; ++page) {
+        const auto payload = ask_payload(client, fmt::format("/bond/status,{},{}", name, page));
+        if (!payload) return Error{payload.error()};
+        if (payload.value() == "null") return text;
+        auto part = string_from_json(payload.value());
+        if (!part) return part;
+        text += part.value();
     }
-    return text;
 }
 
-Result<std::string> status(const std::string& prefix, const std::optional<std::string>& wanted, bool json) {
+// What `ask` says of the wanted bond, or of each. Bonds that leave meanwhile are left out.
+template <class Answer>
+Result<std::vector<std::pair<std::string, Answer>>>
+of_bonds(const std::string& prefix, const std::optional<std::string>& wanted,
+         Result<Answer> (*ask)(TelemetryClient&, const std::string&)) {
     auto client = TelemetryClient::connect(prefix);
     if (!client) return Error{client.error()};
     const auto names = bond_names(client.value(), prefix);
     if (!names) return Error{names.error()};
-    std::vector<BondAnswers> bonds;
+    std::vector<std::pair<std::string, Answer>> out;
     for (const std::string& name : wanted ? std::vector{*wanted} : names.value()) {
-        auto bond = ask_bond(client.value(), name);
-        if (!bond) return Error{bond.error()};
-        if (!bond.value().info.empty()) bonds.push_back(std::move(bond).value());
+        auto answer = ask(client.value(), name);
+        if (!answer) return Error{answer.error()};
+        if (!(answer.value() == Answer{})) out.emplace_back(name, std::move(answer).value());
     }
-    if (wanted && bonds.empty()) return no_bond(*wanted, names.value());
-    if (!json) return status_text(bonds);
-    return wanted ? status_json(bonds.front()) : status_json(bonds);
+    if (wanted && out.empty()) return no_bond(*wanted, names.value());
+    return out;
+}
+
+Result<std::string> status(const std::string& prefix, const std::optional<std::string>& wanted, bool json) {
+    if (json) {
+        const auto bonds = of_bonds(prefix, wanted, ask_bond);
+        if (!bonds) return Error{bonds.error()};
+        std::vector<BondAnswers> answers;
+        for (const auto& [name, answer] : bonds.value()) answers.push_back(answer);
+        return wanted ? status_json(answers.front()) : status_json(answers);
+    }
+    const auto bonds = of_bonds(prefix, wanted, ask_text);
+    if (!bonds) return Error{bonds.error()};
+    std::string text;
+    for (const auto& [name, one] : bonds.value()) {
+        if (bonds.value().size() > 1) text += fmt::format("{}==> {} <==\n", text.empty() ? "" : "\n", name);
+        text += one;
+    }
+    return text;
+}
+
+Result<std::string> ask_health(TelemetryClient& client, const std::string& name) { // the info
+    auto info = ask_payload(client, "/bond/info," + name);
+    if (info && info.value() == "null") return std::string();
+    return info;
 }
 
 const Wake* stop_attached = nullptr; // for the handler; set once, before it is installed
@@ -196,6 +220,25 @@ int status_command(const std::string& prefix, const std::optional<std::string>& 
     const auto text = status(prefix, bond, json);
     if (!text) return fail(text.error());
     return std::fputs(text.value().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
+}
+
+int health_command(const std::string& prefix, const std::optional<std::string>& bond, bool json) {
+    const auto bonds = of_bonds(prefix, bond, ask_health);
+    if (!bonds) return fail(bonds.error(), bonds.error() == nobody(prefix).message ? 2 : kUnknownHealth);
+    int worst = 0;
+    std::string text;
+    std::vector<std::pair<std::string, std::string>> answers;
+    for (const auto& [name, info] : bonds.value()) {
+        const auto health = health_from_json(info);
+        if (!health) return fail(health.error(), kUnknownHealth);
+        worst = std::max(worst, static_cast<int>(health.value().state));
+        text += fmt::format("{}: {}{}{}{}\n", name, health_name(health.value().state),
+                            " since " + health.value().since, health.value().why.empty() ? "" : ": ",
+                            health.value().why);
+        answers.emplace_back(name, info);
+    }
+    fmt::print("{}", json ? health_json(answers) : text);
+    return worst;
 }
 
 int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow) {

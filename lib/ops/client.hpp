@@ -42,6 +42,9 @@ Result<std::string> query(const std::string& prefix, const std::string& command)
 
 // Text as render_proc() writes it, or JSON. Several bonds: each text below a line "==> NAME <==".
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
+// A line for each bond. 0: all are ok, 1: one is degraded, 2: one is down or nobody answers, 3: it could not
+// be asked, or there is no such bond.
+int health_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
 int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow);
 
 // BOND, MEMBER|all, FILE, [SECONDS]. Waits for the end of the capture, which a signal brings about, and

@@ -4,6 +4,7 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
 #include <vector>
 
 #include "base/result.hpp"
@@ -20,12 +21,17 @@ Result<std::vector<std::string>> names_from_json(std::string_view payload);
 // The "members" of /bond/info's payload.
 Result<std::vector<std::string>> member_names_from_json(std::string_view info);
 
-// A bond from the payloads of /bond/info and, one a member and in the bond's order, /bond/member. Holds what
-// those carry: the bond's counters and what was taken down by command are not among it. Member ids count from
-// 0. In 802.3ad: `lacp`, the payload of /bond/lacp, and `lacp_ports`, those of its members. Error: one line.
-Result<BondView> bond_from_json(std::string_view info, const std::vector<std::string>& members,
-                                const std::string& lacp = {}, const std::vector<std::string>& lacp_ports = {},
-                                const std::vector<std::string>& spray = {});
+// A payload that is a string.
+Result<std::string> string_from_json(std::string_view payload);
+
+// The "health" of /bond/info's payload.
+struct HealthAnswer {
+    Health state = Health::down;
+    std::string since, why;
+};
+Result<HealthAnswer> health_from_json(std::string_view info);
+// {NAME: its "health"} of each bond, by name and /bond/info's payload.
+std::string health_json(const std::vector<std::pair<std::string, std::string>>& bonds);
 
 // The payload of /bond/explain; its "error" is the error.
 Result<Explanation> explanation_from_json(std::string_view payload);
@@ -36,9 +42,9 @@ Result<Explanation> explanation_from_json(std::string_view payload);
 struct BondAnswers {
     std::string name, info, stats;
     std::vector<std::string> member_names, members;
-    std::string lacp; // empty in other modes
-    std::vector<std::string> lacp_ports;
+    std::string lacp;               // empty in other modes
     std::vector<std::string> spray; // pages of /bond/spray; none in other modes
+    bool operator==(const BondAnswers&) const = default;
 };
 std::string status_json(const BondAnswers& bond);
 // … without BOND: {NAME: the same} for every bond.

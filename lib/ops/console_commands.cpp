@@ -8,9 +8,11 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <rte_version.h>
 
 #include "base/quote.hpp"
 #include "ops/console_grammar.hpp"
+#include "ops/health.hpp"
 #include "ops/render.hpp"
 #include "ops/spray_view.hpp"
 
@@ -48,6 +50,26 @@ Reply cmd_show_all(Instance& instance, const Words&) {
             text += fmt::format("{}==> {} <==\n{}", text.empty() ? "" : "\n", name, render_proc(*view));
         }
     return said(std::move(text));
+}
+
+// A line for each bond.
+Reply cmd_bonds(Instance& instance, const Words&) {
+    std::string text;
+    for (const std::string& name : instance.bond_names()) {
+        const auto view = instance.bond(name);
+        if (!view) continue;
+        const BondStatus& s = view->status;
+        const std::string_view active = member_name(s, s.active_member);
+        text += fmt::format("{:<15}  {:<13}  {} of {} usable{}{}  {}\n", name, mode_name(s.mode),
+                            std::ranges::count_if(s.members, &MemberStatus::usable), s.members.size(),
+                            active.empty() ? "" : "  active ", active,
+                            view->health ? health_text(*view->health) : std::string(health_name(s.health)));
+    }
+    return said(std::move(text));
+}
+
+Reply cmd_version(Instance&, const Words&) {
+    return said(fmt::format("dpdk-bond {}, {}\n", program_version(), rte_version()));
 }
 
 Reply cmd_show(Instance& instance, const Words& args) {
@@ -191,6 +213,8 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"help", "this list", cmd_help},
+    {"show bonds", "a line for each bond", cmd_bonds},
+    {"show version", "of dpdk-bond and DPDK", cmd_version},
     {"show bond all", "status of every bond", cmd_show_all},
     {"show bond NAME", "status, as Linux shows it", cmd_show},
     {"show bond NAME stats", "counters, and why frames were dropped", cmd_stats},
@@ -202,7 +226,7 @@ constexpr Command kCommands[] = {
     {"show bond NAME spray", "balance-spray: peers and their paths", cmd_spray},
     {"show bond NAME capture", "what `capture` does, or has done", cmd_show_capture},
     {"show member NAME MEMBER", "state and counters of a member", cmd_member},
-    {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,sport=,dport=,...", cmd_explain},
+    {"explain NAME FLOW", "by which member a flow leaves: src=,dst=,proto=,...", cmd_explain},
     {"set bond NAME active MEMBER", "make a member the active one", cmd_active},
     {"set bond NAME OPTION VALUE", "change an option, or the mode", cmd_set},
     {"set member NAME MEMBER link up|down", "take a member out of use, or back", cmd_link},
@@ -230,7 +254,13 @@ const std::vector<Syntax>& syntaxes() {
 
 Reply cmd_help(Instance&, const Words&) {
     std::string text;
-    for (const Command& command : kCommands) text += fmt::format("{:<44} {}\n", command.syntax, command.help);
+    for (const Command& command : kCommands) {
+        constexpr std::size_t kWidth = 80, kSyntax = 38;
+        const bool fits = command.syntax.size() <= kSyntax && kSyntax + 1 + command.help.size() <= kWidth;
+        text += fits ? fmt::format("{:<{}} {}\n", command.syntax, kSyntax, command.help)
+                     : fmt::format("{}\n{:{}} {}\n", command.syntax, "", kSyntax, command.help);
+    }
+    text += "Words may be cut short where that leaves no doubt: sh bo bond0 st\n";
     return said(std::move(text));
 }
 
@@ -247,19 +277,44 @@ void suggest_members(Completion& out, Instance& instance, std::string_view bond)
         for (const MemberView& member : view->members) suggest(out, member.status.name, member.status.device);
 }
 
-void suggest_options(Completion& out, bool of_member) {
+// Those that the bond's mode takes, with the value that they have.
+void suggest_options(Completion& out, Instance& instance, std::string_view bond, bool of_member) {
+    const auto view = instance.bond(bond);
     if (!of_member) suggest(out, "mode", "how frames are spread over the members");
-    for (const OptionDef& def : option_table())
-        if (def.of_member == of_member) suggest(out, def.name, def.help);
+    for (const OptionDef& def : option_table()) {
+        if (def.of_member != of_member || (view && (def.modes & mask_of(view->status.mode)) == 0)) continue;
+        std::string help(def.help);
+        if (view && !of_member) help += fmt::format(" (now: {})", bond_option_text(view->options, def));
+        suggest(out, def.name, help);
+    }
+}
+
+// What the first word of several commands is for.
+std::string_view help_of(std::string_view word, std::string_view command) {
+    constexpr std::pair<std::string_view, std::string_view> kWords[] = {
+        {"show", "what a bond or a member is and does"},
+        {"set", "change a bond or a member while it runs"},
+        {"bond", "one bond, by name"},
+        {"member", "one member of a bond"},
+        {"capture", "members' frames to a pcapng file"},
+    };
+    for (const auto& [of, help] : kWords)
+        if (of == word) return help;
+    return command;
 }
 
 void suggest_values(Completion& out, Instance& instance, std::string_view bond, std::string_view option) {
     if (option == "mode")
-        for (const ModeDef& mode : mode_table()) suggest(out, mode.name, "");
+        for (const ModeDef& mode : mode_table())
+            suggest(out, mode.name, fmt::format("{}", static_cast<unsigned>(mode.mode)));
     const OptionDef* def = find_option(option);
     if (def == nullptr) return;
     out.wanted_help = allowed_text(*def);
-    for (const Choice& choice : def->choices) suggest(out, choice.name, "");
+    const auto view = instance.bond(bond);
+    const std::string now = view && !def->of_member ? bond_option_text(view->options, *def) : std::string();
+    for (const Choice& choice : def->choices)
+        suggest(out, choice.name,
+                fmt::format("{}{}", choice.number, choice.name == now ? ", as it is now" : ""));
     if (def->kind == ValueKind::member) suggest_members(out, instance, bond);
 }
 
@@ -271,7 +326,7 @@ void suggest_value(Completion& out, Instance& instance, std::string_view slot, c
     else if (slot == "MEMBER" || slot == "MEMBER|all")
         suggest_members(out, instance, bond);
     else if (slot == "OPTION" || slot == "MEMBER_OPTION")
-        suggest_options(out, slot == "MEMBER_OPTION");
+        suggest_options(out, instance, bond, slot == "MEMBER_OPTION");
     else if (slot == "VALUE")
         suggest_values(out, instance, bond, before.back());
     if (slot == "MEMBER|all") suggest(out, "all", "every member");
@@ -317,7 +372,8 @@ Completion complete_command(Instance& instance, const Words& words) {
             out.wanted_help = kCommands[index].help;
             suggest_value(out, instance, slot, words);
         } else {
-            for (const std::string_view word : slot_words(slot)) suggest(out, word, kCommands[index].help);
+            for (const std::string_view word : slot_words(slot))
+                suggest(out, word, help_of(word, kCommands[index].help));
         }
     }
     return out;

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <set>
 #include <utility>
 
 #include <fmt/format.h>
@@ -35,6 +36,16 @@ std::string expected(std::span<const Syntax> commands, const std::vector<std::si
         text += names[i];
     }
     return text;
+}
+
+constexpr std::string_view kNeverShort = "shutdown"; // is said in full
+
+std::vector<std::string_view> slots_at(std::span<const Syntax> commands,
+                                       const std::vector<std::size_t>& candidates, std::size_t position) {
+    std::vector<std::string_view> slots;
+    for (const std::size_t index : candidates)
+        if (commands[index].slots.size() > position) slots.push_back(commands[index].slots[position]);
+    return slots;
 }
 
 } // namespace
@@ -106,6 +117,22 @@ Syntax parse_syntax(std::string_view text) {
     return syntax;
 }
 
+std::string full_word(std::span<const std::string_view> slots, std::string_view word) {
+    std::set<std::string_view> begun;
+    for (const std::string_view slot : slots) {
+        if (is_value_slot(slot)) return {};
+        for (const std::string_view whole : slot_words(slot)) {
+            if (whole == word) return std::string(word);
+            if (whole.starts_with(word) && whole != kNeverShort) begun.insert(whole);
+        }
+    }
+    // "bo" is "bond", though "bonds" begins so too.
+    const bool clear =
+        !word.empty() && !begun.empty() &&
+        std::ranges::all_of(begun, [&](std::string_view other) { return other.starts_with(*begun.begin()); });
+    return clear ? std::string(*begun.begin()) : std::string();
+}
+
 std::vector<std::size_t> matching(std::span<const Syntax> commands, std::span<const std::string> words) {
     std::vector<std::size_t> candidates(commands.size());
     for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i] = i;
@@ -114,11 +141,12 @@ std::vector<std::size_t> matching(std::span<const Syntax> commands, std::span<co
             const auto& slots = commands[index].slots;
             return at < slots.size() ? slots[at] : std::string_view();
         };
-        const auto listed = [&](std::size_t index) {
-            return !slot(index).empty() && slot_has(slot(index), words[at]);
-        };
         const auto takes_value = [&](std::size_t index) {
             return !slot(index).empty() && is_value_slot(slot(index));
+        };
+        const std::string whole = full_word(slots_at(commands, candidates, at), words[at]);
+        const auto listed = [&](std::size_t index) {
+            return !slot(index).empty() && slot_has(slot(index), whole.empty() ? words[at] : whole);
         };
         const bool literal = std::ranges::any_of(candidates, listed);
         std::erase_if(candidates,
@@ -142,9 +170,12 @@ Result<Match> match_command(std::span<const Syntax> commands, const Words& words
         const auto& slots = commands[index].slots;
         if (slots.size() != words.size()) continue;
         Match match{index, {}};
-        for (std::size_t at = 0; at < slots.size(); ++at)
-            if (is_value_slot(slots[at]) || slots[at].find('|') != std::string_view::npos)
+        for (std::size_t at = 0; at < slots.size(); ++at) {
+            if (is_value_slot(slots[at]))
                 match.values.push_back(words[at]);
+            else if (slots[at].find('|') != std::string_view::npos)
+                match.values.push_back(full_word(std::span(&slots[at], 1), words[at]));
+        }
         return match;
     }
     return Error{"something is missing after " + in_quotes(joined(all), 120) + ": " +

@@ -27,8 +27,11 @@ struct Syntax {
 };
 Syntax parse_syntax(std::string_view text); // views into text, which must outlive it
 
+// The word of the slots that `word` is or begins; empty: none, several, or one takes a value.
+std::string full_word(std::span<const std::string_view> slots, std::string_view word);
+
 // The commands that `words` may begin, by index. A word that one command lists is that word and no value of
-// another.
+// another. Where no value may stand, the beginning of a word will do.
 std::vector<std::size_t> matching(std::span<const Syntax> commands, std::span<const std::string> words);
 
 struct Match {

@@ -42,8 +42,15 @@ struct MemberView {
     bool sorts_itself = false; // its hardware keeps foreign frames away, so that software need not
 };
 
+struct HealthView {
+    Health state = Health::down;
+    std::int64_t since_ns = 0; // since 1970
+    std::string why;           // empty: ok
+};
+
 struct BondView {
     BondStatus status;
+    std::optional<HealthView> health{};
     BondOptions options;
     BondCounters counters;
     LogicalView logical;
@@ -58,12 +65,22 @@ struct WorkerView { // sums since the start; ordinary threads read them while th
     std::uint64_t alive_ns = 0; // altogether
 };
 
+struct PastEvent {
+    Event event;
+    std::int64_t wall_ns = 0; // since 1970, by the clock as it stood then
+    std::uint64_t more = 0;   // like it came after it and are not kept
+    bool operator==(const PastEvent& o) const {
+        return event.at == o.event.at && event.kind == o.event.kind && event.member == o.event.member &&
+               event.detail == o.event.detail && more == o.more;
+    }
+};
+
 class Instance {
 public:
     virtual ~Instance() = default;
     virtual std::vector<std::string> bond_names() = 0;
     virtual std::optional<BondView> bond(std::string_view name) = 0;
-    virtual std::vector<Event> events(std::string_view name) = 0; // oldest first, at most kEventHistory
+    virtual std::vector<PastEvent> events(std::string_view name) = 0; // oldest first, at most kEventHistory
     virtual Result<Explanation> explain(std::string_view bond, const FlowSpec& flow) = 0;
     // Load by member and bucket in modes that balance, measured for a moment; nullopt: unknown bond, or
     // another mode.

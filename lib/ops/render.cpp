@@ -4,9 +4,11 @@
 #include <algorithm>
 #include <array>
 
+#include "ops/health.hpp"
 #include "ops/put.hpp"
 #include "ops/render_lacp.hpp"
 #include "ops/spray_view.hpp"
+#include "ops/wall_clock.hpp"
 
 namespace dpdkbond {
 
@@ -64,6 +66,8 @@ void put_monitoring(Out& out, const BondView& view) {
 // Lines that Linux does not have; parsers of the others pass over them.
 void put_watchers(Out& out, const MemberStatus& member) {
     if (!member.objection.empty()) put(out, "Not usable: {}\n", member.objection.view());
+    if (!member.usable && member.usable_since != Time{})
+        put(out, "Not usable since: {}\n", utc_text(wall_ns(member.usable_since)));
     if (member.watching.has(Watcher::flapping))
         put(out, "Flap penalty: {:.0f}{}\n", member.flap_penalty,
             member.flap_suppressed ? " (suppressed)" : "");
@@ -121,6 +125,7 @@ std::string render_proc(const BondView& view) {
     put(out, "Ethernet Channel Bonding Driver: dpdk-bond {}\n\n", program_version());
     put_mode(out, view);
     put_monitoring(out, view);
+    if (view.health) put(out, "Health: {}\n", health_text(*view.health));
     out += lacp_info_lines(view);
     if (view.spray) out += spray_lines(*view.spray);
     for (const MemberView& member : view.members) {
@@ -131,15 +136,15 @@ std::string render_proc(const BondView& view) {
     return out;
 }
 
-std::string render_events(const std::vector<Event>& events) {
+std::string render_events(const std::vector<PastEvent>& events) {
     Out out;
-    for (const Event& event : events) {
-        const std::int64_t us = to_ns(event.at) / 1000;
-        const std::string_view member = event.member.empty() ? "-" : event.member.view();
-        put(out, "{:>8}.{:06}  {:<12}  {:<14}", us / 1'000'000, us % 1'000'000, member,
-            event_name(event.kind));
+    for (const PastEvent& past : events) {
+        const Event& event = past.event;
+        put(out, "{}  {:<12}  {:<14}", utc_text(past.wall_ns, true),
+            event.member.empty() ? "-" : event.member.view(), event_name(event.kind));
         if (!event.detail.empty()) put(out, "  {}", event.detail.view());
         while (out.back() == ' ') out.pop_back();
+        if (past.more != 0) put(out, "  (and {} more like it)", past.more);
         put(out, "\n");
     }
     return out;

@@ -20,9 +20,8 @@ std::string render_proc(const BondView& view);
 // 802.3ad in full: the active aggregator, both ends of every port, machines and counters.
 std::string render_lacp(const BondView& view);
 
-// One line an event, oldest first: seconds on CLOCK_MONOTONIC, member ("-": the bond as a whole), event,
-// detail.
-std::string render_events(const std::vector<Event>& events);
+// One line an event, oldest first: date and time in UTC, member ("-": the bond as a whole), event, detail.
+std::string render_events(const std::vector<PastEvent>& events);
 
 // Counters of the bond and of its members, and why frames were not delivered.
 std::string render_stats(const BondView& view);

@@ -7,12 +7,8 @@
 
 #include <nlohmann/json.hpp>
 
-#include "ops/spray_view.hpp"
-
 namespace dpdkbond {
 
-// From all pages; what telemetry does not tell (members' own addresses) is left out.
-SprayView spray_from_json(const std::vector<std::string>& pages);
 nlohmann::ordered_json spray_json(const std::vector<std::string>& pages); // the pages as one
 bool has_peers(const std::string& page);                                  // the last page has none
 

@@ -14,8 +14,11 @@
 #include "ops/render.hpp"
 #include "ops/render_lacp.hpp"
 #include "ops/telemetry_compat.hpp"
+#include "ops/telemetry_keys.hpp"
 #include "ops/telemetry_lacp.hpp"
 #include "ops/telemetry_spray.hpp"
+#include "ops/telemetry_status.hpp"
+#include "ops/wall_clock.hpp"
 
 namespace dpdkbond {
 
@@ -130,6 +133,12 @@ int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
     if (const OptionDef* policy = find_option("xmit_hash_policy"))
         out.text("hash_policy", bond_option_text(view->options, *policy));
     out.number("failovers", s.failovers);
+    if (view->health) {
+        tel::Dict health = out.dict("health");
+        health.text("state", health_name(view->health->state));
+        health.text("since", utc_text(view->health->since_ns));
+        health.text("why", view->health->why);
+    }
     tel::Dict logical = out.dict("logical");
     logical.text("backend", s.logical_backend);
     logical.text("name", s.logical_name);
@@ -174,6 +183,8 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
         }
     }
     out.text("objection", s.objection);
+    out.text("unusable_since",
+             s.usable || s.usable_since == Time{} ? std::string() : utc_text(wall_ns(s.usable_since)));
     if (s.watching.has(Watcher::flapping)) {
         out.number("flap_penalty", static_cast<std::uint64_t>(s.flap_penalty));
         out.flag("flap_suppressed", s.flap_suppressed);
@@ -213,12 +224,15 @@ int answer_events(Instance& instance, std::string_view params, rte_tel_data* d) 
     if (!page) return -EINVAL;
     if (!instance.bond(bond)) return -ENOENT;
     tel::Dicts out(d);
-    for (const Event& event : events_page(instance.events(bond), *page)) {
+    for (const PastEvent& past : events_page(instance.events(bond), *page)) {
+        const Event& event = past.event;
         tel::Dict entry = out.add();
         entry.number("t_ns", static_cast<std::uint64_t>(to_ns(event.at)));
+        entry.text("time", utc_text(past.wall_ns, true));
         entry.text("member", event.member);
         entry.text("event", event_name(event.kind));
         entry.text("detail", event.detail);
+        if (past.more != 0) entry.number("more", past.more);
     }
     return 0;
 }
@@ -282,6 +296,7 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
     const auto clients = instance.rlb(bond);
     if (!clients) return -ENOENT;
     tel::Dict out(d);
+    TelemetryKeys keys;
     std::size_t number = 0;
     for (auto c = clients->begin(); c != clients->end(); ++number) {
         const auto end =
@@ -289,7 +304,7 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
         std::uint64_t updates = 0;
         for (auto o = c; o != end; ++o) updates += o->updates;
         if (number / kPage == *page) {
-            const std::string key = telemetry_key(c->client);
+            const std::string key = keys.of(c->client);
             tel::Dict entry = out.dict(key.c_str());
             if (key != c->client) entry.text("client", c->client);
             entry.text("mac", c->mac.to_string());
@@ -299,6 +314,24 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
         c = end;
     }
     return 0;
+}
+
+// The status text, a page of whole lines at a time. Each client has a thread of its own, which keeps the text
+// from page to page: the pages of one client fit together.
+int answer_status(Instance& instance, std::string_view params, rte_tel_data* d) {
+    thread_local std::string kept_for, kept;
+    const std::string_view bond = next_param(params);
+    const auto page = page_of(params);
+    if (!page) return -EINVAL;
+    if (*page == 0 || kept_for != bond) {
+        auto view = instance.bond(bond);
+        if (!view) return -ENOENT;
+        view->spray = instance.spray(bond);
+        kept = render_proc(*view);
+        kept_for = bond;
+    }
+    const std::string text = status_page(kept, *page);
+    return text.empty() ? -ENOENT : rte_tel_data_string(d, text.c_str());
 }
 
 int answer_spray(Instance& instance, std::string_view params, rte_tel_data* d) {
@@ -372,13 +405,17 @@ constexpr Query kQueries[] = {
      "balance-alb: clients and their members, 100 at a time. Parameters: bond[,page]"},
     {"/bond/spray", callback<answer_spray>,
      "balance-spray: peers and their paths, some at a time. Parameters: bond[,page]"},
+    {"/bond/status", callback<answer_status>,
+     "The status text, in the layout of /proc/net/bonding. Parameters: bond[,page]; pages count from 0"},
     {"/bond/explain", callback<answer_explain>,
      "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan="},
 };
 
 // Bytes of the event in an answer, its comma included.
-std::size_t json_bytes(const Event& event) {
-    std::size_t bytes = std::string_view(R"({"t_ns":,"member":"","event":"","detail":""},)").size();
+std::size_t json_bytes(const PastEvent& past) {
+    const Event& event = past.event;
+    std::size_t bytes =
+        std::string_view(R"({"t_ns":,"time":"","member":"","event":"","detail":"","more":},)").size() + 48;
     bytes += std::to_string(to_ns(event.at)).size() + event_name(event.kind).size();
     for (const std::string_view text : {event.member.view(), event.detail.view()})
         bytes += text.size() + static_cast<std::size_t>(std::ranges::count_if(
@@ -405,7 +442,7 @@ void forget_telemetry() {
     current_instance = nullptr;
 }
 
-std::vector<Event> events_page(const std::vector<Event>& oldest_first, std::size_t page) {
+std::vector<PastEvent> events_page(const std::vector<PastEvent>& oldest_first, std::size_t page) {
     auto end = oldest_first.end();
     for (;; --page) {
         auto begin = end;

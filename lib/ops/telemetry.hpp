@@ -23,6 +23,6 @@ void forget_telemetry();
 // An answer holds 16 KiB, fewer than 256 events. Page 0 is the newest events that fit, page 1 those before
 // them and so on; each oldest first. Pages are counted from the newest event at the time of asking. Empty:
 // nothing that far back.
-std::vector<Event> events_page(const std::vector<Event>& oldest_first, std::size_t page);
+std::vector<PastEvent> events_page(const std::vector<PastEvent>& oldest_first, std::size_t page);
 
 } // namespace dpdkbond

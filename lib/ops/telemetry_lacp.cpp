@@ -2,6 +2,7 @@
 #include "ops/telemetry_lacp.hpp"
 
 #include "ops/render_lacp.hpp"
+#include "ops/telemetry_keys.hpp"
 
 namespace dpdkbond {
 
@@ -33,12 +34,14 @@ void put_end(tel::Dict& out, const std::string& prefix, const LacpInfo& info) {
 
 } // namespace
 
-std::string telemetry_key(std::string_view member) {
-    std::string key(member);
-    for (char& c : key) {
-        const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
-        if (!plain && c != '_' && c != '/') c = '_';
+std::string TelemetryKeys::of(std::string_view name) {
+    std::string plain(name);
+    for (char& c : plain) {
+        const bool allowed = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9');
+        if (!allowed && c != '_' && c != '/') c = '_';
     }
+    std::string key = plain;
+    for (unsigned n = 2; !taken_.insert(key).second; ++n) key = plain + "_" + std::to_string(n);
     return key;
 }
 
@@ -52,10 +55,11 @@ void put_lacp(tel::Dict& out, const BondView& view) {
     out.text("partner_system", s.partner_system.to_string());
     out.number("partner_key", s.partner_key.value);
     tel::Dict ports = out.dict("ports");
+    TelemetryKeys keys;
     for (const MemberView& m : view.members) {
         const lacp::PortStatus* p = lacp_port(view, m.status.id);
         if (p == nullptr) continue;
-        const std::string key = telemetry_key(m.status.name);
+        const std::string key = keys.of(m.status.name.view());
         tel::Dict port = ports.dict(key.c_str());
         if (key != m.status.name.view()) port.text("name", m.status.name);
         put_machines(port, *p);

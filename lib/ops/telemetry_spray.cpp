@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/telemetry_spray.hpp"
 
-#include "ops/telemetry_lacp.hpp"
+#include "ops/telemetry_keys.hpp"
 
 namespace dpdkbond {
 
@@ -13,8 +13,9 @@ void put_spray(tel::Dict& out, const SprayView& view, std::size_t page) {
     out.number("probe_interval", o.probe_interval);
     out.number("probe_missed", o.probe_missed);
     tel::Dict addresses = out.dict("addresses");
+    TelemetryKeys address_keys, peer_keys;
     for (const SprayAddress& a : o.addresses)
-        addresses.text(telemetry_key(a.member).c_str(), a.prefix.to_string());
+        addresses.text(address_keys.of(a.member).c_str(), a.prefix.to_string());
     tel::Dict peers = out.dict("peers");
     std::size_t before = 0, shown_on = 0;
     for (const SprayPeerView& p : view.peers) { // a peer is not parted
@@ -24,11 +25,12 @@ void put_spray(tel::Dict& out, const SprayView& view, std::size_t page) {
         }
         before += p.paths.size();
         if (shown_on != page) continue;
-        tel::Dict peer = peers.dict(telemetry_key(p.address).c_str());
+        tel::Dict peer = peers.dict(peer_keys.of(p.address).c_str());
         peer.text("address", p.address);
         tel::Dict paths = peer.dict("paths");
+        TelemetryKeys path_keys;
         for (const SprayPathView& path : p.paths) {
-            tel::Dict entry = paths.dict(telemetry_key(path.member).c_str());
+            tel::Dict entry = paths.dict(path_keys.of(path.member).c_str());
             entry.text("member", path.member);
             entry.text("next_hop", path.via);
             entry.text("mac", path.mac.to_string());

@@ -105,6 +105,7 @@ Result<std::vector<Ipv6>> parse_ipv6_list(const OptionDef& def, std::string_view
 }
 
 Result<std::string> parse_member(const OptionDef& def, std::string_view text) {
+    if (text == "none" || text == "None") return std::string(); // as the status shows it; no member's name
     const bool printable = std::ranges::all_of(text, [](char c) { return c > ' ' && c < 0x7f; });
     if (!printable || text.size() > 64) return refuse(def, in_quotes(text) + " is not a member's name");
     return std::string(text);

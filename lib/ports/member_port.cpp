@@ -235,6 +235,11 @@ std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
     return warnings;
 }
 
+Mac MemberPort::mac() const {
+    const std::lock_guard lock(device_mutex_);
+    return port->mac();
+}
+
 MemberPort::ReceiveMode MemberPort::receive_mode() const {
     const std::lock_guard lock(device_mutex_);
     ReceiveMode mode;

@@ -78,6 +78,7 @@ public:
         std::uint32_t mtu = 0;
     };
     [[nodiscard]] ReceiveMode receive_mode() const; // any ordinary thread
+    [[nodiscard]] Mac mac() const;                  // which it wears now; any ordinary thread
     [[nodiscard]] MemberInfo info() const;
     [[nodiscard]] unsigned first_worker() const { return port->id() % workers_; } // who reads its queue 0
 

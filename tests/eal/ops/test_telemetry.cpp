@@ -122,13 +122,14 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     r.bond0().members[1].status.mii = MiiStatus::going_back;
     r.bond0().counters.drops[0] = 9;
     const Json member = ask("/bond/member,bond0,m1");
-    CHECK(keys(member) == std::vector<std::string>{"allmulticast", "carrier",   "device",        "drops",
-                                                   "duplex",       "filter",    "link_failures", "mac",
-                                                   "mii_status",   "missed",    "mtu",           "name",
-                                                   "no_buffer",    "objection", "perm_mac",      "port_id",
-                                                   "promiscuous",  "rx_bytes",  "rx_errors",     "rx_packets",
-                                                   "speed_mbps",   "state",     "tx_bytes",      "tx_errors",
-                                                   "tx_packets",   "usable",    "watchers"});
+    CHECK(keys(member) ==
+          std::vector<std::string>{"allmulticast", "carrier",        "device",        "drops",
+                                   "duplex",       "filter",         "link_failures", "mac",
+                                   "mii_status",   "missed",         "mtu",           "name",
+                                   "no_buffer",    "objection",      "perm_mac",      "port_id",
+                                   "promiscuous",  "rx_bytes",       "rx_errors",     "rx_packets",
+                                   "speed_mbps",   "state",          "tx_bytes",      "tx_errors",
+                                   "tx_packets",   "unusable_since", "usable",        "watchers"});
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
     CHECK(member["missed"] == 71);
@@ -188,11 +189,13 @@ TEST_CASE("events come oldest first, and pages follow one another without gap") 
     std::vector<std::int64_t> all;
     for (std::size_t i = 0; i < kEventHistory; ++i) {
         all.push_back(1'000'000'000'000 + static_cast<std::int64_t>(i));
-        r.instance.history.push_back(make_event(all.back(), EventKind::active_changed, "m0",
-                                                std::string(i % 128, i % 2 != 0 ? '"' : 'x')));
+        r.instance.history.push_back(past(make_event(all.back(), EventKind::active_changed, "m0",
+                                                     std::string(i % 128, i % 2 != 0 ? '"' : 'x')),
+                                          1'764'327'600'123'456'789, i % 3));
     }
     const Json newest = ask("/bond/events,bond0");
-    CHECK(keys(newest.back()) == std::vector<std::string>{"detail", "event", "member", "t_ns"});
+    CHECK(keys(newest.back()) == std::vector<std::string>{"detail", "event", "member", "t_ns", "time"});
+    CHECK(newest.back()["time"] == "2025-11-28T11:00:00.123Z");
     CHECK(newest == ask("/bond/events,bond0,0"));
     std::vector<std::int64_t> told;
     for (int page = 0;; ++page) {
@@ -236,6 +239,43 @@ TEST_CASE("bond/spray tells of peers and paths, some at a time, and the client p
     const Json whole =
         Json::parse(printed([] { return status_command(eal_prefix(), "bond0", true); }).second);
     CHECK(whole["spray"]["peers"].size() == kMaxSprayPeers);
+}
+
+TEST_CASE("bond/status is the status text in pages, and the client puts them together") {
+    Registered r;
+    r.bond0() = make_bond(Mode::active_backup, kMaxMembers);
+    r.bond0().health = HealthView{Health::degraded, 12'000'000'000, "m0: carrier"};
+    const std::string text = render_proc(*r.instance.bond("bond0"));
+    CHECK(text.size() > 2 * 4096);
+    CHECK(ask("/bond/status,bond0") == ask("/bond/status,bond0,0"));
+    std::string whole;
+    for (int page = 0;; ++page) {
+        const Json part = ask("/bond/status,bond0," + std::to_string(page));
+        if (part.is_null()) break;
+        whole += part.get<std::string>();
+    }
+    CHECK(whole == text);
+    CHECK(printed([] { return status_command(eal_prefix(), "bond0", false); }) == std::pair(0, text));
+    CHECK(ask("/bond/status,bond9").is_null());
+    CHECK(ask("/bond/status,bond0,x").is_null());
+}
+
+TEST_CASE("a bond's health is in its info, and is the exit status of the client") {
+    Registered r;
+    const auto run = [] { return printed([] { return health_command(eal_prefix(), std::nullopt, false); }); };
+    for (const Health state : {Health::ok, Health::degraded, Health::down}) {
+        r.bond0().health = HealthView{state, 12'000'000'000, state == Health::ok ? "" : "m0: carrier"};
+        const Json health = ask("/bond/info,bond0")["health"];
+        CHECK(health == Json({{"state", health_name(state)},
+                              {"since", "1970-01-01T00:00:12Z"},
+                              {"why", state == Health::ok ? "" : "m0: carrier"}}));
+        const auto [code, text] = run();
+        CHECK(code == static_cast<int>(state));
+        CHECK_THAT(text, Catch::StartsWith("bond0: " + std::string(health_name(state)) +
+                                           " since 1970-01-01T00:00:12Z"));
+    }
+    CHECK(health_command(eal_prefix(), "bond9", false) == 3);
+    CHECK(health_command("nobody-has-this", std::nullopt, false) == 2);
 }
 
 TEST_CASE("bond/load tells a balancing mode's load by member and bucket [M24]", "[M24]") {

@@ -63,10 +63,14 @@ inline BondView settled(BondView v) {
     return v;
 }
 
+inline PastEvent past(const Event& event, std::int64_t wall_ns = 0, std::uint64_t more = 0) {
+    return {event, wall_ns, more};
+}
+
 class FakeInstance : public Instance {
 public:
     std::vector<BondView> bonds;
-    std::vector<Event> history;
+    std::vector<PastEvent> history;
     Explanation explanation{true, 0x2f3a1b04, 4, 6, "m1", "layer2+3 of the frame"};
     std::vector<MemberLoad> shares;
     std::optional<SprayView> paths;
@@ -87,7 +91,7 @@ public:
             if (v.status.name == name) return settled(v);
         return std::nullopt;
     }
-    std::vector<Event> events(std::string_view) override { return history; }
+    std::vector<PastEvent> events(std::string_view) override { return history; }
     Result<Explanation> explain(std::string_view, const FlowSpec&) override { return explanation; }
     std::optional<std::vector<MemberLoad>> load(std::string_view) override {
         if (shares.empty()) return std::nullopt;

@@ -128,9 +128,8 @@ TEST_CASE_METHOD(OneSession, "a terminal session prompts, echoes and answers") {
 
 TEST_CASE_METHOD(OneSession, "tab completes words and values, and a question mark lists them") {
     CHECK(client->sees(kPrompt));
-    client->send("sho\tb\tbond\t");
+    client->send("sho\tbond \tbond\t");
     CHECK(client->sees("show "));
-    CHECK(client->sees("bond "));
     CHECK(client->sees("bond0 "));
     client->send("st\t\n");
     CHECK(client->sees("given to control"));

@@ -51,7 +51,7 @@ TEST_CASE_METHOD(Fixture, "every command that shows something shows it") {
           "==> bond0 <==\n" + bond0 + "\n==> bond1.5 <==\n" + render_proc(*instance.bond("bond1.5")));
     CHECK(say("show bond bond0 stats") == render_stats(*instance.bond("bond0")));
     CHECK(say("show bond bond0 config") == "name: bond0\nmode: balance-rr\n");
-    instance.history.push_back(make_event(1, EventKind::bond_up, ""));
+    instance.history.push_back(past(make_event(1, EventKind::bond_up, "")));
     CHECK(say("show bond bond0 events") == render_events(instance.history));
     CHECK_THAT(say("show member bond0 0000:01:00.0"), Catch::StartsWith("Member: 0000:01:00.0\n"));
     CHECK(say("explain bond0 src=192.0.2.1,dst=192.0.2.2,proto=udp,sport=1,dport=2") ==
@@ -151,10 +151,12 @@ TEST_CASE_METHOD(Fixture, "a refusal of the instance is passed on in one line") 
 
 TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong and what may stand there") {
     CHECK(say("shwo bond bond0", false) == "error: unknown command \"shwo\"; see help\n");
-    CHECK(say("show", false) == "error: something is missing after \"show\": bond or member\n");
+    CHECK(say("show", false) ==
+          "error: something is missing after \"show\": bonds, version, bond or member\n");
     CHECK(say("show bond", false) == "error: something is missing after \"show bond\": all or NAME\n");
-    CHECK(say("show bonds bond0", false) ==
-          "error: \"bonds\" is not known after \"show\"; there may stand bond or member\n");
+    CHECK(say("show bonds bond0", false) == "error: \"bond0\" is too much after \"show bonds\"\n");
+    CHECK(say("show x", false) ==
+          "error: \"x\" is not known after \"show\"; there may stand bonds, version, bond or member\n");
     CHECK(say("show bond bond0 now", false) ==
           "error: \"now\" is not known after \"show bond bond0\"; there may stand "
           "stats, events, config, load, lacp, rlb, spray or capture\n");
@@ -176,6 +178,42 @@ TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong an
     CHECK(instance.calls().empty());
 }
 
+TEST_CASE_METHOD(Fixture, "words may be cut short where that leaves no doubt, but never shutdown") {
+    CHECK(say("sh bo bond0 st") == render_stats(*instance.bond("bond0")));
+    CHECK_THAT(say("sh m bond0 m0"), Catch::StartsWith("Member: m0\n"));
+    CHECK(say("se m bond0 m0 l u").empty());
+    CHECK(say("rel").empty());
+    CHECK(say("shut", false) == "error: unknown command \"shut\"; see help\n");
+    CHECK(say("re", false) == "error: unknown command \"re\"; see help\n"); // remove, reload
+    CHECK(instance.calls() == std::vector<std::string>{"link bond0 m0 up", "reload"});
+}
+
+TEST_CASE_METHOD(Fixture, "an overview has a line for each bond, and help fits a terminal") {
+    const std::string all = say("show bonds");
+    CHECK_THAT(all, Catch::StartsWith("bond0            active-backup  2 of 2 usable  "));
+    CHECK(std::ranges::count(all, '\n') == 2);
+    CHECK_THAT(say("show version"),
+               Catch::StartsWith("dpdk-bond " + std::string(program_version()) + ", DPDK "));
+    const std::string help = say("help");
+    for (std::size_t at = 0; at < help.size();) {
+        const std::size_t end = help.find('\n', at);
+        CHECK(end - at <= 80);
+        at = end + 1;
+    }
+}
+
+TEST_CASE_METHOD(Fixture,
+                 "completion offers the options that the mode takes, with the value that they have") {
+    const auto options = next({"set", "bond", "bond0"});
+    CHECK(holds(options, "primary"));
+    CHECK_FALSE(holds(options, "lacp_rate"));
+    for (const Suggestion& s : complete_command(instance, {"set", "bond", "bond0"}).suggestions)
+        if (s.word == "miimon") CHECK_THAT(s.help, Catch::EndsWith(" (now: 100)"));
+    for (const Suggestion& s :
+         complete_command(instance, {"set", "bond", "bond0", "primary_reselect"}).suggestions)
+        CHECK_FALSE(s.help.empty());
+}
+
 TEST_CASE_METHOD(Fixture, "bytes that are no text come back in one printable line") {
     for (const std::string& line :
          {std::string("\xff\xfe\x01\x02 x"), std::string("show bond \x1b[2J"), std::string(4000, 'y')}) {
@@ -187,7 +225,7 @@ TEST_CASE_METHOD(Fixture, "bytes that are no text come back in one printable lin
 
 TEST_CASE_METHOD(Fixture, "completion offers what exists now") {
     CHECK(holds(next({}), "show"));
-    CHECK(next({"show"}) == std::vector<std::string>{"bond", "member"});
+    CHECK(next({"show"}) == std::vector<std::string>{"bonds", "version", "bond", "member"});
     CHECK(next({"show", "bond"}) == std::vector<std::string>{"all", "bond0", "bond1.5"});
     CHECK(next({"show", "member", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0"});
     CHECK(next({"capture", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0", "all", "stop"});

@@ -164,12 +164,13 @@ TEST_CASE("balance-alb with a primary reads as on Linux") {
     CHECK(rendered(v) == recorded("alb-primary"));
 }
 
-TEST_CASE("events are one line each, with seconds, member, name and detail") {
-    const std::vector<Event> events{
-        make_event(12'003'000'456'000, EventKind::bond_up, ""),
-        make_event(12'003'999'999'999, EventKind::active_changed, "m1", "m0 went down")};
-    CHECK(render_events(events) == "   12003.000456  -             bond_up\n"
-                                   "   12003.999999  m1            active_changed  m0 went down\n");
+TEST_CASE("events are one line each, with date, member, name and detail") {
+    const std::vector<PastEvent> events{
+        past(make_event(1, EventKind::bond_up, ""), 1'764'327'600'123'456'789),
+        past(make_event(2, EventKind::active_changed, "m1", "m0 went down"), 1'764'327'600'999'000'000, 7)};
+    CHECK(render_events(events) ==
+          "2025-11-28T11:00:00.123Z  -             bond_up\n"
+          "2025-11-28T11:00:00.999Z  m1            active_changed  m0 went down  (and 7 more like it)\n");
     CHECK(render_events({}).empty());
 }
 

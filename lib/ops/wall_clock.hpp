@@ -1,0 +1,18 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// Moments of the monotonic clock as dates for people. Any ordinary thread.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+#include "base/time.hpp"
+
+namespace dpdkbond {
+
+// Nanoseconds since 1970 (UTC), by what the two clocks say now.
+std::int64_t wall_ns(Time at);
+
+// ISO 8601 in UTC: "2026-11-28T11:08:44Z", with milliseconds "2026-11-28T11:08:44.123Z".
+std::string utc_text(std::int64_t ns, bool milliseconds = false);
+
+} // namespace dpdkbond
