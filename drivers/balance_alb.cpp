@@ -35,8 +35,9 @@ public:
         FixedVec<Mac, kMaxMembers + 1> own;
         own.push_back(bond_mac_);
         for (const Candidate& m : a.members) {
-            own.push_back(m.mac);
-            if (m.up) receivers.push_back({m.id, m.mac, m.speed_mbps});
+            const Mac mac = m.mac.is_zero() ? bond_mac_ : m.mac; // a ring has none of its own
+            own.push_back(mac);
+            if (m.up) receivers.push_back({m.id, mac, m.speed_mbps});
         }
         teach_lost(a);
         rlb_.set_own_macs({own.begin(), own.size()});

@@ -94,6 +94,7 @@ Result<Mac> MemberMacs::to_join(const Mac& permanent) const {
 
 void MemberMacs::join(MemberId id, const Mac& permanent, const Mac& wears) {
     wearers_.push_back({id, permanent, wears, false});
+    put_on_active();
 }
 
 void MemberMacs::leave(MemberId id) {
@@ -129,10 +130,11 @@ void MemberMacs::put_on_active() {
     if (w == nullptr) return;
     if (policy_ == MacPolicy::active && w->permanent.is_valid_unicast()) set_bond(w->permanent);
     if (!distinct() || bond_.is_zero() || w->worn == bond_) return;
-    // A member like a ring has nothing to give in exchange.
+    // A member like a ring is given none and has none to give in exchange, but it sends under the bond's.
+    const bool has_none = w->permanent.is_zero();
     if (const Wearer* holder = who_wears(bond_))
-        put_on(*find(holder->id), !w->worn.is_zero() ? w->worn : free_for(*holder));
-    put_on(*w, bond_);
+        put_on(*find(holder->id), has_none ? free_for(*holder) : w->worn);
+    if (!has_none) put_on(*w, bond_);
 }
 
 MacPlan MemberMacs::plan() const {

@@ -258,7 +258,7 @@ Reply cmd_help(Instance&, const Words&) {
         constexpr std::size_t kWidth = 80, kSyntax = 38;
         const bool fits = command.syntax.size() <= kSyntax && kSyntax + 1 + command.help.size() <= kWidth;
         text += fits ? fmt::format("{:<{}} {}\n", command.syntax, kSyntax, command.help)
-                     : fmt::format("{}\n{:{}} {}\n", command.syntax, "", kSyntax, command.help);
+                     : fmt::format("{}\n{:>{}}\n", command.syntax, command.help, kWidth);
     }
     text += "Words may be cut short where that leaves no doubt: sh bo bond0 st\n";
     return said(std::move(text));
@@ -282,7 +282,7 @@ void suggest_options(Completion& out, Instance& instance, std::string_view bond,
     const auto view = instance.bond(bond);
     if (!of_member) suggest(out, "mode", "how frames are spread over the members");
     for (const OptionDef& def : option_table()) {
-        if (def.of_member != of_member || (view && (def.modes & mask_of(view->status.mode)) == 0)) continue;
+        if (def.of_member != of_member || (view && !takes(view->status.mode, def))) continue;
         std::string help(def.help);
         if (view && !of_member) help += fmt::format(" (now: {})", bond_option_text(view->options, def));
         suggest(out, def.name, help);

@@ -120,7 +120,8 @@ void BondLife::check_macs(const Snapshot& s, const BondStatus& status) {
     }
     if (s.active == kNoMember || plan.bond.is_zero()) return;
     const Mac active = worn(s.active);
-    if ((policy == MacPolicy::follow || policy == MacPolicy::swap) && active != plan.bond)
+    if ((policy == MacPolicy::follow || policy == MacPolicy::swap) && !active.is_zero() &&
+        active != plan.bond)
         fail("the active member wears the bond's MAC");
     if (policy == MacPolicy::active && !active.is_zero() && active != plan.bond)
         fail("the bond's MAC is the active member's");

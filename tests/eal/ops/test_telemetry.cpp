@@ -246,7 +246,7 @@ TEST_CASE("bond/status is the status text in pages, and the client puts them tog
     r.bond0() = make_bond(Mode::active_backup, kMaxMembers);
     r.bond0().health = HealthView{Health::degraded, 12'000'000'000, "m0: carrier"};
     const std::string text = render_proc(*r.instance.bond("bond0"));
-    CHECK(text.size() > 2 * 4096);
+    CHECK(text.size() > 4096); // more than a page
     CHECK(ask("/bond/status,bond0") == ask("/bond/status,bond0,0"));
     std::string whole;
     for (int page = 0;; ++page) {

@@ -181,7 +181,7 @@ TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong an
 TEST_CASE_METHOD(Fixture, "words may be cut short where that leaves no doubt, but never shutdown") {
     CHECK(say("sh bo bond0 st") == render_stats(*instance.bond("bond0")));
     CHECK_THAT(say("sh m bond0 m0"), Catch::StartsWith("Member: m0\n"));
-    CHECK(say("se m bond0 m0 l u").empty());
+    CHECK(say("se m bond0 m0 link u").empty());
     CHECK(say("rel").empty());
     CHECK(say("shut", false) == "error: unknown command \"shut\"; see help\n");
     CHECK(say("re", false) == "error: unknown command \"re\"; see help\n"); // remove, reload
