@@ -105,7 +105,7 @@ Result<void> Program::set_active(std::string_view bond, std::string_view member)
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
-    return choose_active(*unit.value(), member);
+    return choose_active(*unit.value(), member == "none" || member == "None" ? "" : member);
 }
 
 Result<void> Program::choose_active(BondUnit& unit, std::string_view member) {
