@@ -144,6 +144,13 @@ Result<void> NetdevGuard::apply(const NetdevGuardOptions& options) {
         auto off = set_lro(name, false);
         add_word(off ? done : missing, "LRO off");
     }
+    // A veth hands frames over as they are, and a program behind it (Open vSwitch's userspace, a capture)
+    // takes unfinished checksums for errors and super-frames for garbage. So the kernel finishes and cuts
+    // them here.
+    if (before_->tx_checksum == true) {
+        auto off = set_tx_checksum(name, false);
+        add_word(off ? done : missing, "transmit checksums finished");
+    }
     if (!before_->admin_up) {
         if (auto up = set_admin_up(name, true); !up) return up;
         add_word(done, "brought up");

@@ -86,6 +86,7 @@ Result<NetdevState> NetdevState::of(const std::string& netdev) {
     state.allmulti = link.value().allmulti;
     state.gro = gro_is_on(netdev);
     state.lro = lro_is_on(netdev);
+    if (link.value().kind == "veth") state.tx_checksum = tx_checksum_is_on(netdev);
     for (const char* key : kConfKeys)
         if (auto value = read_conf(netdev, key)) state.sysctls.emplace_back(key, *value);
     for (const AddressEvent& address : addresses.value())
@@ -100,6 +101,7 @@ std::string NetdevState::to_text() const {
         << mtu << "\npromisc " << promisc << "\nallmulti " << allmulti << "\n";
     if (gro) out << "gro " << *gro << "\n";
     if (lro) out << "lro " << *lro << "\n";
+    if (tx_checksum) out << "tx_checksum " << *tx_checksum << "\n";
     for (const auto& [key, value] : sysctls) out << "sysctl " << key << " " << value << "\n";
     for (const IpPrefix& prefix : v6_addresses) out << "address " << prefix.to_string() << "\n";
     return out.str();
@@ -125,6 +127,7 @@ std::optional<NetdevState> NetdevState::parse(std::string_view text) {
         if (key == "allmulti") state.allmulti = value == "1";
         if (key == "gro") state.gro = value == "1";
         if (key == "lro") state.lro = value == "1";
+        if (key == "tx_checksum") state.tx_checksum = value == "1";
         if (key == "mac") {
             const auto mac = Mac::parse(value);
             has_mac = mac.has_value();
@@ -159,6 +162,8 @@ Result<void> NetdevState::restore() const {
     if (now.allmulti != allmulti) first_error(result, set_allmulti(now.name, allmulti));
     if (gro && gro_is_on(now.name) != gro) first_error(result, set_gro(now.name, *gro));
     if (lro && lro_is_on(now.name) != lro) first_error(result, set_lro(now.name, *lro));
+    if (tx_checksum && tx_checksum_is_on(now.name) != tx_checksum)
+        first_error(result, set_tx_checksum(now.name, *tx_checksum));
     for (const auto& [key, value] : sysctls)
         if (read_conf(now.name, key) != value) first_error(result, write_conf(now.name, key, value));
     if (!now.admin_up && admin_up) first_error(result, set_admin_up(now.name, true));

@@ -37,6 +37,7 @@ struct NetdevState {
     bool allmulti = false;
     std::optional<bool> gro; // nothing: could not be asked, not touched
     std::optional<bool> lro;
+    std::optional<bool> tx_checksum;                          // of a veth only
     std::vector<std::pair<std::string, std::string>> sysctls; // "ipv4/arp_ignore" → value before
     std::vector<IpPrefix> v6_addresses;                       // permanent ones; disable_ipv6 takes them away
 

@@ -54,6 +54,16 @@ std::optional<bool> lro_is_on(const std::string& netdev) {
     return (*flags & ETH_FLAG_LRO) != 0;
 }
 
+std::optional<bool> tx_checksum_is_on(const std::string& netdev) {
+    const auto value = get(netdev, ETHTOOL_GTXCSUM);
+    if (!value) return std::nullopt;
+    return *value != 0;
+}
+
+Result<void> set_tx_checksum(const std::string& netdev, bool on) {
+    return set(netdev, ETHTOOL_STXCSUM, on ? 1 : 0, "transmit checksums");
+}
+
 Result<void> set_gro(const std::string& netdev, bool on) {
     return set(netdev, ETHTOOL_SGRO, on ? 1 : 0, "GRO");
 }
