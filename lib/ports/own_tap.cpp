@@ -62,7 +62,7 @@ std::uint16_t read_tap(void* arg, rte_mbuf** frames, std::uint16_t room) noexcep
     return n;
 }
 
-bool is_worth_another_try(int error) {
+bool netdev_may_take_it_later(int error) {
     return error == EAGAIN || error == ENOBUFS || error == ENOMEM || error == EIO || error == EINTR;
 }
 
@@ -78,7 +78,7 @@ std::uint16_t write_tap(void* arg, rte_mbuf** frames, std::uint16_t n) noexcept 
         if (count != 0 && writev(q.fd.get(), pieces, static_cast<int>(count)) > 0) {
             ++good;
             bytes += frame->pkt_len;
-        } else if (count != 0 && is_worth_another_try(errno)) { // EIO: the netdev is down
+        } else if (count != 0 && netdev_may_take_it_later(errno)) { // EIO: the netdev is down
             break;
         } else {
             QueueCounters::add(q.sent.errors, 1);
