@@ -150,10 +150,11 @@ Result<void> Program::set_member_link(std::string_view bond, std::string_view me
     if (!unit) return Error{unit.error()};
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
+    const std::string text =
+        fmt::format("link {}{}", up ? "up" : "down", by_whom()); // known to this thread alone
     control_->call([&] {
         Bond& b = unit.value()->core->bond;
-        b.note(EventKind::option_changed, m.value()->id,
-               fmt::format("link {}{}", up ? "up" : "down", by_whom()), now());
+        b.note(EventKind::option_changed, m.value()->id, text, now());
         b.set_link_admin(m.value()->id, up, now());
     });
     return {};

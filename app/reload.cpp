@@ -159,6 +159,7 @@ Result<void> Program::apply(Config next) {
     }
 
     // From here on everything is carried out.
+    const std::string reloaded = config_file_ + by_whom(); // known to this thread alone, not to control
     const std::string by =
         acting().empty() ? std::string(", by reload") : fmt::format(", by reload ({})", acting());
     std::string trouble;
@@ -200,8 +201,7 @@ Result<void> Program::apply(Config next) {
         // Those that are there: a member that was refused is new to the next reload.
         unit->config.members.clear();
         for (const auto& m : unit->members) unit->config.members.push_back(m->config);
-        control_->call(
-            [&] { unit->core->bond.note(EventKind::reloaded, kNoMember, config_file_ + by_whom(), now()); });
+        control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, reloaded, now()); });
     }
     config_ = std::move(next);
     for (const BondPlan& p : plan.value().bonds) {

@@ -38,6 +38,8 @@ def test_help_names_the_commands(bond):
 
 @pytest.mark.parametrize("line", ["nonsense", "show bond nosuch", "show member bond0 nosuch"])
 def test_a_refused_command_says_why_and_changes_nothing(bond, line):
+    bond.wait_up(2)
+    eventually(lambda: bond.info()["link_up"], 3)
     before, length = bond.info(), len(bond.log)
     type_in(bond, line)
     eventually(lambda: bond.log[length:].strip(), 3, "an answer")

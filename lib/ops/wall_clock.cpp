@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/wall_clock.hpp"
 
+#include <atomic>
+#include <cstdlib>
 #include <ctime>
 
 #include <fmt/format.h>
@@ -19,8 +21,18 @@ std::int64_t read_clock(clockid_t clock) {
 
 } // namespace
 
+// What the clocks are apart, with what passes between two readings as error. The same moment shall always
+// have the same date, so a new value replaces the old one only where somebody has set the clock.
 std::int64_t wall_ns(Time at) {
-    return read_clock(CLOCK_REALTIME) - (read_clock(CLOCK_MONOTONIC) - to_ns(at));
+    static std::atomic<std::int64_t> apart{0};
+    constexpr std::int64_t kSet = 100'000'000;
+    const std::int64_t before = read_clock(CLOCK_MONOTONIC), real = read_clock(CLOCK_REALTIME),
+                       after = read_clock(CLOCK_MONOTONIC);
+    const std::int64_t is = real - (before + (after - before) / 2);
+    std::int64_t known = apart.load(std::memory_order_relaxed);
+    if (known == 0 || std::abs(is - known) > kSet + (after - before))
+        if (apart.compare_exchange_strong(known, is)) known = is;
+    return to_ns(at) + known;
 }
 
 std::string utc_text(std::int64_t ns, bool milliseconds) {
