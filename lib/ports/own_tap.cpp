@@ -13,9 +13,8 @@
 
 #include "base/fd.hpp"
 #include "host/files.hpp"
-#include "host/netlink.hpp"
 #include "options/model.hpp"
-#include "ports/frame_buffers.hpp"
+#include "ports/netdev_port.hpp"
 
 namespace dpdkbond {
 
@@ -103,13 +102,11 @@ Result<Fd> open_queue(const std::string& name) {
     return fd;
 }
 
-class OwnTap final : public PortOps {
+class OwnTap final : public NetdevPort {
 public:
-    OwnTap(TapSetup setup, Fd first, int ifindex, Mac mac)
-        : setup_(std::move(setup)), first_(std::move(first)), ifindex_(ifindex), mac_(mac) {}
+    OwnTap(const LinkEvent& link, Fd first) : NetdevPort(link), first_(std::move(first)) {}
 
     [[nodiscard]] std::string_view driver() const override { return "tap"; }
-    [[nodiscard]] Mac permanent_mac() const override { return mac_; }
     [[nodiscard]] std::uint16_t max_rx_queues() const override { return kMaxTapQueues; }
     [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMaxTapQueues; }
 
@@ -132,8 +129,6 @@ public:
         rx_.clear();
         tx_.clear();
     }
-    std::vector<void*>& rx_queues() override { return rx_; }
-    std::vector<void*>& tx_queues() override { return tx_; }
     [[nodiscard]] eth_rx_burst_t rx_burst() const override { return read_tap; }
     [[nodiscard]] eth_tx_burst_t tx_burst() const override { return write_tap; }
     [[nodiscard]] std::vector<int> rx_fds() const override {
@@ -141,39 +136,18 @@ public:
         for (std::size_t i = 0; i < rx_.size(); ++i) fds.push_back(queues_[i]->fd.get());
         return fds;
     }
-    Result<void> set_mac(const Mac& mac) override {
-        const auto link = get_link(ifindex_);
-        return link ? dpdkbond::set_mac(link.value().name, mac) : Error{link.error()};
-    }
-    Result<void> set_mtu(std::uint32_t mtu) override {
-        const auto link = get_link(ifindex_);
-        return link ? dpdkbond::set_mtu(link.value().name, mtu) : Error{link.error()};
-    }
-    [[nodiscard]] std::uint32_t mtu() const override {
-        const auto link = get_link(ifindex_);
-        return link ? link.value().mtu : 0;
-    }
     [[nodiscard]] rte_eth_stats stats() const override {
         rte_eth_stats sum{};
         for (const auto& q : queues_) {
-            sum.ipackets += q->received.packets;
-            sum.ibytes += q->received.bytes;
-            sum.ierrors += q->received.errors;
-            sum.rx_nombuf += q->received.no_buffer;
-            sum.opackets += q->sent.packets;
-            sum.obytes += q->sent.bytes;
-            sum.oerrors += q->sent.errors;
+            add_received(sum, q->received);
+            add_sent(sum, q->sent);
         }
         return sum;
     }
 
 private:
-    const TapSetup setup_;
     Fd first_; // while no queue has it
-    const int ifindex_;
-    const Mac mac_;
     std::vector<std::unique_ptr<TapQueue>> queues_;
-    std::vector<void*> rx_, tx_;
 };
 
 } // namespace
@@ -187,8 +161,7 @@ Result<std::unique_ptr<PortOps>> make_tap(const TapSetup& setup) {
         return Error{"the tap takes no segmentation offload: " + errno_text(errno)};
     const auto link = get_link(setup.name);
     if (!link) return Error{link.error()};
-    return std::unique_ptr<PortOps>(
-        std::make_unique<OwnTap>(setup, std::move(fd).value(), link.value().ifindex, link.value().mac));
+    return std::unique_ptr<PortOps>(std::make_unique<OwnTap>(link.value(), std::move(fd).value()));
 }
 
 } // namespace dpdkbond

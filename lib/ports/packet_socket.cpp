@@ -15,8 +15,8 @@
 
 #include "base/fd.hpp"
 #include "host/files.hpp"
-#include "host/netlink.hpp"
 #include "options/model.hpp"
+#include "ports/netdev_port.hpp"
 #include "ports/packet_queue.hpp"
 
 namespace dpdkbond {
@@ -56,13 +56,12 @@ Result<Fd> open_socket(int ifindex, std::uint16_t protocol, bool qdisc_bypass) {
     return socket;
 }
 
-class PacketSocket final : public PortOps {
+class PacketSocket final : public NetdevPort {
 public:
     PacketSocket(PacketSocketSetup setup, const LinkEvent& link)
-        : setup_(std::move(setup)), ifindex_(link.ifindex), mac_(link.mac) {}
+        : NetdevPort(link), setup_(std::move(setup)) {}
 
     [[nodiscard]] std::string_view driver() const override { return "packet_socket"; }
-    [[nodiscard]] Mac permanent_mac() const override { return mac_; }
     [[nodiscard]] std::uint16_t max_rx_queues() const override { return setup_.rx_queues; }
     [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMostQueues; }
 
@@ -91,27 +90,12 @@ public:
         rx_.clear();
         tx_.clear();
     }
-    std::vector<void*>& rx_queues() override { return rx_; }
-    std::vector<void*>& tx_queues() override { return tx_; }
     [[nodiscard]] eth_rx_burst_t rx_burst() const override { return receive_packets; }
     [[nodiscard]] eth_tx_burst_t tx_burst() const override { return send_packets; }
     [[nodiscard]] std::vector<int> rx_fds() const override {
         std::vector<int> fds;
         for (const auto& q : received_) fds.push_back(q->socket.get());
         return fds;
-    }
-    Result<void> set_mac(const Mac& mac) override {
-        const auto link = get_link(ifindex_);
-        return link ? dpdkbond::set_mac(link.value().name, mac) : Error{link.error()};
-    }
-    Result<void> set_mtu(std::uint32_t mtu) override {
-        const auto link = get_link(ifindex_);
-        if (!link) return Error{link.error()};
-        return link.value().mtu == mtu ? Result<void>{} : dpdkbond::set_mtu(link.value().name, mtu);
-    }
-    [[nodiscard]] std::uint32_t mtu() const override {
-        const auto link = get_link(ifindex_);
-        return link ? link.value().mtu : 0;
     }
     [[nodiscard]] rte_eth_stats stats() const override {
         const std::lock_guard lock(mutex_);
@@ -121,17 +105,10 @@ public:
             socklen_t size = sizeof since;
             if (::getsockopt(q->socket.get(), SOL_PACKET, PACKET_STATISTICS, &since, &size) == 0)
                 missed_ += since.tp_drops;
-            sum.ipackets += q->counters.packets;
-            sum.ibytes += q->counters.bytes;
-            sum.ierrors += q->counters.errors;
-            sum.rx_nombuf += q->counters.no_buffer;
+            add_received(sum, q->counters);
         }
         sum.imissed = missed_;
-        for (const auto& q : sent_) {
-            sum.opackets += q->counters.packets;
-            sum.obytes += q->counters.bytes;
-            sum.oerrors += q->counters.errors;
-        }
+        for (const auto& q : sent_) add_sent(sum, q->counters);
         return sum;
     }
 
@@ -152,14 +129,11 @@ private:
     }
 
     const PacketSocketSetup setup_;
-    const int ifindex_;
-    const Mac mac_;
     std::uint16_t group_ = 0;  // of the fanout
     mutable std::mutex mutex_; // the queues come and go, and readings of what the kernel dropped are added up
     mutable std::uint64_t missed_ = 0;
     std::vector<std::unique_ptr<PacketReceiveQueue>> received_;
     std::vector<std::unique_ptr<PacketSendQueue>> sent_;
-    std::vector<void*> rx_, tx_;
 };
 
 } // namespace
