@@ -33,4 +33,9 @@ private:
     std::uint16_t size_ = 0;
 };
 
+template <std::size_t A, std::size_t B>
+constexpr bool operator==(const FixedString<A>& a, const FixedString<B>& b) {
+    return a.view() == b.view();
+}
+
 } // namespace dpdkbond

@@ -6,6 +6,8 @@
 #include <cstdint>
 #include <string_view>
 
+#include "base/enum_set.hpp"
+
 namespace dpdkbond {
 
 #define DPDKBOND_WATCHERS(X)                                                                                 \
@@ -41,25 +43,6 @@ constexpr std::string_view watcher_key(Watcher w) {
     return keys[static_cast<unsigned>(w)];
 }
 
-class WatcherSet {
-public:
-    constexpr WatcherSet& add(Watcher w, bool on = true) {
-        if (on) bits_ = static_cast<std::uint8_t>(bits_ | 1U << static_cast<unsigned>(w));
-        return *this;
-    }
-    [[nodiscard]] constexpr WatcherSet without(Watcher w) const {
-        WatcherSet rest = *this;
-        rest.bits_ = static_cast<std::uint8_t>(rest.bits_ & ~(1U << static_cast<unsigned>(w)));
-        return rest;
-    }
-    [[nodiscard]] constexpr bool has(Watcher w) const {
-        return (bits_ >> static_cast<unsigned>(w) & 1U) != 0;
-    }
-    [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
-    constexpr bool operator==(const WatcherSet&) const = default;
-
-private:
-    std::uint8_t bits_ = 0;
-};
+using WatcherSet = EnumSet<Watcher, static_cast<std::size_t>(Watcher::count)>;
 
 } // namespace dpdkbond

@@ -105,25 +105,27 @@ std::optional<Mode> parse_mode(std::string_view text) {
     return std::nullopt;
 }
 
-std::string modes_phrase(ModeSet modes) {
-    if (modes == modes_with({any})) return "every mode";
+namespace {
+
+// What `of` says of each, with commas between.
+std::string list_of(ModeSet modes, std::string (*of)(const ModeDef&)) {
     std::string text;
-    for (const ModeDef& def : mode_table()) {
-        if (!modes.has(def.mode)) continue;
-        if (!text.empty()) text += ", ";
-        text += std::string(def.name) + " (" + std::to_string(static_cast<unsigned>(def.mode)) + ")";
-    }
+    for (const ModeDef& def : mode_table())
+        if (modes.has(def.mode)) text += (text.empty() ? "" : ", ") + of(def);
     return text;
 }
 
+} // namespace
+
+std::string modes_phrase(ModeSet modes) {
+    if (modes == modes_with({any})) return "every mode";
+    return list_of(modes, [](const ModeDef& def) {
+        return std::string(def.name) + " (" + std::to_string(static_cast<unsigned>(def.mode)) + ")";
+    });
+}
+
 std::string mode_names(ModeSet modes) {
-    std::string text;
-    for (const ModeDef& def : mode_table()) {
-        if (!modes.has(def.mode)) continue;
-        if (!text.empty()) text += ", ";
-        text += def.name;
-    }
-    return text;
+    return list_of(modes, [](const ModeDef& def) { return std::string(def.name); });
 }
 
 } // namespace dpdkbond

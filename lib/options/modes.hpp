@@ -5,11 +5,12 @@
 #pragma once
 
 #include <cstdint>
-#include <initializer_list>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
+
+#include "base/enum_set.hpp"
 
 namespace dpdkbond {
 
@@ -27,31 +28,6 @@ enum class Mode : std::uint8_t {
 };
 inline constexpr std::size_t kModeCount = 8;
 inline constexpr std::size_t kMaxModes = 32;
-
-// A set of enumerators that are numbered from 0.
-template <class E, std::size_t Room> class EnumSet {
-    static_assert(Room <= 32, "a bit for each");
-
-public:
-    constexpr EnumSet() = default;
-    constexpr EnumSet(std::initializer_list<E> members) {
-        for (const E e : members) add(e);
-    }
-    constexpr void add(E e) { bits_ |= bit(e); }
-    [[nodiscard]] constexpr bool has(E e) const { return (bits_ & bit(e)) != 0; }
-    [[nodiscard]] constexpr bool meets(EnumSet other) const { return (bits_ & other.bits_) != 0; }
-    [[nodiscard]] constexpr bool contains(EnumSet other) const { return (other.bits_ & ~bits_) == 0; }
-    [[nodiscard]] constexpr bool empty() const { return bits_ == 0; }
-    constexpr EnumSet operator|(EnumSet other) const {
-        other.bits_ |= bits_;
-        return other;
-    }
-    constexpr bool operator==(const EnumSet&) const = default;
-
-private:
-    static constexpr std::uint32_t bit(E e) { return std::uint32_t{1} << static_cast<unsigned>(e); }
-    std::uint32_t bits_ = 0;
-};
 
 using ModeSet = EnumSet<Mode, kMaxModes>;
 static_assert(kModeCount <= kMaxModes, "ModeSet has a bit for each");
