@@ -178,30 +178,16 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
         if (const std::string wrong = eal_arg_problem(*text); !wrong.empty()) reader_.broken(at, wrong);
         runtime.eal_args.push_back(std::move(*text));
     };
-    const auto file_prefix = [&](const Node& value, const std::string& at) {
-        const auto text = reader_.text(value, at);
-        if (!text) return;
-        if (const std::string wrong = file_prefix_problem(*text); !wrong.empty()) {
-            reader_.broken(at, wrong);
-            return;
-        }
-        runtime.file_prefix = *text;
-    };
-    const auto metrics = [&](const Node& value, const std::string& at) {
-        const auto text = reader_.text(value, at);
-        if (!text) return;
-        if (const std::string wrong = metrics_problem(*text); !wrong.empty())
-            reader_.broken(at, wrong);
-        else
-            runtime.metrics = *text;
-    };
-    const auto socket_group = [&](const Node& value, const std::string& at) {
-        const auto text = reader_.text(value, at);
-        if (!text) return;
-        if (const std::string wrong = socket_group_problem(*text); !wrong.empty())
-            reader_.broken(at, wrong);
-        else
-            runtime.socket_group = *text;
+    // Text that `problem` finds nothing wrong with.
+    const auto sound = [&](std::string& to, std::string (*problem)(const std::string&)) {
+        return [this, &to, problem](const Node& value, const std::string& at) {
+            const auto text = reader_.text(value, at);
+            if (!text) return;
+            if (const std::string wrong = problem(*text); !wrong.empty())
+                reader_.broken(at, wrong);
+            else
+                to = *text;
+        };
     };
     reader_.map(
         node, path,
@@ -216,9 +202,9 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
          {"hugepages", [&](auto& v, auto& at) { keep_choice(runtime.hugepages, v, at, kHugepages); }},
          {"memory_mb",
           [&](auto& v, auto& at) { keep(runtime.memory_mb, reader_.number(v, at, 32, 1U << 20U)); }},
-         {"file_prefix", file_prefix},
-         {"metrics", metrics},
-         {"socket_group", socket_group},
+         {"file_prefix", sound(runtime.file_prefix, file_prefix_problem)},
+         {"metrics", sound(runtime.metrics, metrics_problem)},
+         {"socket_group", sound(runtime.socket_group, socket_group_problem)},
          {"eal_args", [&](auto& v, auto& at) { reader_.list(v, at, eal_arg); }}});
 }
 
