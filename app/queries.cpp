@@ -79,7 +79,13 @@ Result<Explanation> Program::explain(std::string_view name, const FlowSpec& flow
     return queries(*unit.value()).explain(flow);
 }
 
-BondQueries Program::queries(BondUnit& unit) { return {*control_, *unit.core, unit.config.options}; }
+BondQueries Program::queries(BondUnit& unit) {
+    return {*control_, *unit.core, unit.config.options, [&unit](MemberId id) {
+                for (const auto& member : unit.members)
+                    if (member->id == id) return member->port->stats().obytes;
+                return std::uint64_t{0};
+            }};
+}
 
 std::optional<std::vector<MemberLoad>> Program::load(std::string_view name) {
     std::unique_lock lock(mutex_);

@@ -2,7 +2,9 @@
 """balance-rr: who carried which frame, read off the wires."""
 import pytest
 
+from framework.balance import Flows
 from framework.frames import DST, SRC, UDP, Ether, IP, build, igmp_report, number_of
+from framework.topology import HOST_ADDRESS
 from framework.wait import eventually
 
 
@@ -80,6 +82,14 @@ def test_a_lost_member_is_left_out_and_taken_back(fresh):
         host.send_all(numbered(300, 1000))
         seen = carriers(ends, 300)
         assert [seen.count(i) for i in range(3)] == [100, 100, 100]
+
+
+def test_load_is_told_by_member(fresh):
+    wires = fresh.topology(3, pcap=False)
+    bond = fresh.bond(wires, mode="balance-rr")
+    bond.wait_up(3)
+    with Flows(wires.a, {(HOST_ADDRESS, 9000 + i): 2 for i in range(8)}):
+        eventually(lambda: all(entry["bytes_per_s"] > 0 for entry in bond.ask("/bond/load,bond0")), 5, "each member sends")
 
 
 def test_every_member_is_heard(fresh):

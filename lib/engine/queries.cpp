@@ -2,7 +2,6 @@
 #include "engine/queries.hpp"
 
 #include <fmt/format.h>
-#include <rte_ethdev.h>
 
 #include <algorithm>
 #include <functional>
@@ -100,10 +99,7 @@ std::vector<std::uint64_t> BondQueries::bytes_by_bucket() const {
 
 std::array<std::uint64_t, kMaxMembers> BondQueries::bytes_by_member(const RunningBond& bond) const {
     std::array<std::uint64_t, kMaxMembers> bytes{};
-    for (const MemberStatus& m : bond.status.members) {
-        rte_eth_stats stats{};
-        if (rte_eth_stats_get(m.port_id, &stats) == 0) bytes[m.id.value] = stats.obytes;
-    }
+    for (const MemberStatus& m : bond.status.members) bytes[m.id.value] = sent_(m.id);
     return bytes;
 }
 

@@ -4,7 +4,9 @@
 #pragma once
 
 #include <array>
+#include <functional>
 #include <optional>
+#include <utility>
 #include <vector>
 
 #include "engine/control.hpp"
@@ -17,8 +19,12 @@ inline constexpr Duration kLoadWindow = std::chrono::milliseconds(250);
 
 class BondQueries {
 public:
-    BondQueries(Control& control, BondCore& core, const BondOptions& options)
-        : control_(control), core_(core), options_(options) {}
+    // What the member's port has sent since it was opened, in bytes, as the port itself counts it
+    // (Port::stats(): an ethdev's number says nothing of a port that has no PMD).
+    using SentBytes = std::function<std::uint64_t(MemberId)>;
+
+    BondQueries(Control& control, BondCore& core, const BondOptions& options, SentBytes sent)
+        : control_(control), core_(core), options_(options), sent_(std::move(sent)) {}
 
     // By which member the flow leaves. Frames without a source address have the bond's.
     Explanation explain(const FlowSpec& flow);
@@ -53,6 +59,7 @@ private:
     Control& control_;
     BondCore& core_;
     const BondOptions& options_;
+    const SentBytes sent_;
 };
 
 // Tells control. A mode that is not the present one begins with new queries, whose counters begin at zero.

@@ -2,8 +2,6 @@
 #include "rig.hpp"
 
 #include <catch2/catch.hpp>
-#include <sched.h>
-#include <unistd.h>
 
 #include <array>
 #include <cstring>
@@ -11,6 +9,7 @@
 
 #include "base/bytes.hpp"
 #include "catch_session.hpp"
+#include "eal_options.hpp"
 #include "flow/hash.hpp"
 
 namespace dpdkbond::testing {
@@ -19,18 +18,6 @@ namespace {
 
 constexpr std::size_t kNumberAt = 60, kFrameSize = 64;
 World* g_world = nullptr;
-
-EalOptions eal_options() {
-    EalOptions o;
-    o.file_prefix = "bondtest" + std::to_string(getpid());
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        for (unsigned cpu = CPU_SETSIZE; cpu-- > 0;)
-            if (CPU_ISSET(cpu, &set)) o.control_cpu = cpu; // the first that there is
-    o.memory_mb = 128;
-    o.extra_args = {"--no-telemetry"};
-    return o;
-}
 
 Port open_ring(const std::string& name, rte_mempool* pool) {
     auto port = Port::open(name);
@@ -69,7 +56,7 @@ rte_mbuf* with_bytes(const std::array<std::uint8_t, kFrameSize>& bytes) {
 } // namespace
 
 World::World()
-    : eal(eal_options()),
+    : eal(eal_options("bondtest")),
       pool(rte_pktmbuf_pool_create("frames", kBuffers, 32, 0, RTE_PKTMBUF_HEADROOM + 256, SOCKET_ID_ANY)) {
     if (pool == nullptr) throw std::runtime_error("no memory for the pool");
     for (unsigned i = 0; i < kMembers; ++i)

@@ -60,6 +60,9 @@ Frames take(std::uint16_t port);          // all that lies in a port's ring
 Numbers take_numbers(std::uint16_t port); // … freed, their numbers
 unsigned fill_up(std::uint16_t port);     // until it takes nothing; how many that were
 
+// What the world's member has sent, as BondQueries asks.
+inline std::uint64_t sent_by(MemberId id) { return World::get().members[id.value].stats().obytes; }
+
 class Rig {
 public:
     Rig(Mode mode, unsigned members, BondOptions options = {});

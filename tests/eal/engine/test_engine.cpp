@@ -221,7 +221,8 @@ TEST_CASE("modes and links change under saturation, and bonds begin and end unde
             while (!done) {
                 const std::lock_guard lock(mutex);
                 if (engine.bonds[i % 2] == nullptr) continue;
-                BondQueries queries(engine.control, *engine.bonds[i % 2], options);
+                BondQueries queries(engine.control, *engine.bonds[i % 2], options,
+                                    [](MemberId) { return std::uint64_t{0}; });
                 answers += queries.explain({}).reason.empty() ? 0 : 1;
                 (void)queries.load(queries.begin_load());
                 (void)queries.rlb();

@@ -59,7 +59,7 @@ TEST_CASE("modes that hash tell bytes by bucket while somebody asks, and count n
     options.xmit_hash_policy = HashPolicy::layer34;
     options.tlb_dynamic_lb = false;
     Running bond(mode, options, 3);
-    BondQueries queries(bond.control, bond.core, bond.options);
+    BondQueries queries(bond.control, bond.core, bond.options, sent_by);
     const TxBurstFn plain = bond.seen().tx_burst;
     bond.send(1, 8);
     for (const Counter& c : bond.lane.flows.bytes) CHECK(c.get() == 0);
@@ -101,7 +101,7 @@ TEST_CASE("modes that hash tell bytes by bucket while somebody asks, and count n
 
 TEST_CASE("options and modes that change end the count of the ones before [M24]", "[M24]") {
     Running bond(Mode::balance_xor, {}, 2);
-    BondQueries queries(bond.control, bond.core, bond.options);
+    BondQueries queries(bond.control, bond.core, bond.options, sent_by);
     const auto begun = queries.begin_load();
     bond.control.serve();
     CHECK(bond.seen().counted != nullptr);
@@ -118,7 +118,7 @@ TEST_CASE("options and modes that change end the count of the ones before [M24]"
 TEST_CASE("frames that take turns are told by member, as the devices count them [M24]", "[M24]") {
     const NothingLost check;
     Running bond(Mode::balance_rr, {}, 2);
-    BondQueries queries(bond.control, bond.core, bond.options);
+    BondQueries queries(bond.control, bond.core, bond.options, sent_by);
     const auto begun = queries.begin_load();
     bond.send(1, 40);
     const auto load = queries.load(begun);

@@ -84,7 +84,7 @@ TEST_CASE("a mode of one file and one registry line is chosen by a running bond,
     control.set_bond(0, core.get());
     control.serve();
     BondOptions options;
-    BondQueries queries(control, *core, options);
+    BondQueries queries(control, *core, options, sent_by);
     CHECK(queries.explain({}).hashed);
 
     set_options(control, *core, toy_mode, options);

@@ -2,13 +2,12 @@
 // A private network namespace, DPDK without hugepages and devices, and a pool.
 #include <rte_mbuf.h>
 #include <sched.h>
-#include <unistd.h>
 
 #include <cstdlib>
 #include <string>
 
 #include "catch_session.hpp"
-#include "dpdk/eal.hpp"
+#include "eal_options.hpp"
 #include "namespace.hpp"
 
 namespace dpdkbond::testing {
@@ -29,15 +28,7 @@ int main(int argc, char** argv) {
     if (::unshare(CLONE_NEWNET) != 0 || !command("ip link set lo up")) return kSkipped;
     if (!command("ip link add probe0 type veth peer name probe1") || !command("ip link del probe0"))
         return kSkipped;
-    dpdkbond::EalOptions options;
-    options.file_prefix = "bondports" + std::to_string(::getpid());
-    cpu_set_t set;
-    if (sched_getaffinity(0, sizeof set, &set) == 0)
-        for (unsigned cpu = CPU_SETSIZE; cpu-- > 0;)
-            if (CPU_ISSET(cpu, &set)) options.control_cpu = cpu; // the first that there is
-    options.memory_mb = 128;
-    options.extra_args = {"--no-telemetry"};
-    const dpdkbond::Eal eal(options);
+    const dpdkbond::Eal eal(eal_options("bondports"));
     g_pool = rte_pktmbuf_pool_create("frames", 8191, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     const int result = run_tests(argc, argv);
     rte_mempool_free(g_pool);

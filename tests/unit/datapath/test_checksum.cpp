@@ -4,19 +4,12 @@
 #include "base/bytes.hpp"
 #include "datapath/checksum.hpp"
 #include "hand_mbuf.hpp"
+#include "inet_sum.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
 
 namespace {
-
-// RFC 1071, a byte pair at a time: written apart from the code under test.
-std::uint32_t sum_pairs(const Octets& bytes, std::size_t from, std::size_t to, std::uint32_t sum = 0) {
-    for (std::size_t i = from; i < to; ++i)
-        sum += (i - from) % 2 == 0 ? std::uint32_t{bytes[i]} << 8U : bytes[i];
-    while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
-    return sum;
-}
 
 struct Case {
     bool v6 = false;

@@ -8,19 +8,12 @@
 #include "base/bytes.hpp"
 #include "datapath/offload.hpp"
 #include "hand_mbuf.hpp"
+#include "inet_sum.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
 
 namespace {
-
-// RFC 1071, a byte pair at a time: written apart from the code under test.
-std::uint32_t pairs_sum(const Octets& bytes, std::size_t from, std::size_t to, std::uint32_t sum = 0) {
-    for (std::size_t i = from; i < to; ++i)
-        sum += (i - from) % 2 == 0 ? std::uint32_t{bytes[i]} << 8U : bytes[i];
-    while (sum > 0xffff) sum = (sum & 0xffffU) + (sum >> 16U);
-    return sum;
-}
 
 struct Shape {
     bool v6 = false, udp = false;
@@ -38,7 +31,7 @@ struct Shape {
 };
 
 std::uint32_t pseudo_sum(const Octets& f, const Shape& s) {
-    return (s.v6 ? pairs_sum(f, s.ip() + 8, s.ip() + 40) : pairs_sum(f, s.ip() + 12, s.ip() + 20)) +
+    return (s.v6 ? sum_pairs(f, s.ip() + 8, s.ip() + 40) : sum_pairs(f, s.ip() + 12, s.ip() + 20)) +
            s.protocol() + static_cast<std::uint32_t>(f.size() - s.l4());
 }
 
@@ -48,7 +41,7 @@ void put_lengths(Octets& f, const Shape& s) {
     } else {
         store_be16(&f[s.ip() + 2], static_cast<std::uint16_t>(f.size() - s.ip()));
         store_be16(&f[s.ip() + 10], 0);
-        store_be16(&f[s.ip() + 10], static_cast<std::uint16_t>(~pairs_sum(f, s.ip(), s.l4())));
+        store_be16(&f[s.ip() + 10], static_cast<std::uint16_t>(~sum_pairs(f, s.ip(), s.l4())));
     }
     if (s.udp) store_be16(&f[s.l4() + 4], static_cast<std::uint16_t>(f.size() - s.l4()));
 }
@@ -78,7 +71,7 @@ Octets super_frame(const Shape& s, std::mt19937& random) {
     }
     put_lengths(f, s);
     store_be16(&f[s.l4() + (s.udp ? 6 : 16)],
-               static_cast<std::uint16_t>(pairs_sum(f, 0, 0, pseudo_sum(f, s))));
+               static_cast<std::uint16_t>(sum_pairs(f, 0, 0, pseudo_sum(f, s))));
     return f;
 }
 
@@ -105,7 +98,7 @@ std::vector<Octets> cut_by_the_book(const Octets& whole, const Shape& s) {
         put_lengths(f, s);
         const std::size_t field = s.l4() + (s.udp ? 6 : 16);
         store_be16(&f[field], 0);
-        auto sum = static_cast<std::uint16_t>(~pairs_sum(f, s.l4(), f.size(), pseudo_sum(f, s)));
+        auto sum = static_cast<std::uint16_t>(~sum_pairs(f, s.l4(), f.size(), pseudo_sum(f, s)));
         if (sum == 0 && s.udp) sum = 0xffff;
         store_be16(&f[field], sum);
         out.push_back(std::move(f));
