@@ -53,6 +53,7 @@ void BondLife::check_snapshot(const Snapshot& s, const BondStatus& status) {
         if (m.carrier != p->link.carrier || m.speed_mbps != p->link.speed_mbps ||
             m.admin_down != p->admin_down || m.port_id != s.member[m.id.value].port)
             fail("the status says what the member is");
+        // A downdelay that runs ends as it began, whatever the option says meanwhile.
         if (m.usable && !m.carrier && m.watching.has(Watcher::carrier) && m.mii != MiiStatus::going_down)
             fail("a usable member has a carrier");
     }

@@ -158,6 +158,17 @@ TEST_CASE("on a guarded netdev the kernel answers nothing and a packet socket re
     CHECK_FALSE(get_link("m0").value().admin_up);
 }
 
+TEST_CASE("a guarded veth hands finished frames over, and leaves it to its peer again afterwards") {
+    Lab lab;
+    REQUIRE(tx_checksum_is_on("m0") == true);
+    {
+        auto guard = NetdevGuard::take("m0", {});
+        REQUIRE(guard.ok());
+        CHECK(tx_checksum_is_on("m0") == false);
+    }
+    CHECK(tx_checksum_is_on("m0") == true);
+}
+
 TEST_CASE("tcx alone keeps the kernel from hearing what a guarded netdev receives") {
     Lab lab;
     disable_v6_on_bond();
