@@ -34,7 +34,7 @@ def wear(net, mode="active-backup", **options):
     bond.write(bond.config)
     reloads = sum(event["event"] == "reloaded" for event in bond.events())
     bond.reload()
-    eventually(lambda: sum(event["event"] == "reloaded" for event in bond.events()) > reloads, 3, "reloaded")
+    eventually(lambda: sum(event["event"] == "reloaded" for event in bond.events()) > reloads, 10, "reloaded")
     bond.wait_up(2, 5)
     return topology, bond
 

@@ -48,7 +48,7 @@ def change(bond, config):
     bond.config = copy.deepcopy(config)
     bond.write(config)
     bond.reload()
-    eventually(lambda: sum(e["event"] == "reloaded" for e in bond.events()) > seen, 5, "the file is read again")
+    eventually(lambda: sum(e["event"] == "reloaded" for e in bond.events()) > seen, 10, "the file is read again")
 
 
 def with_spray(bond, **more):
