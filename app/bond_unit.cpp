@@ -114,6 +114,16 @@ void BondUnit::remember(const Event& event) {
     history_.add(event, wall_ns(event.at));
 }
 
+void BondUnit::record_members() {
+    config.members.clear();
+    for (const auto& m : members) config.members.push_back(m->config);
+}
+
+void BondUnit::put_history_before(std::vector<PastEvent> older) {
+    const std::lock_guard lock(history_mutex_);
+    history_.put_before(std::move(older));
+}
+
 std::vector<PastEvent> BondUnit::history() const {
     const std::lock_guard lock(history_mutex_);
     return history_.list();

@@ -18,6 +18,7 @@
 #include "ports/logical_port.hpp"
 #include "ports/mac_keeper.hpp"
 #include "ports/member_port.hpp"
+#include "ports/waiting.hpp"
 
 namespace dpdkbond {
 
@@ -27,11 +28,13 @@ public:
         : number(unit_number), config(std::move(bond_config)) {}
 
     const std::uint32_t number; // index into Control's and the workers' tables
-    BondConfig config;          // as it runs now
+    BondConfig config;          // as it runs now; its members are those that are there
     std::unique_ptr<LogicalPort> logical;
     std::unique_ptr<BondCore> core;                   // control's, once it was told of it
     std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
+    WaitingMembers waiting;                           // wanted, but not there
+    void record_members();                            // config follows `members`
     // Such as have left the bond while a worker that hangs may still use them: closed once it has come round.
     std::vector<std::unique_ptr<MemberPort>> leaving;
 
@@ -55,6 +58,7 @@ public:
     // The events so far, by their own lock: the host thread writes, anybody reads.
     void remember(const Event& event);
     [[nodiscard]] std::vector<PastEvent> history() const;
+    void put_history_before(std::vector<PastEvent> older); // of the bond that this one replaces
 
 private:
     [[nodiscard]] MemberCounters raw_counters(const MemberPort& member) const;

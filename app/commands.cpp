@@ -6,6 +6,7 @@
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
 #include "ops/acting.hpp"
+#include "options/remarks.hpp"
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -25,6 +26,8 @@ Result<BondUnit*> Program::find_or_error(std::string_view bond) {
 
 Result<MemberPort*> Program::member_or_error(BondUnit& unit, std::string_view member) {
     if (MemberPort* m = unit.find_member(member)) return m;
+    if (const WaitingMember* w = unit.waiting.find(member))
+        return Error{fmt::format("{}: {}", member, w->reason)};
     return Error{fmt::format("{}: {} has no member of that name", member, unit.config.name)};
 }
 
@@ -74,13 +77,18 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         if (auto may = may_change_running(mode, *def, !u.members.empty()); !may) return may;
         if (auto set = dpdkbond::set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
-        if (def->name == "primary" && !options.primary.empty() && u.find_member(options.primary) == nullptr)
+        if (def->name == "primary" && !options.primary.empty() && u.find_member(options.primary) == nullptr &&
+            u.waiting.find(options.primary) == nullptr)
             return Error{fmt::format("primary: {} has no member {}", bond, options.primary)};
         if (def->name == "active_slave") return choose_active(u, options.active_slave); // no setting
         given |= option_bit(option_index(*def));
         end_other_monitor(*def, options, given);
     }
+    const auto remarks = option_remarks(mode, options, given);
     if (auto done = apply_options(u, mode, options, given); !done) return done;
+    for (const OptionProblem& r : remarks)
+        if (r.option == option || option == "miimon" || option == "mode")
+            log_warnings(u, {fmt::format("{}: {}", r.option, r.message)});
     note(u, fmt::format("{} {}{}", option, value.empty() ? "none" : value, by_whom()));
     return {};
 }
@@ -168,16 +176,18 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device)
     auto made = member_of_device(device);
     if (!made) return Error{made.error()};
     const MemberConfig& config = made.value();
-    if (u.find_member(config.name) != nullptr)
+    if (u.find_member(config.name) != nullptr || u.waiting.find(config.name) != nullptr)
         return Error{fmt::format("{}: {} has a member of that name already", config.name, bond)};
+    if (const std::string wrong =
+            queue_id_problem(config.options.queue_id, u.config.logical.queues, u.config.members);
+        !wrong.empty())
+        return Error{"queue_id: " + wrong};
     const std::string netdev = devargs_value(config.device, "iface");
     for (const auto& other : units_)
         if (!netdev.empty() && other->logical->netdev() == netdev)
             return Error{fmt::format("{}: it is the logical interface of a bond", netdev)};
-    std::vector<std::string> warnings;
-    auto member = open_member(u.config, config, warnings);
-    if (!member) return Error{member.error()};
-    auto done = put_in_service(u, std::move(member).value(), warnings);
+    if (const std::string why = why_absent(config); !why.empty()) return Error{why};
+    auto done = bring_in(u, config);
     if (done) note(u, fmt::format("member {} added{}", config.name, by_whom()));
     return done;
 }
@@ -186,6 +196,7 @@ Result<void> Program::remove_member(std::string_view bond, std::string_view memb
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
+    if (unit.value()->waiting.remove(member)) return {};
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
     note(*unit.value(), fmt::format("member {} removed{}", member, by_whom()));

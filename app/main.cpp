@@ -9,7 +9,6 @@
 #include <string>
 #include <vector>
 
-#include "app/host_watch.hpp"
 #include "app/program.hpp"
 #include "config/args.hpp"
 #include "config/describe.hpp"
@@ -18,6 +17,7 @@
 #include "host/log.hpp"
 #include "host/nics.hpp"
 #include "ops/client.hpp"
+#include "ports/waiting.hpp"
 
 namespace {
 
@@ -40,10 +40,13 @@ int run_or_check(const Args& args) {
     for (const ConfigProblem& p : loaded.problems) say(stderr, problem_line(args.config, p));
     if (!loaded.problems.empty()) return kBadInput;
     if (args.verb == Args::Verb::check) {
+        for (const BondConfig& b : loaded.config.bonds) // it may be checked elsewhere than it will run
+            for (const MemberConfig& m : b.members)
+                if (const std::string why = why_absent(m); !why.empty())
+                    say(stderr, args.config + ": note: " + b.name + ": member " + m.name + ": " + why);
         say(stdout, args.config + ": ok");
         return kOk;
     }
-    if (args.file_prefix) loaded.config.runtime.file_prefix = *args.file_prefix;
     if (geteuid() != 0) return complain("running bonds takes root", kFailed);
     block_signals();
     umask(077); // sockets and notes are for root alone
@@ -51,7 +54,7 @@ int run_or_check(const Args& args) {
     // looks for them.
     unsetenv("RUNTIME_DIRECTORY");
     try {
-        Program program(args.config, std::move(loaded.config));
+        Program program(args.config, std::move(loaded.config), args.file_prefix);
         program.run(args.console);
     } catch (const StoppedWhileStarting& stopped) {
         log_line(stopped.what());

@@ -42,7 +42,11 @@ void Program::carry_out(BondUnit& unit, const Wanted& wanted) {
 
 void Program::report_groups(BondUnit& unit) {
     if (!unit.logical->in_kernel()) return; // its memberships are known to whoever has the other end
-    const std::vector<OwnFrame> reports = group_reports(unit.logical->netdev());
+    std::vector<OwnFrame> reports;
+    (void)unit.logical->visit([&](const LinkEvent& at) -> Result<void> {
+        reports = group_reports(at.name);
+        return {};
+    });
     for (std::span<const OwnFrame> left = reports; !left.empty();) {
         std::size_t taken = 0;
         control_->call([&] {
@@ -74,9 +78,6 @@ void Program::on_signal(int signal, std::uint32_t sender) {
 }
 
 void Program::on_poll(std::uint32_t bond, MemberPort& member) {
-    if (member.netdev_was_replaced())
-        control_->warn(bond, member.id,
-                       "its netdev has gone and another has its name: remove the member and add it again");
     // A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the
     // kernel, once, to let it cut them itself.
     if (!member.port->is_kernel_socket() || member.netdev.empty() || member.shield) return;

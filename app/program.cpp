@@ -188,9 +188,10 @@ void run_this_thread_on(const std::vector<unsigned>& cpus) {
 
 } // namespace
 
-Program::Program(std::string config_file, Config config)
-    : config_file_(std::move(config_file)), config_(std::move(config)) {
+Program::Program(std::string config_file, Config config, const std::optional<std::string>& prefix)
+    : config_file_(std::move(config_file)), config_(std::move(config)), prefix_given_(prefix.has_value()) {
     try {
+        if (prefix) config_.runtime.file_prefix = *prefix;
         state_dir_ = "/run/dpdk-bond.state/" + config_.runtime.file_prefix;
         check_lcores(config_.runtime);
         if (const std::string& at = config_.runtime.metrics; !at.empty())
@@ -207,8 +208,8 @@ Program::Program(std::string config_file, Config config)
             give_in_to_signals();
             std::vector<std::string> warnings;
             for (const MemberConfig& m : b.members)
-                if (auto taken = pci_.take(m, warnings); !taken)
-                    throw std::runtime_error(fmt::format("{}: {}", b.name, taken.error()));
+                if (auto taken = why_absent(m).empty() ? pci_.take(m, warnings) : Result<void>(); !taken)
+                    throw std::runtime_error(fmt::format("{}: member {}: {}", b.name, m.name, taken.error()));
             for (const std::string& w : warnings) log_line(fmt::format("{}: {}", b.name, w));
         }
         for (const std::string& line : pci_.give_back_leftovers()) log_line(line);
@@ -237,7 +238,8 @@ Program::Program(std::string config_file, Config config)
         host_ = std::make_unique<HostWatch>(
             *control_, HostWatch::Hooks{[this](const Notice& n) { on_notice(n); },
                                         [this](int s, std::uint32_t sender) { on_signal(s, sender); },
-                                        [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); }});
+                                        [this](std::uint32_t b, MemberPort& m) { on_poll(b, m); },
+                                        [this](const LinkEvent&) { look_soon(); }});
         start_workers();
         for (const BondConfig& b : config_.bonds) {
             give_in_to_signals();

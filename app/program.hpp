@@ -13,13 +13,14 @@
 #include <map>
 #include <memory>
 #include <mutex>
+#include <optional>
+#include <span>
 #include <stdexcept>
 #include <string>
 #include <thread>
 #include <vector>
 
 #include "app/bond_unit.hpp"
-#include "app/host_watch.hpp"
 #include "dpdk/eal.hpp"
 #include "engine/queries.hpp"
 #include "engine/worker.hpp"
@@ -27,6 +28,7 @@
 #include "host/service_manager.hpp"
 #include "ops/instance.hpp"
 #include "ops/metrics_server.hpp"
+#include "ports/host_watch.hpp"
 #include "ports/pci_shelf.hpp"
 
 struct rte_mempool;
@@ -43,8 +45,9 @@ struct StoppedWhileStarting : std::runtime_error {
 
 class Program final : public Instance {
 public:
-    Program(std::string config_file,
-            Config config); // throws std::runtime_error, one line; everything as it was then
+    // Throws std::runtime_error, one line; everything is as it was then. `prefix`: the one of the command
+    // line.
+    Program(std::string config_file, Config config, const std::optional<std::string>& prefix);
     ~Program() override;
     Program(const Program&) = delete;
     Program& operator=(const Program&) = delete;
@@ -105,7 +108,14 @@ private:
     void remove_queues(std::uint16_t port);
     // No worker can see anything older than the present snapshot; false: one has not come round in time.
     bool wait_until_unseen(BondUnit& unit);
-    [[nodiscard]] Result<void> buffers_suffice(const BondConfig& bond, const MemberConfig& member) const;
+    // For all of them together, in the pools that there are.
+    [[nodiscard]] Result<void> buffers_suffice(std::span<const BondConfig> bonds) const;
+    [[nodiscard]] std::vector<BondConfig> bonds_with(const BondUnit& unit, const MemberConfig& member) const;
+    // Opens the device and joins; an error leaves everything as it was.
+    Result<void> bring_in(BondUnit& unit, const MemberConfig& member);
+    // Members whose device has gone leave, those whose device has come join.
+    void look_for_members();
+    void look_soon();                                                     // any thread
     [[nodiscard]] rte_mempool* pool_of(const MemberConfig& member) const; // that it receives into
     void log_readers() const;
     void serve_while(const std::function<void()>& what); // on a thread of its own, which may call() control
@@ -131,12 +141,14 @@ private:
                        const std::string& what);
     Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
     Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
+    class Reload; // reload.cpp: the steps
     Result<void> apply(Config next);
     Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);
     void reload_loop();
 
     const std::string config_file_;
     Config config_;
+    bool prefix_given_ = false;        // on the command line: the file's does not count
     std::vector<unsigned> spare_cpus_; // those that no worker has: for the kernel's vhost threads
     PciShelf pci_;
     std::optional<HugepageLease> hugepages_;
@@ -165,7 +177,8 @@ private:
     std::mutex reload_mutex_;
     std::condition_variable reload_wish_;
     int reload_wishes_ = 0;    // guarded by reload_mutex_; negative: end
-    std::string reload_asker_; // "SIGHUP from process 71"; guarded by reload_mutex_
+    bool look_wish_ = false;   // likewise
+    std::string reload_asker_; // "SIGHUP from process 71"; likewise
     std::thread reload_thread_;
 };
 

@@ -21,9 +21,23 @@ std::vector<std::string> Program::bond_names() {
 
 namespace {
 
+constexpr std::uint16_t kNoPort = 65535; // of a member whose device is not there
+
 MemberView member_view(const BondUnit& unit, const MemberPort& member, const MemberStatus& status) {
     const MemberPort::ReceiveMode mode = member.receive_mode();
     return {status, unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups, mode.sorts};
+}
+
+MemberView waiting_view(const WaitingMember& waiting) {
+    MemberView view;
+    MemberStatus& s = view.status;
+    s.id = kNoMember;
+    s.name = waiting.config.name;
+    s.device = waiting.config.device;
+    s.port_id = kNoPort;
+    s.options = waiting.config.options;
+    s.objection = waiting.reason;
+    return view;
 }
 
 } // namespace
@@ -38,7 +52,10 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.status.logical_backend = unit->logical->backend();
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;
-    view.logical = host_->logical(unit->number);
+    const LogicalFacts at = host_->logical(unit->number);
+    view.logical = {at.known,   at.up,     at.mac,       at.promiscuous, at.all_groups,
+                    at.unicast, at.groups, at.addresses, at.vlans};
+    if (at.known) view.status.logical_name = at.name;
     if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
     for (MemberStatus& s : view.status.members) { // a penalty sinks without anybody saying so
@@ -50,6 +67,7 @@ std::optional<BondView> Program::bond(std::string_view name) {
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
+    for (const WaitingMember& w : unit->waiting.all()) view.members.push_back(waiting_view(w));
     view.health = health_of(view);
     return view;
 }
@@ -117,7 +135,9 @@ Result<std::string> Program::config_text(std::string_view name) {
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(name);
     if (!unit) return Error{unit.error()};
-    return dump_runtime(config_.runtime) + dump_bond(unit.value()->config);
+    BondConfig all = unit.value()->config;
+    for (const MemberConfig& m : unit.value()->waiting.configs()) all.members.push_back(m);
+    return dump_runtime(config_.runtime) + dump_bond(all);
 }
 
 } // namespace dpdkbond

@@ -1,12 +1,16 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// SIGHUP and `reload`: the file is read again and the difference applied to the running bonds. What may fail,
-// fails before anything is changed; what is left after that cannot.
+// SIGHUP and `reload`: the file is read again and the difference applied to the running bonds. What is known
+// to fail is refused before anything is changed; what fails later is named and tried again.
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 
 #include <algorithm>
+#include <map>
 #include <set>
+#include <utility>
 
 #include "app/program.hpp"
+#include "config/carry_out.hpp"
 #include "config/load.hpp"
 #include "config/plan.hpp"
 #include "dpdk/clock.hpp"
@@ -18,21 +22,8 @@ namespace dpdkbond {
 
 namespace {
 
-// A member of the file that needs what a member of another name or device has until that has left; empty:
-// none.
-std::string still_in_use(const BondConfig& running, const BondConfig& wanted) {
-    for (const MemberConfig& m : wanted.members) {
-        if (find_same(running.members, m) != nullptr) continue;
-        for (const MemberConfig& old : running.members)
-            if (old.name == m.name || old.device == m.device)
-                return fmt::format(
-                    "{}: member {}: its name or its device is still in use; remove it in one reload and "
-                    "add it in the next",
-                    running.name, m.name);
-    }
-    return {};
-}
-
+// Besides when rtnetlink tells of a netdev: nothing tells of a PCI device.
+constexpr auto kLookEvery = std::chrono::seconds(1);
 constexpr const char* kApplied = "reloaded, but: "; // begins the error of a reload that has changed something
 
 // Compares with what the netdev has, and not with what the file said before.
@@ -68,8 +59,6 @@ Result<void> apply_addresses(const std::string& netdev, std::span<const IpPrefix
     return first;
 }
 
-} // namespace
-
 // "prio 5, queue_id 2": what differs.
 std::string member_changes(const MemberOptions& was, const MemberOptions& is) {
     std::string text;
@@ -79,11 +68,7 @@ std::string member_changes(const MemberOptions& was, const MemberOptions& is) {
     return text;
 }
 
-struct NewMember {
-    BondUnit* unit;
-    std::unique_ptr<MemberPort> port;
-    std::vector<std::string> warnings;
-};
+} // namespace
 
 Result<void> Program::reload() {
     const std::lock_guard lock(mutex_);
@@ -106,101 +91,183 @@ Result<void> Program::reload() {
     return done;
 }
 
+// The steps of a reload; mutex_ is held.
+class Program::Reload final : public ReloadSteps {
+public:
+    // `by`: what the events of changes end with.
+    Reload(Program& program, const ReloadPlan& plan, std::span<const BondConfig> wanted, std::string by)
+        : p_(program), plan_(plan), wanted_(wanted), by_(std::move(by)) {}
+
+    Result<void> open_member(const std::string& bond, const Joining& j) override {
+        auto opened = open(bond, j.member);
+        if (!opened) return Error{opened.error()};
+        BondUnit& unit = *p_.find(bond);
+        const bool somebody_leaves =
+            !plan_.bonds_leaving.empty() ||
+            std::ranges::any_of(plan_.bonds, [](const BondPlan& b) { return !b.leaving.empty(); });
+        if (!somebody_leaves) { // else its MAC may become free
+            std::string why;
+            p_.control_->call([&] {
+                const auto mac = unit.core->bond.mac_to_join(opened.value()->port->permanent_mac());
+                if (!mac) why = mac.error();
+            });
+            if (!why.empty()) return named(bond, j.member, why);
+        }
+        opened_[{bond, j.member.name}] = std::move(opened).value();
+        return {};
+    }
+
+    Result<void> make_bond(const NewBond& b) override {
+        std::uint32_t number = 0;
+        const auto taken = [&] {
+            return std::ranges::any_of(p_.units_, [&](const auto& u) { return u->number == number; }) ||
+                   std::ranges::any_of(made_, [&](const auto& m) { return m.second->number == number; });
+        };
+        while (number < kMaxBonds && taken()) ++number;
+        if (number == kMaxBonds) return Error{fmt::format("{}: no room for one more bond", b.config.name)};
+        std::vector<std::string> warnings;
+        auto made = p_.make_bond(number, b.config, warnings);
+        if (!made) return Error{made.error()};
+        p_.log_warnings(*made.value(), warnings);
+        made_[b.config.name] = std::move(made).value();
+        return {};
+    }
+
+    void forget_prepared() override {
+        opened_.clear();
+        made_.clear();
+    }
+
+    void remove_bond(const std::string& bond) override {
+        const auto at = std::ranges::find(p_.units_, bond, [](const auto& u) { return u->config.name; });
+        if (at == p_.units_.end()) return;
+        const bool remade = std::ranges::any_of(
+            plan_.new_bonds, [&](const NewBond& b) { return b.remade && b.config.name == bond; });
+        std::unique_ptr<BondUnit> unit = std::move(*at);
+        p_.units_.erase(at);
+        if (remade) histories_[bond] = unit->history();
+        std::vector<MemberConfig> devices = unit->config.members;
+        p_.leave_service(std::move(unit));
+        for (const MemberConfig& m : devices) p_.pci_.give_back(m);
+    }
+
+    void remove_member(const std::string& bond, const std::string& member) override {
+        BondUnit* unit = p_.find(bond);
+        if (MemberPort* m = unit != nullptr ? unit->find_member(member) : nullptr) p_.part(*unit, *m);
+    }
+
+    Result<void> change(const BondPlan& plan, const BondConfig& wanted) override {
+        BondUnit& unit = *p_.find(plan.bond);
+        Result<void> options;
+        if (plan.options_change) options = p_.apply_options(unit, wanted.mode, wanted.options, wanted.given);
+        for (const auto& [name, values] : plan.member_options) {
+            MemberPort* member = unit.find_member(name);
+            if (member != nullptr)
+                p_.change_member(unit, *member, values, member_changes(member->config.options, values) + by_);
+        }
+        auto logical = p_.apply_logical(unit, wanted.logical);
+        p_.steer(unit);
+        if (!options) return Error{fmt::format("{}: {}", plan.bond, options.error())};
+        return logical;
+    }
+
+    Result<void> join(const std::string& bond, const Joining& j) override {
+        BondUnit& unit = *p_.find(bond);
+        auto member = std::move(opened_[{bond, j.member.name}]);
+        const auto not_yet = [&](const std::string& error) {
+            const std::string head = prefix(bond, j.member);
+            unit.waiting.add(j.member, error.starts_with(head) ? error.substr(head.size()) : error, now());
+            return named(bond, j.member, error);
+        };
+        if (!member) {
+            auto opened = open(bond, j.member);
+            if (!opened) return not_yet(opened.error());
+            member = std::move(opened).value();
+        }
+        if (auto joined = p_.put_in_service(unit, std::move(member), warnings_[{bond, j.member.name}]);
+            !joined)
+            return not_yet(joined.error());
+        return {};
+    }
+
+    Result<void> serve(const NewBond& b) override {
+        if (!made_.contains(b.config.name))
+            if (auto done = make_bond(b); !done) return done;
+        p_.units_.push_back(std::move(made_[b.config.name]));
+        BondUnit& unit = *p_.units_.back();
+        unit.put_history_before(histories_[b.config.name]);
+        p_.enter_service(unit);
+        return {};
+    }
+
+    void keep_waiting(const std::string& bond, const MemberConfig& member) override {
+        BondUnit& unit = *p_.find(bond);
+        unit.waiting.add(member, why_absent(member), now());
+    }
+
+private:
+    using Key = std::pair<std::string, std::string>; // bond, member
+
+    static std::string prefix(const std::string& bond, const MemberConfig& m) {
+        return fmt::format("{}: member {}: ", bond, m.name);
+    }
+    static Error named(const std::string& bond, const MemberConfig& m, const std::string& why) {
+        return Error{why.starts_with(prefix(bond, m)) ? why : prefix(bond, m) + why};
+    }
+    Result<std::unique_ptr<MemberPort>> open(const std::string& bond, const MemberConfig& m) {
+        auto opened = p_.open_member(*find_bond(wanted_, bond), m, warnings_[{bond, m.name}]);
+        if (!opened) return named(bond, m, opened.error());
+        return opened;
+    }
+
+    Program& p_;
+    const ReloadPlan& plan_;
+    const std::span<const BondConfig> wanted_;
+    const std::string by_;
+    std::map<Key, std::unique_ptr<MemberPort>> opened_;
+    std::map<Key, std::vector<std::string>> warnings_;
+    std::map<std::string, std::unique_ptr<BondUnit>> made_;
+    std::map<std::string, std::vector<PastEvent>> histories_;
+};
+
 Result<void> Program::apply(Config next) {
     // First all that may fail.
-    next.runtime.file_prefix = config_.runtime.file_prefix; // chosen on the command line, perhaps
-    if (!(next.runtime == config_.runtime))
-        return Error{fmt::format("{}: runtime cannot change while it runs; restart", config_file_)};
-    for (const auto& unit : units_)
-        if (const BondConfig* wanted = find_bond(next.bonds, unit->config.name))
-            if (const std::string why = still_in_use(unit->config, *wanted); !why.empty()) return Error{why};
-
+    if (prefix_given_) next.runtime.file_prefix = config_.runtime.file_prefix;
+    if (const std::string keys = runtime_differences(config_.runtime, next.runtime); !keys.empty())
+        return Error{fmt::format("{}: runtime: {} cannot change while it runs; restart", config_file_, keys)};
     std::vector<BondAsItRuns> running;
-    for (const auto& unit : units_) running.push_back(BondAsItRuns{unit->config, {}});
-    const auto plan =
-        plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig&) { return std::string(); }});
-    if (!plan) return Error{plan.error()};
-
-    std::vector<NewMember> joining;
-    std::vector<std::unique_ptr<BondUnit>> starting;
-    std::array<bool, kMaxBonds> taken{};
-    for (const auto& unit : units_) taken[unit->number] = true;
-    for (const BondConfig& wanted : next.bonds) {
-        std::vector<std::string> warnings;
-        BondUnit* unit = find(wanted.name);
-        if (unit == nullptr) {
-            std::uint32_t number = 0;
-            while (number < kMaxBonds && taken[number]) ++number;
-            if (number == kMaxBonds) return Error{fmt::format("{}: no room for one more bond", wanted.name)};
-            taken[number] = true;
-            auto made = make_bond(number, wanted, warnings);
-            if (!made) return Error{made.error()};
-            log_warnings(*made.value(), warnings);
-            starting.push_back(std::move(made).value());
-            continue;
-        }
-        for (const MemberConfig& m : wanted.members) {
-            if (find_same(unit->config.members, m) != nullptr) continue;
-            auto opened = open_member(wanted, m, warnings);
-            if (!opened) return Error{fmt::format("{}: member {}: {}", wanted.name, m.name, opened.error())};
-            const bool somebody_leaves = std::ranges::any_of(unit->config.members, [&](const auto& old) {
-                return find_same(wanted.members, old) == nullptr;
-            });
-            if (!somebody_leaves) { // else its MAC may become free
-                std::string why;
-                control_->call([&] {
-                    const auto mac = unit->core->bond.mac_to_join(opened.value()->port->permanent_mac());
-                    if (!mac) why = mac.error();
-                });
-                if (!why.empty()) return Error{fmt::format("{}: member {}: {}", wanted.name, m.name, why)};
-            }
-            joining.push_back({unit, std::move(opened).value(), std::exchange(warnings, {})});
-        }
+    for (const auto& unit : units_) {
+        BondAsItRuns& r = running.emplace_back(BondAsItRuns{unit->config, unit->waiting.configs()});
+        for (const auto& m : unit->members)
+            if (!m->why_gone().empty()) r.stale.insert(m->config.name);
+        r.logical_gone = unit->logical->is_gone();
     }
+    const auto plan =
+        plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig& m) { return why_absent(m); }});
+    if (!plan) return Error{plan.error()};
+    if (auto room = buffers_suffice(next.bonds); !room) return Error{room.error()};
+    for (const NewBond& b :
+         plan.value().new_bonds) // those that have free devices are made before anything else
+        if (!b.devices_are_free && b.config.logical.backend != LogicalBackend::device &&
+            get_link(b.config.name).ok() && (b.remade || find(b.config.name) == nullptr))
+            return Error{fmt::format(
+                "{}: a netdev of that name is there already; remove it or rename the bond", b.config.name)};
 
-    // From here on everything is carried out.
-    const std::string reloaded = config_file_ + by_whom(); // known to this thread alone, not to control
+    // Known to this thread alone, not to control.
+    const std::string reloaded = config_file_ + by_whom();
     const std::string by =
         acting().empty() ? std::string(", by reload") : fmt::format(", by reload ({})", acting());
-    std::string trouble;
-    const auto keep = [&](const Result<void>& r) {
-        if (!r && trouble.empty()) trouble = r.error();
-    };
-    for (std::size_t i = 0; i < units_.size();) {
-        if (find_bond(next.bonds, units_[i]->config.name) != nullptr) {
-            ++i;
-            continue;
-        }
-        leave_service(std::move(units_[i]));
-        units_.erase(units_.begin() + static_cast<std::ptrdiff_t>(i));
-    }
+    Reload steps(*this, plan.value(), next.bonds, by);
+    const auto failed = dpdkbond::carry_out(plan.value(), next.bonds, steps);
+    if (!failed) return Error{failed.error()};
     for (const auto& unit : units_) {
-        const BondConfig& wanted = *find_bond(next.bonds, unit->config.name);
-        if (unit->config.mode != wanted.mode || !(unit->config.options == wanted.options))
-            keep(apply_options(*unit, wanted.mode, wanted.options, wanted.given));
-        keep(apply_logical(*unit, wanted.logical));
-        for (const MemberConfig& m : std::vector<MemberConfig>(unit->config.members)) {
-            const MemberConfig* same = find_same(wanted.members, m);
-            MemberPort* member = unit->find_member(m.name);
-            if (member == nullptr) continue;
-            if (same == nullptr) {
-                part(*unit, *member);
-            } else if (!(same->options == member->config.options)) {
-                change_member(*unit, *member, same->options,
-                              member_changes(member->config.options, same->options) + by);
-            }
-        }
-        steer(*unit);
-    }
-    for (NewMember& n : joining) keep(put_in_service(*n.unit, std::move(n.port), n.warnings));
-    for (auto& unit : starting) {
-        units_.push_back(std::move(unit));
-        enter_service(*units_.back());
-    }
-    for (const auto& unit : units_) {
-        // Those that are there: a member that was refused is new to the next reload.
-        unit->config.members.clear();
-        for (const auto& m : unit->members) unit->config.members.push_back(m->config);
+        // Nobody waits who is not wanted any more.
+        const BondConfig* wanted = find_bond(next.bonds, unit->config.name);
+        for (const MemberConfig& m : unit->waiting.configs())
+            if (wanted == nullptr || find_same(wanted->members, m) == nullptr) unit->waiting.remove(m.name);
+        unit->record_members();
+        host_->tell_members(unit->number); // whose MTU somebody else may have changed …
+        (void)unit->macs->apply();         // … or MAC; what went wrong is an event
         control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, reloaded, now()); });
     }
     config_ = std::move(next);
@@ -213,8 +280,8 @@ Result<void> Program::apply(Config next) {
                 control_->call(
                     [&] { unit->core->bond.note(EventKind::option_changed, kNoMember, text + by, now()); });
     }
-    if (!trouble.empty()) return Error{kApplied + trouble + "; the next reload tries again"};
-    return {};
+    if (failed.value().empty()) return {};
+    return Error{fmt::format("{}{}; the next reload tries again", kApplied, fmt::join(failed.value(), "; "))};
 }
 
 Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted) {
@@ -226,17 +293,24 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     LogicalConfig recorded = wanted; // but for what failed: the next reload tries that again
     std::uint32_t mtu = running.mtu;
     if (unit.logical->in_kernel())
-        if (const auto link = get_link(unit.logical->netdev())) mtu = link.value().mtu;
+        (void)unit.logical->visit([&](const LinkEvent& at) -> Result<void> {
+            mtu = at.mtu;
+            return {};
+        });
     if (wanted.mtu != mtu) {
         auto done = unit.logical->set_mtu(wanted.mtu); // bond and members follow a netdev's
         if (!done) recorded.mtu = running.mtu;
         keep(std::move(done));
         if (!unit.logical->in_kernel()) {
-            host_->watch_logical(unit.number, {}, wanted.mtu, max_mtu());
+            host_->watch_logical(unit.number, *unit.logical, wanted.mtu, max_mtu());
             control_->call([&] { unit.core->bond.set_mtu(wanted.mtu, now()); });
         }
     }
-    if (wanted.mac && wanted.mac != running.mac) {
+    Mac worn;
+    control_->call([&] { worn = unit.core->bond.mac(); });
+    if (wanted.mac &&
+        (wanted.mac != running.mac || (unit.logical->in_kernel() && *wanted.mac != worn &&
+                                       unit.config.options.fail_over_mac != FailOverMac::active))) {
         Mac mac;
         control_->call([&] {
             unit.core->bond.set_mac(*wanted.mac, now());
@@ -250,7 +324,9 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
             keep(unit.logical->set_mac(mac));
     }
     if (unit.logical->in_kernel()) {
-        auto done = apply_addresses(unit.logical->netdev(), running.addresses, wanted.addresses);
+        auto done = unit.logical->visit([&](const LinkEvent& at) {
+            return apply_addresses(at.name, running.addresses, wanted.addresses);
+        });
         if (!done) recorded.addresses = running.addresses;
         keep(std::move(done));
     }
@@ -261,15 +337,18 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
 void Program::reload_loop() {
     std::unique_lock lock(reload_mutex_);
     for (;;) {
-        reload_wish_.wait(lock, [&] { return reload_wishes_ != 0; });
+        reload_wish_.wait_for(lock, kLookEvery, [&] { return reload_wishes_ != 0 || look_wish_; });
         if (reload_wishes_ < 0) return;
-        reload_wishes_ = 0;
-        const Acting who(reload_asker_);
+        const bool wanted = std::exchange(reload_wishes_, 0) != 0;
+        look_wish_ = false;
+        const Acting who(wanted ? reload_asker_ : std::string());
         lock.unlock();
-        const auto done = reload();
-        log_line(done                                 ? fmt::format("{}: reloaded", config_file_)
-                 : done.error().starts_with(kApplied) ? fmt::format("{}: {}", config_file_, done.error())
-                                                      : "reload refused: " + done.error());
+        look_for_members();
+        const auto done = wanted ? reload() : Result<void>();
+        if (wanted)
+            log_line(done                                 ? fmt::format("{}: reloaded", config_file_)
+                     : done.error().starts_with(kApplied) ? fmt::format("{}: {}", config_file_, done.error())
+                                                          : "reload refused: " + done.error());
         lock.lock();
     }
 }

@@ -42,7 +42,6 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
 
 Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond, const MemberConfig& member,
                                                          std::vector<std::string>& warnings) {
-    if (auto room = buffers_suffice(bond, member); !room) return Error{room.error()};
     if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
     auto port = MemberPort::open(member, member_setup(bond, member), warnings);
     if (!port) pci_.give_back(member);
@@ -54,6 +53,11 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     auto unit = std::make_unique<BondUnit>(number, config);
     std::vector<std::unique_ptr<MemberPort>> opened;
     for (const MemberConfig& m : config.members) {
+        if (const std::string why = why_absent(m); !why.empty()) {
+            unit->waiting.add(m, why, now());
+            warnings.push_back(fmt::format("member {}: {}; it joins when it appears", m.name, why));
+            continue;
+        }
         auto member = open_member(config, m, warnings);
         if (!member) return Error{fmt::format("{}: member {}: {}", config.name, m.name, member.error())};
         opened.push_back(std::move(member).value());
@@ -91,6 +95,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     unit->macs.emplace(*control_, unit->core->bond, *unit->logical);
     for (auto& member : opened)
         if (auto joined = join(*unit, std::move(member)); !joined) return Error{joined.error()};
+    unit->record_members();
     return unit;
 }
 
@@ -107,7 +112,7 @@ void Program::enter_service(BondUnit& unit) {
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
     host_->set_poll_interval(unit.number, unit.config.options.miimon);
-    host_->watch_logical(unit.number, unit.logical->netdev(), unit.config.logical.mtu, max_mtu());
+    host_->watch_logical(unit.number, *unit.logical, unit.config.logical.mtu, max_mtu());
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {
@@ -174,11 +179,53 @@ Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
 
 Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
                                      const std::vector<std::string>& warnings) {
-    if (auto joined = join(unit, std::move(member)); !joined) return joined;
+    const MemberConfig config = member->config;
+    if (auto joined = join(unit, std::move(member)); !joined) {
+        pci_.give_back(config);
+        return joined;
+    }
     log_warnings(unit, warnings);
     serve_member(unit, *unit.members.back());
-    unit.config.members.push_back(unit.members.back()->config);
+    unit.record_members();
+    unit.waiting.remove(config.name);
     return {};
+}
+
+Result<void> Program::bring_in(BondUnit& unit, const MemberConfig& member) {
+    if (auto room = buffers_suffice(bonds_with(unit, member)); !room) return Error{room.error()};
+    std::vector<std::string> warnings;
+    auto opened = open_member(unit.config, member, warnings);
+    if (!opened) return Error{opened.error()};
+    return put_in_service(unit, std::move(opened).value(), warnings);
+}
+
+void Program::look_for_members() {
+    const std::lock_guard lock(mutex_);
+    if (ending_) return;
+    const auto why = [](const MemberConfig& m) { return why_absent(m); };
+    for (const auto& unit : units_) {
+        for (const MemberConfig& m : std::vector<MemberConfig>(unit->config.members)) {
+            MemberPort* member = unit->find_member(m.name);
+            const std::string gone = member != nullptr ? member->why_gone() : std::string();
+            if (gone.empty()) continue;
+            const MemberConfig config = member->config;
+            part(*unit, *member);
+            unit->waiting.add(config, gone, now());
+            log_warnings(*unit, {fmt::format("member {}: {}; it joins when it appears", m.name, gone)});
+        }
+        for (const MemberConfig& m : unit->waiting.due(now(), why)) {
+            auto joined = bring_in(*unit, m);
+            if (joined || !unit->waiting.failed(m.name, joined.error(), now())) continue;
+            log_warnings(*unit, {fmt::format("member {} is there and cannot join: {}; it is tried again",
+                                             m.name, joined.error())});
+        }
+    }
+}
+
+void Program::look_soon() {
+    const std::lock_guard lock(reload_mutex_);
+    look_wish_ = true;
+    reload_wish_.notify_one();
 }
 
 void Program::steer(BondUnit& unit) {
@@ -217,10 +264,10 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     const bool seen = wait_until_unseen(unit);
     remove_queues(member.port->id());
     const MemberConfig gone = member.config;
-    std::erase_if(unit.config.members, [&](const MemberConfig& m) { return m.name == gone.name; });
     const auto it = std::ranges::find(unit.members, &member, [](const auto& m) { return m.get(); });
     unit.leaving.push_back(std::move(*it));
     unit.members.erase(it);
+    unit.record_members();
     steer(unit);
     if (!seen) {
         log_warnings(
@@ -267,23 +314,28 @@ bool Program::wait_until_unseen(BondUnit& unit) {
     }
 }
 
-Result<void> Program::buffers_suffice(const BondConfig& bond, const MemberConfig& member) const {
-    if (!control_->serving()) return {}; // the pools have just been made for all of them
+Result<void> Program::buffers_suffice(std::span<const BondConfig> bonds) const {
     Config all;
     all.runtime = config_.runtime;
-    for (const auto& unit : units_)
-        if (unit->config.name != bond.name) all.bonds.push_back(unit->config);
-    all.bonds.push_back(bond);
-    auto& members = all.bonds.back().members;
-    if (std::ranges::none_of(members, [&](const MemberConfig& m) { return m.name == member.name; }))
-        members.push_back(member);
-    const rte_mempool* pool = pool_of(member);
-    const auto need = buffer_need(
-        all, [&](const MemberConfig& m) { return pool_of(m) == pool; }, pool == pool_);
-    if (need.total() <= pool->size) return {};
-    return Error{
-        fmt::format("there are {} packet buffers, and with it {}; give runtime.memory_mb more and restart",
-                    pool->size, need.text())};
+    all.bonds.assign(bonds.begin(), bonds.end());
+    for (const auto& [node, pool] : pools_) {
+        const auto need = buffer_need(
+            all, [&, p = pool](const MemberConfig& m) { return pool_of(m) == p; }, pool == pool_);
+        if (need.total() > pool->size)
+            return Error{fmt::format(
+                "there are {} packet buffers, and with it {}; give runtime.memory_mb more and restart",
+                pool->size, need.text())};
+    }
+    return {};
+}
+
+std::vector<BondConfig> Program::bonds_with(const BondUnit& unit, const MemberConfig& member) const {
+    std::vector<BondConfig> bonds;
+    for (const auto& u : units_) {
+        bonds.push_back(u->config);
+        if (u.get() == &unit) bonds.back().members.push_back(member);
+    }
+    return bonds;
 }
 
 rte_mempool* Program::pool_of(const MemberConfig& member) const {

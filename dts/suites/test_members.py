@@ -7,6 +7,7 @@ import pytest
 
 from framework import app
 from framework.frames import DST, SRC, UDP, Ether, IP, build, number_of
+from framework.netns import veth
 from framework.topology import HOST_ADDRESS
 from framework.wait import eventually
 
@@ -100,3 +101,109 @@ def test_backend_device_serves_another_dpdk_application(fresh, tmp_path):
     topology.cut(active)
     served.wait_active(topology.members[1 - active])
     fresh.ping(ns, HOST_ADDRESS).settled(10)
+
+
+def warned(bond, *words):
+    return any(e["event"] == "warning" and all(w in e["detail"] for w in words) for e in bond.events())
+
+
+def test_a1_a_member_that_is_absent_is_listed_and_joins_when_it_appears(fresh):
+    wires = fresh.sink(2)
+    own = wires.a.link("m0")["mtu"]
+    wires.a.run("ip", "link", "del", "m1")
+    config = app.bond_config([wires.devargs(0), wires.devargs(1)])
+    bond = fresh.bond_from(wires.a, config, wait=False)
+    bond.wait_telemetry()
+    eventually(lambda: bond.info() and bond.up() == 1, 5)
+    assert bond.info()["members"] == ["m0", "m1"] and bond.info()["usable_members"] == 1
+    seen = bond.member("m1")
+    why = "no such device: there is no netdev m1 in this namespace"
+    assert (seen["carrier"], seen["usable"], seen["mii_status"], seen["objection"]) == (0, 0, "down", why)
+    assert f"Slave Interface: m1\nMII Status: down" in bond.client("status", "bond0").stdout
+    assert f"Not usable: {why}" in bond.client("status", "bond0").stdout
+    assert warned(bond, "m1", why, "joins when it appears")
+    assert f'iface=m1' in "\n".join(bond.console("show bond bond0 config"))
+    check = wires.a.run(app.binary(), "-c", bond.config_path, "--check")
+    assert "ok" in check.stdout and f"note: bond0: member m1: {why}" in check.stderr
+    bond.reload()
+    eventually(lambda: "bond.yaml: reloaded" in bond.log, 5)
+    assert bond.running() and bond.member("m1")["usable"] == 0
+    veth(wires.a, "m1", wires.sink, wires.far[1])
+    bond.wait_up(2, 5)
+    assert bond.member("m1")["objection"] == "" and wires.a.link("m0")["mtu"] == own
+
+
+def test_a1_a_bond_starts_without_any_member(fresh):
+    ns = fresh.namespace()
+    bond = fresh.bond_from(ns, app.bond_config(["net_af_packet0,iface=m0", "0000:7f:1f.7"]), wait=False)
+    bond.wait_telemetry()
+    eventually(lambda: bond.info() and bond.info()["members"] == ["m0", "0000-7f-1f.7"], 5)
+    assert "no PCI device 0000:7f:1f.7" in bond.member("0000-7f-1f.7")["objection"]
+    assert bond.info()["link_up"] == 0
+    far = fresh.namespace()
+    veth(ns, "m0", far, "p0")
+    bond.wait_up(1, 5)
+    assert eventually(lambda: bond.info()["mac"] == ns.mac("m0") == ns.mac("bond0"), 3)
+    assert bond.console("remove member bond0 0000-7f-1f.7") == []
+    assert bond.info()["members"] == ["m0"]
+    assert bond.stop() == 0
+
+
+def test_a15_a_netdev_that_is_made_anew_joins_again_by_itself(fresh):
+    """Its packet sockets died with the first one, whatever the second is called."""
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[])
+    bond.wait_active("m0")
+    for _ in range(2):
+        wires.a.run("ip", "link", "del", "m0")
+        bond.wait_active("m1")
+        eventually(lambda: bond.member("m0")["objection"] == "no such device: there is no netdev m0 in this namespace", 3)
+        assert warned(bond, "m0", "has gone")
+        veth(wires.a, "m0", wires.sink, wires.far[0])
+        bond.wait_up(2, 5)
+        assert bond.console("set bond bond0 active m0") == []
+        bond.wait_active("m0")
+        frame = bytes.fromhex("ffffffffffff0200000000010800") + b"out by the new one" + bytes(40)
+        far = fresh.capture(wires.sink, wires.far[0])
+        fresh.capture(wires.a, "bond0").send(frame)
+        far.collect(lambda seen: bytes(seen)[:32] == frame[:32], 1)
+
+
+def test_field_14_another_device_that_gets_the_name_is_not_touched_by_the_old_port(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[])
+    bond.wait_active("m0")
+    wires.a.run("ip", "link", "set", "m0", "name", "was0")
+    mac = "02:00:00:00:77:01"
+    wires.a.run("ip", "link", "add", "m0", "type", "veth", "peer", "name", "x0")
+    wires.a.run("ip", "link", "set", "m0", "address", mac)
+    own = wires.a.mac("m1")
+    wires.a.run("ip", "link", "set", "bond0", "mtu", "1400")
+    eventually(lambda: wires.a.link("was0")["mtu"] == 1400, 3, "by its index, whatever its name")
+    assert wires.a.link("m0")["mtu"] == 1500
+    assert bond.member("m0")["usable"] == 1
+    assert bond.stop() == 0
+    assert wires.a.mac("m0") == mac and wires.a.link("was0")["mtu"] == 1500
+    assert own
+
+
+def test_field_2_a_members_mtu_is_the_bonds_and_is_given_back(fresh):
+    wires = fresh.sink(2)
+    wires.a.run("ip", "link", "set", "m0", "mtu", "1400")
+    bond = fresh.bond(wires, addresses=[])
+    assert wires.a.link("m0")["mtu"] == 1500 and bond.member("m0")["mtu"] == 1500
+    wires.a.run("ip", "link", "set", "m1", "mtu", "1300")
+    bond.reload()
+    eventually(lambda: wires.a.link("m1")["mtu"] == 1500, 3)
+    assert bond.stop() == 0
+    assert [wires.a.link(m)["mtu"] for m in wires.members] == [1400, 1500]
+
+
+def test_a10_a_netdev_that_has_an_address_is_refused_without_force(fresh):
+    wires = fresh.sink(3)
+    bond = fresh.bond(wires, members=2, addresses=[])
+    wires.a.run("ip", "addr", "add", "198.51.100.7/24", "dev", "m2")
+    refused, = bond.console(f"add member bond0 {wires.devargs(2)}")
+    assert refused == "error: m2 has the address 198.51.100.7/24; free it, or say force: true to take it all the same"
+    assert "198.51.100.7" in wires.a.run("ip", "addr", "show", "m2").stdout
+    assert bond.info()["members"] == ["m0", "m1"]

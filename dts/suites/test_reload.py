@@ -168,3 +168,94 @@ def test_addresses_follow_the_file_whatever_was_done_by_hand(fresh):
     wires.a.run("ip", "link", "set", "bond0", "mtu", "1400")
     bond.reload()
     eventually(lambda: wires.a.link("bond0")["mtu"] == 1500, 3, "the file's MTU again")
+
+
+def reloaded(bond):
+    """One more reload, and what the log says of it."""
+    length = len(bond.log)
+    bond.reload()
+    return eventually(lambda: next((line for line in bond.log[length:].splitlines()
+                                    if "bond.yaml: reloaded" in line or "reload refused" in line), None), 5)
+
+
+def test_a12_members_move_get_names_and_bonds_are_renamed_in_one_reload(fresh):
+    wires = fresh.sink(3)
+    own = wires.a.mac("m2")
+    bond = fresh.bond(wires, addresses=[])
+    second = {"name": "bond1", "mode": "balance-rr", "logical": {"backend": "tap"}, "members": [{"device": wires.devargs(2)}]}
+    config = copy.deepcopy(bond.config)
+    config["bonds"][0]["members"] = [{"device": wires.devargs(0)}]
+    config["bonds"].append(copy.deepcopy(second))
+    config["bonds"][1]["members"].append({"device": wires.devargs(1), "name": "moved"})
+    bond.write(config)
+    assert "bond.yaml: reloaded" in reloaded(bond) and "but" not in reloaded(bond)
+    assert bond.info()["members"] == ["m0"] and bond.info("bond1")["members"] == ["m2", "moved"]
+    config["bonds"][1]["name"] = "uplink"
+    config["bonds"][0]["members"][0]["name"] = "first"
+    bond.write(config)
+    assert "bond.yaml: reloaded" in reloaded(bond)
+    assert bond.info()["members"] == ["first"] and bond.info("uplink")["members"] == ["m2", "moved"]
+    assert "bond1" not in wires.a.devices()
+    eventually(lambda: bond.info("uplink")["usable_members"] == 2, 5)
+    assert bond.stop() == 0 and wires.a.mac("m2") == own
+
+
+def test_a13_a_changed_runtime_is_refused_by_its_key(fresh):
+    wires = fresh.sink(1)
+    bond = fresh.bond(wires, addresses=[])
+    config = copy.deepcopy(bond.config)
+    config["runtime"]["file_prefix"] += "x"
+    bond.write(config)
+    assert "runtime: file_prefix cannot change while it runs; restart" in reloaded(bond)
+
+
+def test_a2_a_deleted_logical_netdev_is_told_of_at_once_and_made_again(fresh):
+    topology = fresh.topology(2)
+    bond = fresh.bond(topology)
+    mac = bond.info()["mac"]
+    topology.a.run("ip", "link", "del", "bond0")
+    eventually(lambda: any(e["event"] == "warning" and "netdev bond0 has been deleted" in e["detail"] for e in bond.events()), 2)
+    assert bond.info()["logical"]["up"] == 0
+
+    def counted():
+        topology.h.run("ping", "-c1", "-W1", "192.0.2.1", check=False)
+        return bond.stats()["drops"]["logical_down"] > 0
+
+    eventually(counted, 10)
+    assert "bond.yaml: reloaded" in reloaded(bond)
+    bond.wait_up(2, 5)
+    fresh.ping(topology.a, HOST_ADDRESS).settled()
+    assert topology.a.mac("bond0") == mac and bond.info()["logical"]["up"] == 1
+    assert any("has been deleted" in e["detail"] for e in bond.events()), "its history is kept"
+
+
+def test_field_17_a_logical_netdev_that_is_renamed_or_moved_is_followed(fresh):
+    topology = fresh.topology(2)
+    bond = fresh.bond(topology)
+    topology.a.run("ip", "link", "set", "bond0", "name", "uplink")
+    eventually(lambda: bond.info()["logical"]["name"] == "uplink", 3)
+    topology.a.run("ip", "link", "set", "uplink", "mtu", "1400")
+    eventually(lambda: bond.info()["mtu"] == 1400, 3)
+    assert "bond.yaml: reloaded" in reloaded(bond)
+    eventually(lambda: topology.a.link("uplink")["mtu"] == 1500, 3)
+    other = fresh.namespace()
+    topology.a.run("ip", "link", "set", "uplink", "netns", other.name)
+    eventually(lambda: bond.info()["logical"]["up"] == 0, 3, "it is down there")
+    other.run("ip", "link", "set", "uplink", "up")
+    eventually(lambda: bond.info()["logical"]["up"] == 1, 3)
+    assert "bond.yaml: reloaded" in reloaded(bond)
+    eventually(lambda: "192.0.2.1" in other.run("ip", "addr", "show", "uplink").stdout, 3, "its addresses again")
+    fresh.ping(other, HOST_ADDRESS).settled()
+    for i in range(2):
+        topology.cut(i)
+    eventually(lambda: not other.has_carrier("uplink"), 3, "its carrier")
+    assert bond.stop() == 0
+
+
+def test_a_mac_that_somebody_changed_by_hand_is_put_back_by_a_reload(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[])
+    worn = wires.a.mac("bond0")
+    wires.a.run("ip", "link", "set", "m1", "address", "02:00:00:00:00:77")
+    assert "bond.yaml: reloaded" in reloaded(bond)
+    eventually(lambda: wires.a.mac("m1") == worn, 3, "m1 wears the bond's MAC again")

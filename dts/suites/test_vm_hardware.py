@@ -140,14 +140,26 @@ def test_nics_are_listed(guests):
 def test_a_start_that_fails_changes_nothing(guests):
     before = guests.machine()
     config = guests.config(VIRTIO, "active-backup")
-    config["bonds"][0]["members"][1]["device"] = "0000:00:1e.7"
+    config["bonds"][0]["logical"].update(backend="device", device="net_nosuch0")
     with GuestBond(guests.a, config, wait=False) as bond:
         eventually(lambda: not bond.running(), 20, "it ends")
         assert bond.stop() == 1
-        assert "there is no PCI device 0000:00:1e.7" in bond.log
+        assert "net_nosuch0" in bond.log
     assert guests.machine() == before
     with pytest.raises(CommandFailed):
         guests.a.run("ip link show bond0")
+
+
+def test_a_card_that_is_absent_keeps_nobody_from_starting(guests):
+    before = guests.machine()
+    config = guests.config(VIRTIO, "active-backup")
+    config["bonds"][0]["members"][1]["device"] = "0000:00:1e.7"
+    with GuestBond(guests.a, config, wait=False) as bond:
+        eventually(lambda: bond.info() and bond.info()["usable_members"] == 1, 20, "the other one serves")
+        absent = bond.info()["members"][1]
+        assert "no PCI device 0000:00:1e.7" in bond.member(absent)["objection"]
+        assert bond.stop() == 0
+    assert guests.machine() == before
 
 
 @pytest.fixture(scope="module")

@@ -115,6 +115,20 @@ std::vector<int> find_tun_fds(const std::string& name) {
     return fds;
 }
 
+std::optional<std::string> tun_name(const std::vector<int>& queues) {
+    for (const int fd : queues) {
+        ifreq request{};
+        if (::ioctl(fd, TUNGETIFF, &request) == 0) return request.ifr_name;
+    }
+    return std::nullopt;
+}
+
+Fd tun_namespace(const std::vector<int>& queues) {
+    for (const int fd : queues)
+        if (const int netns = ::ioctl(fd, TUNGETDEVNETNS); netns >= 0) return Fd(netns);
+    return Fd();
+}
+
 bool set_tun_carrier(const std::vector<int>& queues, bool up) {
     int carrier = up ? 1 : 0;
     return std::ranges::any_of(queues, [&](int fd) { return ::ioctl(fd, TUNSETCARRIER, &carrier) == 0; });

@@ -8,6 +8,8 @@
 #include <string>
 #include <vector>
 
+#include "base/fd.hpp"
+
 namespace dpdkbond {
 
 // Packet sockets bound to a netdev (af_packet), in order of their numbers.
@@ -20,6 +22,12 @@ std::optional<std::vector<int>> find_xdp_socket_fds(int ifindex);
 
 // Queues of a tun or tap device.
 std::vector<int> find_tun_fds(const std::string& name);
+
+// The name, in whatever namespace, of the netdev that these queues belong to; nothing: it was deleted.
+std::optional<std::string> tun_name(const std::vector<int>& queues);
+
+// The network namespace that it lives in now; invalid where the kernel does not tell (before 5.0).
+Fd tun_namespace(const std::vector<int>& queues);
 
 // The carrier of the netdev that these queues belong to, whatever its name and namespace. false: none of them
 // belongs to a netdev any more.

@@ -18,6 +18,12 @@ void EventHistory::add(const Event& event, std::int64_t wall_ns) {
     list_.push_back({event, wall_ns, 0});
 }
 
+void EventHistory::put_before(std::vector<PastEvent> older) {
+    older.insert(older.end(), list_.begin(), list_.end());
+    list_ = std::move(older);
+    while (list_.size() > kEventHistory) make_room();
+}
+
 // Of the kind and member that has the most entries, the one that came soonest after the one before it goes,
 // and is counted there: what is dense is thinned out, what is rare stays.
 void EventHistory::make_room() {

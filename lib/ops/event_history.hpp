@@ -12,6 +12,7 @@ namespace dpdkbond {
 class EventHistory {
 public:
     void add(const Event& event, std::int64_t wall_ns);
+    void put_before(std::vector<PastEvent> older);                             // than those that are there
     [[nodiscard]] const std::vector<PastEvent>& list() const { return list_; } // oldest first
 
 private:

@@ -6,7 +6,9 @@
 
 #include "host/bpf.hpp"
 #include "host/fd_finder.hpp"
+#include "host/in_namespace.hpp"
 #include "host/link_speed.hpp"
+#include "host/netdev_by_index.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
 #include "ports/own_tap.hpp"
@@ -97,28 +99,44 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
     return logical;
 }
 
-// It may have been renamed since it was made.
-std::string LogicalPort::netdev_now() const {
-    const auto link = get_link(ifindex_);
-    return link.ok() ? link.value().name : netdev_;
+Result<void> LogicalPort::visit(const std::function<Result<void>(const LinkEvent&)>& f) const {
+    const auto name = tun_name(tun_fds_);
+    if (!name && !tun_fds_.empty()) return Error{fmt::format("netdev {} has been deleted", netdev_)};
+    const Fd netns = tun_namespace(tun_fds_);
+    if (!netns || is_own_namespace(netns)) {
+        const auto link = name ? get_link(*name) : get_link(ifindex_);
+        return link ? f(link.value()) : Error{link.error()};
+    }
+    const InNamespace there(netns);
+    if (!there.entered())
+        return Error{fmt::format("netdev {} is in a namespace that cannot be entered", *name)};
+    auto link = get_link(*name);
+    if (!link) return Error{link.error()};
+    link.value().nsid = kUnknownNamespace;
+    return f(link.value());
+}
+
+bool LogicalPort::is_gone() const {
+    return in_kernel() && (tun_fds_.empty() ? !get_link(ifindex_).ok() : !tun_name(tun_fds_));
 }
 
 Result<void> LogicalPort::set_carrier(bool up) {
     if (in_kernel()) {
         // By the descriptor it reaches the netdev under any name and in any namespace.
-        Result<void> done =
-            set_tun_carrier(tun_fds_, up) ? Result<void>{} : dpdkbond::set_carrier(netdev_now(), up);
-        // The kernel lets traffic through a moment after the carrier came; asking for the link hurries it
-        // (6.12 and newer).
-        if (done && up) (void)get_link(netdev_now());
-        return done;
+        const bool set = set_tun_carrier(tun_fds_, up);
+        if (set && !up) return {};
+        // The kernel lets traffic through a moment after the carrier came; asking for the link, as visit()
+        // does, hurries it (6.12 and newer).
+        return visit(
+            [&](const LinkEvent& at) { return set ? Result<void>{} : dpdkbond::set_carrier(at.name, up); });
     }
     up ? rte_eth_dev_set_link_up(port_->id()) : rte_eth_dev_set_link_down(port_->id()); // where the PMD can
     return {};
 }
 
 Result<void> LogicalPort::set_mac(const Mac& mac) {
-    auto done = in_kernel() ? dpdkbond::set_mac(netdev_now(), mac) : port_->set_mac(mac);
+    auto done = !in_kernel() ? port_->set_mac(mac)
+                             : visit([&](const LinkEvent& at) { return set_mac_of(at.ifindex, mac); });
     if (done) mac_ = mac;
     return done;
 }
@@ -137,13 +155,13 @@ Result<void> LogicalPort::steer(bool on) {
 }
 
 Result<void> LogicalPort::set_speed(std::uint32_t mbps) {
-    if (in_kernel()) return set_link_speed(netdev_now(), mbps);
-    return {}; // other devices do not ask
+    if (!in_kernel()) return {}; // other devices do not ask
+    return visit([&](const LinkEvent& at) { return set_link_speed(at.name, mbps); });
 }
 
 Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {
-    if (in_kernel()) return dpdkbond::set_mtu(netdev_now(), mtu);
-    return port_->set_mtu(mtu);
+    if (!in_kernel()) return port_->set_mtu(mtu);
+    return visit([&](const LinkEvent& at) { return set_mtu_of(at.ifindex, mtu); });
 }
 
 } // namespace dpdkbond

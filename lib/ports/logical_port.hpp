@@ -3,12 +3,14 @@
 // serves a VM or another DPDK application. Ordinary threads. Destruction removes it.
 #pragma once
 
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <vector>
 
 #include "dpdk/port.hpp"
+#include "host/netlink.hpp"
 #include "options/model.hpp"
 
 struct rte_mempool;
@@ -31,6 +33,7 @@ public:
 
     // The kernel gives and takes super-frames and leaves checksums undone.
     [[nodiscard]] bool offloads() const { return offloads_; }
+    [[nodiscard]] bool is_gone() const; // its netdev was deleted
 
     Result<void> set_carrier(bool up);
     Result<void> set_mac(const Mac& mac);
@@ -41,9 +44,12 @@ public:
     Result<void> steer(bool on);
     Result<void> set_speed(std::uint32_t mbps); // what ethtool shows; 0: unknown
 
+    // Runs f with the netdev as it is now, under whatever name, and in the namespace that it lives in now: by
+    // its descriptors, so that no other netdev is ever meant. An error: it was deleted, or f's.
+    Result<void> visit(const std::function<Result<void>(const LinkEvent&)>& f) const;
+
 private:
     LogicalPort() = default;
-    [[nodiscard]] std::string netdev_now() const;
     std::string backend_, netdev_, name_;
     int ifindex_ = 0;
     std::vector<int> tun_fds_; // the queues of the netdev; the driver owns them

@@ -32,7 +32,7 @@ Result<void> MacKeeper::apply() {
     };
     FixedVec<MacStep, kMaxMembers> wanted;
     for (const MemberMac& m : plan.members)
-        if (const MemberPort* member = port_of(m.id)) wanted.push_back({m.id, member->port->mac(), m.mac});
+        if (const MemberPort* member = port_of(m.id)) wanted.push_back({m.id, member->mac(), m.mac});
     for (const MemberMac& step : order_mac_steps({wanted.begin(), wanted.size()}, plan.bond))
         if (const auto warning = port_of(step.id)->wear_mac(step.mac)) warn(step.id, *warning);
 

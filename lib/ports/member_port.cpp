@@ -8,15 +8,18 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <iterator>
 #include <utility>
 
 #include "engine/control.hpp"
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
+#include "host/netdev_by_index.hpp"
 #include "ports/packet_socket.hpp"
 #include "ports/socket_filter.hpp"
 #include "ports/tap_signals.hpp"
+#include "ports/waiting.hpp"
 
 namespace dpdkbond {
 
@@ -27,13 +30,6 @@ LinkState from(const PortLink& l) {
             !l.full_duplex   ? Duplex::unknown
             : *l.full_duplex ? Duplex::full
                              : Duplex::half};
-}
-
-// The kernel netdev that a socket driver would sit on: it has to be arranged before the driver opens it.
-std::string socket_netdev(const std::string& device) {
-    for (const char* driver : {"net_af_packet", "net_af_xdp", "net_pcap"})
-        if (device.starts_with(driver)) return devargs_value(device, "iface");
-    return {};
 }
 
 // While the netdev below holds frames back (a slow queueing discipline, flow control) the driver waits until
@@ -71,6 +67,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
             warnings.push_back(fmt::format("member {}: {}; as a member it serves the bond alone", config.name,
                                            *guard.value().in_use()));
         member->guard_.emplace(std::move(guard).value());
+        member->below_ = below;
     }
 
     const std::vector<int> xdp_before = list_xdp_socket_fds();
@@ -88,6 +85,8 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.slow_queue = true;
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
+    member->worn_ = p.mac();
+    if (auto done = member->set_mtu(setup.mtu); !done) return Error{done.error()};
     read_tap_without_signals(p);
     member->sockets = p.rx_fds();
     if (member->guard_ && p.driver() == "net_af_packet") {
@@ -167,8 +166,12 @@ LinkState MemberPort::read_link() {
     return link;
 }
 
-bool MemberPort::netdev_was_replaced() {
-    return carrier_ && carrier_->replaced() && !std::exchange(replacement_told_, true);
+std::string MemberPort::why_gone() const {
+    if (!guard_) return config.is_pci() ? why_absent(config) : std::string();
+    char name[IF_NAMESIZE];
+    if (if_indextoname(static_cast<unsigned>(guard_->ifindex()), name) != nullptr || errno != ENXIO)
+        return {};
+    return fmt::format("no such device: netdev {} has gone", below_);
 }
 
 bool MemberPort::carrier_changed() {
@@ -200,17 +203,37 @@ std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
     if (mac.is_zero()) return std::nullopt;
     const std::lock_guard lock(device_mutex_);
     if (std::erase(also_, mac) != 0) (void)apply_filter(); // it is not to be there twice
-    const auto set = port->set_mac(mac);
+    const auto set = set_mac(mac);
     if (set || std::exchange(mac_refused_, true)) return std::nullopt;
     port->set_promiscuous(true);
     (void)apply_filter(); // where the netdev below is asked for it
     return fmt::format("{}; it receives everything instead", set.error());
 }
 
+Result<void> MemberPort::set_mac(const Mac& mac) {
+    auto done = mac == mac_now() ? Result<void>()
+                : guard_         ? set_mac_of(guard_->ifindex(), mac)
+                                 : port->set_mac(mac);
+    if (done) worn_ = mac;
+    return done;
+}
+
+Result<void> MemberPort::set_mtu(std::uint32_t mtu) {
+    if (!guard_) return port->set_mtu(mtu);
+    auto link = get_link(guard_->ifindex());
+    if (!link) return Error{link.error()};
+    if (link.value().name == below_) { // the driver knows how long its frames may be
+        if (auto done = port->set_mtu(mtu); !done) return done;
+        link = get_link(guard_->ifindex());
+    }
+    if (link && link.value().mtu == mtu) return {};
+    return set_mtu_of(guard_->ifindex(), mtu);
+}
+
 std::vector<std::string> MemberPort::apply_filter() {
     ReceiveWishes all = wishes_;
     for (const Mac& mac : also_)
-        if (mac != port->mac() && std::ranges::find(all.unicast, mac) == all.unicast.end())
+        if (mac != worn_ && std::ranges::find(all.unicast, mac) == all.unicast.end())
             all.unicast.push_back(mac);
     return filter_->apply(all, mac_refused_);
 }
@@ -228,7 +251,7 @@ std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
     std::vector<std::string> warnings = apply_filter();
     if (wishes.mtu == 0 || wishes.mtu == refused_mtu_) return warnings;
     refused_mtu_ = 0;
-    if (auto done = port->set_mtu(wishes.mtu); !done) {
+    if (auto done = set_mtu(wishes.mtu); !done) {
         refused_mtu_ = wishes.mtu;
         warnings.push_back(done.error());
     }
@@ -237,6 +260,12 @@ std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
 
 Mac MemberPort::mac() const {
     const std::lock_guard lock(device_mutex_);
+    return mac_now();
+}
+
+Mac MemberPort::mac_now() const {
+    if (guard_) // somebody else may have changed it, under whatever name the netdev has by now
+        if (const auto link = get_link(guard_->ifindex())) return link.value().mac;
     return port->mac();
 }
 

@@ -59,8 +59,8 @@ public:
     LinkState read_link();
     // The cheaper half of it: whether carrier is not what was last posted.
     bool carrier_changed();
-    // The netdev that it drives has gone and another has its name; says so once.
-    bool netdev_was_replaced();
+    // Why its device is not there any more: deleted, unplugged, moved to another namespace. Empty: it is.
+    [[nodiscard]] std::string why_gone() const;
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
     // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
@@ -88,7 +88,12 @@ public:
 private:
     MemberPort() = default;
     std::optional<NetdevGuard> guard_;
-    int ifindex_ = 0; // of the netdev below, where frames pass by that very one
+    int ifindex_ = 0;   // of the netdev below, where frames pass by that very one
+    std::string below_; // its name when it became a member, which the driver may go on using
+    // Of a netdev by its index: its name may be another's by now. device_mutex_ is held.
+    [[nodiscard]] Mac mac_now() const;
+    Result<void> set_mac(const Mac& mac);
+    Result<void> set_mtu(std::uint32_t mtu);
     [[nodiscard]] std::string netdev_now() const;
 
 public:
@@ -114,13 +119,13 @@ private:
     mutable std::mutex device_mutex_; // one at a time tells the device what to wear and to receive
     unsigned workers_ = 1;
     bool mac_refused_ = false;
+    Mac worn_{}; // what it was told last; device_mutex_
     std::unique_ptr<PortFilter> filter_;
     ReceiveWishes wishes_;                   // of the logical interface, and …
     std::vector<Mac> also_;                  // accept_also()
     std::vector<std::string> apply_filter(); // device_mutex_ is held
     std::uint32_t refused_mtu_ = 0;
     std::unique_ptr<CarrierPoll> carrier_;
-    bool replacement_told_ = false;
     struct LinkTarget {
         Control* control;
         std::uint32_t bond;

@@ -83,9 +83,7 @@ Result<PciBinding> PciShelf::bind(const PciDevice& device, const MemberConfig& m
 Result<void> PciShelf::take(const MemberConfig& member, std::vector<std::string>& warnings) {
     const auto address = pci_address_of(member);
     if (!address || taken_.contains(*address)) return {};
-    const auto fail = [&](const std::string& why) {
-        return Error{fmt::format("member {}: {}", member.name, why)};
-    };
+    const auto fail = [](const std::string& why) { return Error{why}; };
 
     if (const auto left = left_.find(*address); left != left_.end()) {
         const bool fits = member.driver.empty()

@@ -4,6 +4,7 @@
 #include <catch2/catch.hpp>
 
 #include "options/options.hpp"
+#include "options/remarks.hpp"
 
 using namespace dpdkbond;
 
@@ -480,4 +481,34 @@ TEST_CASE("a mode with ARP monitoring keeps it, but not arp_validate", "[D8]") {
     CHECK(options.arp_interval == 200);
     CHECK(options.arp_validate == ArpValidate::none);
     CHECK((set & option_bit(option_index(*find_option("arp_validate")))) == 0);
+}
+
+TEST_CASE("values that are taken and do less than they say are remarked upon", "[A16]") {
+    const auto texts = [](Mode mode, std::initializer_list<std::pair<const char*, const char*>> options) {
+        BondOptions o;
+        OptionSet given = 0;
+        for (const auto& [name, value] : options) {
+            REQUIRE(set_bond_option(o, name, value).ok());
+            given |= option_bit(option_index(*find_option(name)));
+        }
+        std::vector<std::string> out;
+        for (const OptionProblem& r : option_remarks(mode, o, given))
+            out.push_back(r.option + ": " + r.message);
+        return out;
+    };
+    using List = std::vector<std::string>;
+    CHECK(texts(Mode::active_backup, {}).empty());
+    CHECK(texts(Mode::active_backup, {{"miimon", "100"}, {"downdelay", "50"}}) ==
+          List{"downdelay: 50 ms is no multiple of miimon (100 ms): it is 0 ms"});
+    CHECK(texts(Mode::active_backup, {{"updelay", "150"}}) ==
+          List{"updelay: 150 ms is no multiple of miimon (100 ms): it is 100 ms"});
+    CHECK(texts(Mode::active_backup, {{"updelay", "200"}}).empty());
+    CHECK(texts(Mode::active_backup, {{"xmit_hash_policy", "layer3+4"}}) ==
+          List{"xmit_hash_policy: it has no effect in mode active-backup"});
+    CHECK(texts(Mode::balance_xor, {{"xmit_hash_policy", "layer3+4"}}).empty());
+    CHECK(texts(Mode::active_backup, {{"arp_ip_target", "192.0.2.1"}}) ==
+          List{"arp_ip_target: it has no effect without arp_interval"});
+    CHECK(texts(Mode::active_backup, {{"arp_ip_target", "192.0.2.1"}, {"arp_interval", "100"}}).empty());
+    CHECK(texts(Mode::active_backup, {{"miimon", "0"}}) ==
+          List{"miimon: 0 and no arp_interval: nothing watches the links, a lost one is not noticed"});
 }

@@ -11,7 +11,8 @@
 
 #include "engine/control.hpp"
 #include "host/stack.hpp"
-#include "ops/instance.hpp"
+#include "ports/logical_facts.hpp"
+#include "ports/logical_port.hpp"
 #include "ports/member_port.hpp"
 
 namespace dpdkbond {
@@ -31,21 +32,25 @@ public:
     void settle();
 
     // ---- any ordinary thread
-    // A netdev (empty: another device, which is given everything), and the longest MTU that fits into
-    // buffers.
-    void watch(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu, std::uint32_t max_mtu);
+    // A logical interface (one that is no netdev is given everything), and the longest MTU that fits into
+    // buffers. Until forget() of the bond.
+    void watch(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu, std::uint32_t max_mtu);
     void forget(std::uint32_t bond);
     void add_member(std::uint32_t bond, MemberPort& member); // it has joined; gets all that holds now
     void remove_member(MemberPort& member);
-    [[nodiscard]] LogicalView view(std::uint32_t bond) const;
+    void tell_members(std::uint32_t bond); // what the logical interface wants, though nothing has changed
+    [[nodiscard]] LogicalFacts view(std::uint32_t bond) const;
 
 private:
     struct Logical {
-        std::string netdev;
-        int ifindex = 0;
+        const LogicalPort* port = nullptr;
+        std::string netdev;          // its name now; empty: it is no netdev
+        int ifindex = 0;             // in the namespace that it is in now
+        bool elsewhere = false;      // … which is not ours
+        std::vector<IpPrefix> there; // its addresses then
         std::uint32_t max_mtu = 0;
         bool seen = false;
-        bool lost = false; // it was seen, and is not in this namespace any more
+        bool lost = false; // it was seen, and was deleted
         LinkEvent link;    // as last seen
         ReceiveList list;
         RxFilter filter;

@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "app/logical_watch.hpp"
+#include "ports/logical_watch.hpp"
 
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <optional>
 #include <utility>
 
 #include "dpdk/clock.hpp"
-#include "host/fd_finder.hpp"
+#include "host/netdev_by_index.hpp"
 
 namespace dpdkbond {
 
@@ -67,13 +68,14 @@ void LogicalWatch::handle(const LinkEvent& link) {
     // word.
     reread_ |= is_stacked(link);
     for (const auto& [bond, l] : logicals_)
-        reread_ |= link.nsid == kOwnNamespace && link.ifindex == l.ifindex;
+        reread_ |= link.ifindex == l.ifindex && (link.nsid != kOwnNamespace) == l.elsewhere;
     restack_ = true;
 }
 
 void LogicalWatch::handle(const AddressEvent& address) {
     const std::lock_guard lock(mutex_);
     stack_.handle(address);
+    for (const auto& [bond, l] : logicals_) reread_ |= l.elsewhere && address.ifindex == l.ifindex;
     restack_ = true;
 }
 
@@ -114,7 +116,7 @@ void LogicalWatch::take_mac(std::uint32_t bond, const Logical& l, const Mac& mac
         kept = core->bond.mac();
     });
     // With fail_over_mac active it is the active member's, whatever anybody says.
-    if (kept != mac) (void)set_mac(l.netdev, kept);
+    if (kept != mac) (void)l.port->visit([&](const LinkEvent& at) { return set_mac_of(at.ifindex, kept); });
 }
 
 // The MTU that holds from now on.
@@ -126,7 +128,7 @@ std::uint32_t LogicalWatch::take_mtu(std::uint32_t bond, const Logical& l, std::
                 "packet buffers of this run hold an MTU of {}, not of {}; it stays {}. Set logical.mtu "
                 "in the file and restart",
                 l.max_mtu, mtu, l.wishes.mtu));
-        (void)set_mtu(l.netdev, l.wishes.mtu);
+        (void)l.port->visit([&](const LinkEvent& at) { return set_mtu_of(at.ifindex, l.wishes.mtu); });
         return l.wishes.mtu;
     }
     control_.call([&] {
@@ -136,30 +138,49 @@ std::uint32_t LogicalWatch::take_mtu(std::uint32_t bond, const Logical& l, std::
 }
 
 void LogicalWatch::look(std::uint32_t bond, Logical& l) {
-    auto link = get_link(l.ifindex);
-    auto list = receive_list(l.ifindex);
-    if (!link || !list) {
+    std::optional<LinkEvent> link;
+    ReceiveList list;
+    std::vector<IpPrefix> there;
+    const auto found = l.port->visit([&](const LinkEvent& at) -> Result<void> {
+        link = at;
+        if (auto read = receive_list(at.ifindex)) list = std::move(read).value();
+        if (at.nsid == kOwnNamespace) return {};
+        const auto addresses = list_addresses(at.ifindex);
+        for (const AddressEvent& a : addresses ? addresses.value() : std::vector<AddressEvent>{})
+            if (!a.tentative) there.push_back(a.prefix);
+        return {};
+    });
+    if (!found || !link) {
         if (l.seen && !std::exchange(l.lost, true)) {
-            const bool moved = !find_tun_fds(l.netdev).empty();
-            // Deleted, it wants nothing more; moved, what it wants is not known any more: everything.
-            l.filter = {};
-            if (moved) l.wishes.receive = {};
-            control_.warn(bond, kNoMember,
-                          moved ? fmt::format("netdev {} is in another network namespace now: its MAC, MTU, "
-                                              "addresses and groups are not followed there",
-                                              l.netdev)
-                                : fmt::format("netdev {} has been deleted: nothing can use the bond until "
-                                              "it is made again",
-                                              l.netdev));
+            l.filter = {}; // it wants nothing more
+            l.filter.up = false;
+            l.link.admin_up = false;
+            control_.warn(
+                bond, kNoMember,
+                fmt::format("netdev {} has been deleted: nothing can use the bond until a reload makes "
+                            "it again",
+                            l.netdev));
         }
     } else {
         l.lost = false;
-        l.netdev = link.value().name;
-        const LinkEvent& at = link.value();
+        const bool elsewhere = link->nsid != kOwnNamespace;
+        if (l.seen && link->name != l.netdev)
+            control_.warn(bond, kNoMember, fmt::format("netdev {} is called {} now", l.netdev, link->name));
+        if (l.seen && elsewhere != l.elsewhere)
+            control_.warn(
+                bond, kNoMember,
+                fmt::format("netdev {} is in {} network namespace: what is stacked on it {} announced",
+                            link->name, elsewhere ? "another" : "its first",
+                            elsewhere ? "there is not" : "is"));
+        l.netdev = link->name;
+        l.ifindex = link->ifindex;
+        l.elsewhere = elsewhere;
+        l.there = std::move(there);
+        const LinkEvent& at = *link;
         if (l.seen && at.mac != l.link.mac) take_mac(bond, l, at.mac);
         if (!l.seen || at.mtu != l.link.mtu) l.wishes.mtu = take_mtu(bond, l, at.mtu);
         l.link = at;
-        l.list = list.value();
+        l.list = std::move(list);
         l.seen = true;
         l.filter = filter_of(at, l.list);
         ReceiveWishes& wishes = l.wishes.receive;
@@ -170,7 +191,7 @@ void LogicalWatch::look(std::uint32_t bond, Logical& l) {
         wishes.groups = l.list.groups;
         for (const Mac& mac : kAlways)
             if (std::ranges::find(wishes.groups, mac) == wishes.groups.end()) wishes.groups.push_back(mac);
-        wishes.vlans = stack_.vlans(l.ifindex);
+        wishes.vlans = l.elsewhere ? std::set<std::uint16_t>{} : stack_.vlans(l.ifindex);
     }
     tell_members(bond, l.wishes); // before software lets it pass
     control_.call([&] {
@@ -180,12 +201,17 @@ void LogicalWatch::look(std::uint32_t bond, Logical& l) {
 
 void LogicalWatch::look_at_addresses(std::uint32_t bond, Logical& l) {
     if (!l.seen) return;
-    if (auto vlans = stack_.vlans(l.ifindex); vlans != l.wishes.receive.vlans) {
+    if (auto vlans = l.elsewhere ? l.wishes.receive.vlans : stack_.vlans(l.ifindex);
+        vlans != l.wishes.receive.vlans) {
         l.wishes.receive.vlans = std::move(vlans);
         tell_members(bond, l.wishes);
     }
     std::size_t too_deep = 0;
-    const LocalAddresses addresses = local_addresses(stack_, l.link, too_deep);
+    LocalAddresses addresses;
+    if (l.elsewhere)
+        for (const IpPrefix& prefix : l.there) addresses.push_back({.prefix = prefix, .mac = {}, .tags = {}});
+    else
+        addresses = local_addresses(stack_, l.link, too_deep);
     if (too_deep > std::exchange(l.too_deep, too_deep))
         control_.warn(bond, kNoMember,
                       fmt::format("{} addresses are on VLANs nested deeper than the {} tags that an "
@@ -214,20 +240,18 @@ void LogicalWatch::tell_member(std::uint32_t bond, MemberPort& member, const Mem
     });
 }
 
-void LogicalWatch::watch(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu,
+void LogicalWatch::watch(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu,
                          std::uint32_t max_mtu) {
     const std::lock_guard lock(mutex_);
     Logical& l = logicals_[bond] = Logical{};
+    l.port = &port;
     l.wishes.mtu = mtu;
     l.max_mtu = max_mtu;
-    if (netdev.empty()) { // the program behind it may use any address
+    if (!port.in_kernel()) { // the program behind it may use any address
         tell_members(bond, l.wishes);
         return;
     }
-    const auto link = get_link(netdev);
-    if (!link) return;
-    l.netdev = netdev;
-    l.ifindex = link.value().ifindex;
+    l.netdev = port.netdev();
     look(bond, l);
     look_at_addresses(bond, l);
 }
@@ -244,18 +268,25 @@ void LogicalWatch::add_member(std::uint32_t bond, MemberPort& member) {
         tell_member(bond, member, l->second.wishes);
 }
 
+void LogicalWatch::tell_members(std::uint32_t bond) {
+    const std::lock_guard lock(mutex_);
+    if (const auto l = logicals_.find(bond); l != logicals_.end()) tell_members(bond, l->second.wishes);
+}
+
 void LogicalWatch::remove_member(MemberPort& member) {
     const std::lock_guard lock(mutex_);
     std::erase_if(members_, [&](const auto& entry) { return entry.second == &member; });
 }
 
-LogicalView LogicalWatch::view(std::uint32_t bond) const {
+LogicalFacts LogicalWatch::view(std::uint32_t bond) const {
     const std::lock_guard lock(mutex_);
-    LogicalView view;
+    LogicalFacts view;
     const auto found = logicals_.find(bond);
     if (found == logicals_.end() || !found->second.seen) return view;
     const Logical& l = found->second;
     view.known = true;
+    view.gone = l.lost;
+    view.name = l.netdev;
     view.up = l.link.admin_up;
     view.mac = l.link.mac;
     view.promiscuous = l.filter.all_unicast;

@@ -11,9 +11,9 @@
 #include <thread>
 #include <vector>
 
-#include "app/logical_watch.hpp"
 #include "engine/control.hpp"
 #include "host/netlink.hpp"
+#include "ports/logical_watch.hpp"
 #include "ports/member_port.hpp"
 
 namespace dpdkbond {
@@ -25,6 +25,7 @@ public:
         // Whatever would end a process that does not catch it; `sender`: its PID, 0: the kernel.
         std::function<void(int signal, std::uint32_t sender)> on_signal;
         std::function<void(std::uint32_t bond, MemberPort&)> on_poll; // each member, about ten times a second
+        std::function<void(const LinkEvent&)> on_netdev; // one of this namespace has come, changed or gone
     };
     HostWatch(Control& control, Hooks hooks);
     ~HostWatch();
@@ -38,10 +39,10 @@ public:
     void watch_member(std::uint32_t bond, MemberPort& member); // after it has joined
     void forget_member(MemberPort& member);                    // before it is closed
     // See LogicalWatch::watch().
-    void watch_logical(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu,
-                       std::uint32_t max_mtu);
+    void watch_logical(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu, std::uint32_t max_mtu);
     void forget_logical(std::uint32_t bond);
-    [[nodiscard]] LogicalView logical(std::uint32_t bond) const { return logical_.view(bond); }
+    void tell_members(std::uint32_t bond) { logical_.tell_members(bond); } // once more what it wants of them
+    [[nodiscard]] LogicalFacts logical(std::uint32_t bond) const { return logical_.view(bond); }
     Doubt& doubt() { return doubt_; }                                    // for lanes
     void set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms); // 0: this bond asks for none
 

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "app/host_watch.hpp"
+#include "ports/host_watch.hpp"
 
 #include <poll.h>
 #include <pthread.h>
@@ -41,7 +41,8 @@ sigset_t heard_signals() {
 
 void block_signals() {
     sigset_t set = heard_signals();
-    // net_tap asks for a signal a packet (the first real-time signal that is free): see app/tap_signals.hpp.
+    // net_tap asks for a signal a packet (the first real-time signal that is free): see
+    // ports/tap_signals.hpp.
     sigaddset(&set, SIGIO);
     for (int s = SIGRTMIN; s <= SIGRTMAX; ++s) sigaddset(&set, s);
     pthread_sigmask(SIG_BLOCK, &set, nullptr);
@@ -99,9 +100,9 @@ void HostWatch::forget_member(MemberPort& member) {
     std::erase_if(members_, [&](const Watched& w) { return w.member == &member; });
 }
 
-void HostWatch::watch_logical(std::uint32_t bond, const std::string& netdev, std::uint32_t mtu,
+void HostWatch::watch_logical(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu,
                               std::uint32_t max_mtu) {
-    logical_.watch(bond, netdev, mtu, max_mtu);
+    logical_.watch(bond, port, mtu, max_mtu);
 }
 
 void HostWatch::forget_logical(std::uint32_t bond) { logical_.forget(bond); }
@@ -162,6 +163,7 @@ void HostWatch::on_tick() {
 void HostWatch::on_link(const LinkEvent& link) {
     logical_.handle(link);
     if (link.nsid != kOwnNamespace) return;
+    if (hooks_.on_netdev) hooks_.on_netdev(link);
     const std::lock_guard lock(mutex_);
     for (const Watched& w : members_)
         if (w.member->drives(link)) look_at(w);

@@ -1,0 +1,107 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include <catch2/catch.hpp>
+
+#include <filesystem>
+#include <set>
+
+#include <unistd.h>
+
+#include "ports/waiting.hpp"
+
+using namespace dpdkbond;
+using std::chrono::seconds;
+
+namespace {
+
+MemberConfig member(const std::string& name, const std::string& device) {
+    MemberConfig m;
+    m.name = name;
+    m.device = device;
+    return m;
+}
+
+std::vector<std::string> names(const std::vector<MemberConfig>& members) {
+    std::vector<std::string> out;
+    for (const auto& m : members) out.push_back(m.name);
+    return out;
+}
+
+struct World {
+    WaitingMembers waiting;
+    std::set<std::string> absent;
+    std::vector<std::string> due(int at) {
+        return names(waiting.due(Time{} + seconds(at), [&](const MemberConfig& m) {
+            return absent.contains(m.name) ? "no such device: " + m.name : std::string();
+        }));
+    }
+};
+
+using List = std::vector<std::string>;
+
+} // namespace
+
+TEST_CASE("a device is absent where the machine has none, with the reason in words", "[A1]") {
+    const std::filesystem::path sys =
+        std::filesystem::temp_directory_path() / ("dpdk-bond-waiting-" + std::to_string(::getpid()));
+    std::filesystem::create_directories(sys / "bus/pci/devices/0000:01:00.0");
+    CHECK(why_absent(member("a", "01:00.0"), sys).empty());
+    CHECK(why_absent(member("a", "0000:01:00.0,mac=1"), sys).empty());
+    CHECK(why_absent(member("a", "0000:01:00.1"), sys) ==
+          "no such device: there is no PCI device 0000:01:00.1");
+    std::filesystem::remove_all(sys);
+    CHECK(why_absent(member("a", "net_af_packet0,iface=nosuch")) ==
+          "no such device: there is no netdev nosuch in this namespace");
+    CHECK(why_absent(member("a", "net_af_packet0,iface=lo")).empty());
+    CHECK(why_absent(member("a", "net_tap0,iface=nosuch")).empty()); // DPDK makes it
+    CHECK(why_absent(member("a", "net_null0")).empty());
+}
+
+TEST_CASE("who is absent is due as soon as the device is there", "[A1]") {
+    World w;
+    w.waiting.add(member("m0", "net_x"), "no such device: m0", Time{});
+    w.waiting.add(member("m1", "net_y"), "no such device: m1", Time{});
+    w.absent = {"m0", "m1"};
+    CHECK(w.due(0).empty());
+    CHECK(w.due(1000).empty());
+    w.absent = {"m0"};
+    CHECK(w.due(1000) == List{"m1"});
+    CHECK(w.waiting.remove("m1"));
+    CHECK_FALSE(w.waiting.remove("m1"));
+    CHECK(names(w.waiting.configs()) == List{"m0"});
+    CHECK(w.waiting.find("m0")->reason == "no such device: m0");
+}
+
+TEST_CASE("a device that is there and does not open is tried ever more seldom, and said once a reason",
+          "[A1]") {
+    World w;
+    w.waiting.add(member("m0", "net_x"), "no such device: m0", Time{});
+    CHECK(w.due(0) == List{"m0"});
+    CHECK(w.waiting.failed("m0", "it does not open", Time{}));
+    CHECK(w.due(0).empty());
+    CHECK(w.due(1) == List{"m0"});
+    CHECK_FALSE(w.waiting.failed("m0", "it does not open", Time{} + seconds(1)));
+    CHECK(w.due(2).empty());
+    CHECK(w.due(3) == List{"m0"});
+    int tries = 0;
+    for (int at = 4; at < 304; ++at)
+        if (!w.due(at).empty()) {
+            ++tries;
+            w.waiting.failed("m0", "it does not open", Time{} + seconds(at));
+        }
+    CHECK(tries >= 10);
+    CHECK(tries <= 16);
+    CHECK(w.waiting.failed("m0", "another reason", Time{} + seconds(400)));
+    w.absent = {"m0"}; // unplugged and plugged in again: at once
+    CHECK(w.due(401).empty());
+    w.absent.clear();
+    CHECK(w.due(401) == List{"m0"});
+}
+
+TEST_CASE("a member waits once, with what was said last") {
+    World w;
+    w.waiting.add(member("m0", "net_x"), "a", Time{});
+    w.waiting.add(member("m0", "net_y"), "b", Time{});
+    REQUIRE(w.waiting.all().size() == 1);
+    CHECK(w.waiting.all()[0].config.device == "net_y");
+    CHECK(w.waiting.all()[0].reason == "b");
+}
