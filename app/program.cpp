@@ -47,7 +47,11 @@ std::optional<HugepageLease> lease_hugepages(const Config& config) {
     if (lease) return std::move(lease).value();
     if (r.hugepages == Hugepages::yes)
         throw std::runtime_error(fmt::format("runtime.hugepages: {}", lease.error()));
-    log_line(fmt::format("{}: ordinary pages serve instead, slower with hardware", lease.error()));
+    const auto is_hardware = [](const BondConfig& b) {
+        return std::ranges::any_of(b.members, &MemberConfig::is_pci);
+    };
+    if (std::ranges::any_of(config.bonds, is_hardware))
+        log_line(fmt::format("{}: ordinary pages serve instead, slower with hardware", lease.error()));
     return std::nullopt;
 }
 
@@ -284,6 +288,7 @@ void Program::serve_while(const std::function<void()>& what) {
 void Program::close_all() {
     serve_while([&] { // after an error while running these may still ask for bonds
         service_.stop();
+        status_files_.stop();
         metrics_.stop();
         forget_telemetry();
     });
@@ -374,6 +379,7 @@ void Program::run(bool console) {
             }
             door.stop();
             service_.stop();
+            status_files_.stop();
             metrics_.stop();
             forget_telemetry();
             {
@@ -392,6 +398,8 @@ void Program::run(bool console) {
         if (console)
             if (auto open = door.run_on_stdio(); !open) log_line(open.error());
         log_readers();
+        const std::string files = "/run/dpdk-bond/" + config_.runtime.file_prefix;
+        if (auto begun = status_files_.start(*this, files); !begun) log_line(begun.error());
         const auto views = [this] {
             std::vector<BondView> all;
             for (const std::string& name : bond_names())

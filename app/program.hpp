@@ -28,6 +28,7 @@
 #include "host/service_manager.hpp"
 #include "ops/instance.hpp"
 #include "ops/metrics_server.hpp"
+#include "ops/status_files.hpp"
 #include "ports/host_watch.hpp"
 #include "ports/pci_shelf.hpp"
 
@@ -165,6 +166,7 @@ private:
     std::uint64_t workers_began_ = 0; // rte_rdtsc()
     MetricsServer metrics_;
     ServiceManager service_;
+    StatusFiles status_files_;
 
     std::mutex mutex_; // guards what follows; one command at a time
     std::vector<std::unique_ptr<BondUnit>> units_;

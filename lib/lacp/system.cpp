@@ -63,6 +63,7 @@ bool System::add_port(MemberId member, Mac mac, PortPriority priority, Time now)
     port.mac = mac;
     port.coupled_control = options_.coupled_control;
     port.actor.port_priority = priority;
+    port.aggregator = {static_cast<std::uint8_t>(member.value + 1U)}; // the one it takes when it is free
     members_ |= mask_of(member);
     end_ = static_cast<std::size_t>(std::bit_width(members_));
     refresh_actor(port);
@@ -139,11 +140,18 @@ void System::status(BondStatus& out) const {
         out.partner_system = active.lag.partner_system;
         out.partner_key = active.lag.partner_key;
     }
+    std::uint64_t taken = 0; // bit AggregatorId: it has ports, or is shown for one that has none
+    for (const Port& p : ports_)
+        if (p.in_use && p.attached) taken |= std::uint64_t{1} << p.aggregator.value;
     for (const Port& p : ports_) {
         if (!p.in_use) continue;
         PortStatus s;
+        // One without a link has an aggregator of its own too, as in Linux.
+        s.aggregator = p.aggregator;
+        if (!p.attached && (taken >> p.aggregator.value & 1U) != 0)
+            s.aggregator = {static_cast<std::uint8_t>(std::countr_one(taken | 1U))};
+        taken |= std::uint64_t{1} << s.aggregator.value;
         s.member = p.member;
-        s.aggregator = p.attached ? p.aggregator : kNoAggregator;
         s.selected = p.selected;
         s.rx = p.rx;
         s.periodic = p.periodic;

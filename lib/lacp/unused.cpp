@@ -25,7 +25,7 @@ Unused why_unused(const BondStatus& bond, const PortStatus& p) {
     if (!p.full_duplex) return Unused::half_duplex;
     if (p.partner.system.is_zero()) return p.had_partner ? Unused::partner_lost : Unused::no_partner;
     if (p.rx == RxState::EXPIRED || p.rx == RxState::DEFAULTED) return Unused::partner_lost;
-    const bool elsewhere = bond.active_aggregator != kNoAggregator && p.aggregator != kNoAggregator &&
+    const bool elsewhere = bond.active_aggregator != kNoAggregator && p.selected != Selected::UNSELECTED &&
                            p.aggregator != bond.active_aggregator;
     if (elsewhere && !bond.partner_system.is_zero()) {
         if (p.partner.system != bond.partner_system) return Unused::other_partner;

@@ -8,6 +8,10 @@ namespace dpdkbond {
 
 namespace {
 
+// The bits of a key that tell speed and duplex. Linux shows none for a link that is down; the engine keeps
+// them, to find the aggregator again.
+constexpr unsigned kSpeedBits = 0x3f;
+
 // One end as Linux prints it; it calls the partner's key "oper key".
 void put_end(Out& out, const LacpInfo& info, std::string_view which, std::string_view key) {
     put(out, "details {} lacp pdu:\n", which);
@@ -54,7 +58,11 @@ std::string lacp_info_lines(const BondView& view) {
     put(out, "Aggregator selection policy (ad_select): {}\n", option_text(view, "ad_select"));
     put(out, "System priority: {}\n", s.actor_system_priority.value);
     put(out, "System MAC address: {}\n", s.actor_system.to_string());
-    if (s.active_aggregator == lacp::kNoAggregator) {
+    // Linux has none while no port of it has a link.
+    bool has_link = false;
+    for (const lacp::PortStatus& port : s.ports)
+        has_link |= port.port_enabled && port.aggregator == s.active_aggregator;
+    if (s.active_aggregator == lacp::kNoAggregator || !has_link) {
         put(out, "bond {} has no active aggregator\n", view.status.name.view());
         return out;
     }
@@ -69,16 +77,14 @@ std::string lacp_port_lines(const BondView& view, MemberId member) {
     const lacp::PortStatus* port = lacp_port(view, member);
     if (port == nullptr) return {};
     Out out;
-    if (port->aggregator == lacp::kNoAggregator) {
-        put(out, "Aggregator ID: N/A\n");
-        return out;
-    }
     put(out, "Aggregator ID: {}\n", port->aggregator.value);
     put(out, "Actor Churn State: {}\nPartner Churn State: {}\n", lacp::name(port->actor_churn),
         lacp::name(port->partner_churn));
     put(out, "Actor Churned Count: {}\nPartner Churned Count: {}\n", port->actor_churn_count,
         port->partner_churn_count);
-    put_end(out, port->actor, "actor", "port key");
+    LacpInfo actor = port->actor;
+    if (!port->port_enabled) actor.key.value = static_cast<std::uint16_t>(actor.key.value & ~kSpeedBits);
+    put_end(out, actor, "actor", "port key");
     put_end(out, port->partner, "partner", "oper key");
     return out;
 }

@@ -10,6 +10,7 @@ namespace {
 
 void put_machines(tel::Dict& out, const lacp::PortStatus& p) {
     out.number("aggregator", p.aggregator.value);
+    out.number("port_enabled", p.port_enabled ? 1U : 0U);
     out.text("selected", lacp::name(p.selected));
     out.text("rx_state", lacp::name(p.rx));
     out.text("mux_state", lacp::name(p.mux));

@@ -240,6 +240,7 @@ BondView lacp_bond() {
         lacp::PortStatus p;
         p.member = m.status.id;
         p.aggregator = {1};
+        p.port_enabled = true;
         p.actor = {{65535}, v.status.mac, {15}, {255}, {static_cast<std::uint16_t>(m.status.id.value + 1)},
                    {63}};
         s.ports.push_back(p);
@@ -274,14 +275,13 @@ TEST_CASE("802.3ad without a partner reads as on Linux") {
     CHECK(rendered(v) == recorded("lacp-alone"));
 }
 
-TEST_CASE("802.3ad says when no aggregator is active, and when a port has none") {
+TEST_CASE("802.3ad says when no aggregator is active") {
     BondView v = lacp_bond();
-    v.lacp->active_aggregator = v.lacp->ports[1].aggregator = lacp::kNoAggregator;
+    v.lacp->active_aggregator = lacp::kNoAggregator;
     const std::string text = rendered(v);
     CHECK(text.find("System MAC address: 02:00:00:00:00:01\nbond bond0 has no active aggregator\n\nSlave") !=
           std::string::npos);
     CHECK(text.find("Active Aggregator Info") == std::string::npos);
-    CHECK(text.substr(text.rfind("Aggregator ID")) == "Aggregator ID: N/A\n");
 }
 
 TEST_CASE("the LACP page shows both ends of every port and the bits of their states") {
