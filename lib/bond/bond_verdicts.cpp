@@ -36,7 +36,9 @@ WatcherSet Bond::objections(const Member& m) const {
 std::string Bond::describe(const Member& m, WatcherSet set) const {
     std::string text;
     const auto say = [&](std::string_view what) { text += (text.empty() ? "" : ", ") + std::string(what); };
-    if (set.has(Watcher::carrier)) say(watcher_name(Watcher::carrier));
+    const bool returning =
+        m.monitor.state() == LinkMonitor::State::going_back; // the carrier is there, updelay runs
+    if (set.has(Watcher::carrier)) say(returning ? "going back (updelay)" : watcher_name(Watcher::carrier));
     if (set.has(Watcher::arp) || set.has(Watcher::ns)) say(prober_.describe(m.id));
     if (set.has(Watcher::flapping)) say(watcher_name(Watcher::flapping));
     if (set.has(Watcher::by_hand)) say(watcher_name(Watcher::by_hand));
@@ -59,6 +61,9 @@ void Bond::warn_of_monitoring(Time now) {
               "arp_interval, but nobody to ask: only the carrier is watched; set arp_ip_target or "
               "ns_ip6_target",
               now);
+    if (!monitored())
+        raise(EventKind::warning, nullptr,
+              "miimon 0 and no arp_interval: nothing watches the members, so a dead link stays in use", now);
 }
 
 void Bond::tell_link(Member& m, Time now) {

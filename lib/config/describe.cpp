@@ -5,6 +5,7 @@
 
 #include <array>
 
+#include "config/keys.hpp"
 #include "config/section.hpp"
 #include "options/options.hpp"
 
@@ -142,6 +143,43 @@ std::string markdown_sections() {
     return out;
 }
 
+constexpr std::array<Section, 4> kSections = {Section::runtime, Section::bond, Section::logical,
+                                              Section::member};
+
+std::string keys_heading(Section section) {
+    constexpr std::string_view of[] = {"The section `runtime`", "Keys of a bond beside its options",
+                                       "The section `logical` of a bond",
+                                       "Keys of a member beside its options"};
+    return std::string(of[static_cast<unsigned>(section)]);
+}
+
+std::string markdown_keys() {
+    std::string out;
+    for (const Section section : kSections) {
+        out += "\n## " + keys_heading(section) +
+               "\n\n| Key | What it is | Values | Default |\n|---|---|---|---|\n";
+        for (const FileKey& key : keys_of(section))
+            out += "| " + cell(code(key.name)) + " " + cell(std::string(key.help) + ".") + " " +
+                   cell(std::string(key.values)) + " " +
+                   cell(key.default_text.empty() ? "needed" : std::string(key.default_text)) + "\n";
+    }
+    return out;
+}
+
+std::string keys_text() {
+    std::string out;
+    for (const Section section : kSections) {
+        out += "\nKeys of " + std::string(section_name(section)) + "\n  " + padded("NAME", 20) + "DEFAULT\n";
+        for (const FileKey& key : keys_of(section)) {
+            const std::string_view def = key.default_text.empty() ? "needed" : key.default_text;
+            out += "  " + padded(std::string(key.name), 20) + std::string(def) + "\n" +
+                   wrapped(std::string(key.help), "      ") +
+                   wrapped("values: " + std::string(key.values), "      ");
+        }
+    }
+    return out;
+}
+
 constexpr std::array<const char*, 12> kDeviations = {
     "`miimon` is 100 when neither it nor `arp_interval` is given. Linux starts most modes with 0, and such a "
     "bond never "
@@ -204,6 +242,7 @@ std::string modes_text() {
                    std::string(key.values) + "\n" + wrapped(std::string(key.help), "      ");
         }
     }
+    out += keys_text();
     return out + "\nTAKEN BY: the modes that take the option, by number; elsewhere it is an error.\n"
                  "WORKS IN: the modes in which it changes anything.\n";
 }
@@ -222,7 +261,7 @@ std::string options_markdown() {
         "*Works in*\nlists the modes in which it changes anything. *Changes* says when `set bond` may change "
         "it: at any time, only\nwhile the bond has no members, or only in the file, before the start.\n\n" +
         markdown_options(false) + "\n## Options of a member\n\n" + markdown_options(true) +
-        markdown_sections() +
+        markdown_sections() + markdown_keys() +
         "\n## Rules between options\n\n"
         "- `miimon` and `arp_interval` exclude one another: one of them is 0 or left out.\n"
         "- `arp_validate` goes with `arp_interval`, and not with `miimon`.\n"

@@ -11,12 +11,13 @@
 #include <net/if.h>
 #include <netinet/in.h>
 #include <optional>
+#include <set>
 #include <sstream>
 #include <vector>
 
 #include "base/quote.hpp"
+#include "config/import_surroundings.hpp"
 #include "config/names.hpp"
-#include "config/validate.hpp"
 #include "options/model.hpp"
 
 namespace dpdkbond {
@@ -97,7 +98,8 @@ bool is_bifurcated(const fs::path& netdev) {
 class Importer {
 public:
     Importer(std::string dev, const std::string& root)
-        : dev_(std::move(dev)), net_(root), bonding_(net_ / dev_ / "bonding") {}
+        : dev_(std::move(dev)), net_(root), bonding_(net_ / dev_ / "bonding"),
+          proc_(root == kSysfs ? fs::path("/proc") : net_.parent_path().parent_path() / "proc") {}
 
     Result<std::string> run() {
         if (!interface_name_problem(dev_).empty() || !fs::is_directory(bonding_)) {
@@ -110,8 +112,11 @@ public:
 
         line(0, "# The Linux bond " + dev_ +
                     ", which must give up its name and its members first: ip link delete " + dev_);
+        add_surroundings();
         line(0, "bonds:");
-        line(1, "- name: " + in_quotes(dev_));
+        const bool named = bond_name_problem(dev_).empty();
+        line(1, "- name: " + in_quotes(named ? dev_ : "bond0") +
+                    (named ? "" : "  # " + bond_name_problem(dev_)));
         line(2, "mode: " + std::string(mode_name(*mode)));
         add_options(*mode);
         add_logical();
@@ -129,27 +134,58 @@ private:
             // Linux has files for options of other modes too, and active_slave tells a state there.
             if (def.of_member || !takes(mode, def) || def.name == "active_slave") continue;
             const auto shown = read_file(bonding_ / std::string(def.name));
-            if (!shown || (def.name == "miimon" && left_to_arp(*shown))) continue;
+            if (!shown) continue;
             std::string text = option_line(def, *shown);
+            if (def.name == "miimon" && *shown == "0") text = unwatched();
             if (def.name == "primary" && !text.empty() &&
                 std::ranges::find(slaves_, *shown) == slaves_.end()) {
                 text = "# " + text + "  # not among the members";
+            } else if (def.name == "primary" && !text.empty()) {
+                text = "primary: " + in_quotes(name_of(*shown));
             }
             if (!text.empty()) line(2, text);
         }
     }
 
-    // With ARP monitoring, miimon is 0 by itself; without it, 0 was somebody's wish.
-    bool left_to_arp(const std::string& miimon) const {
-        return miimon == "0" && read_file(bonding_ / "arp_interval").value_or("0") != "0";
+    // With ARP monitoring miimon is 0 by itself. Without, it is Linux's default and nobody's wish.
+    std::string unwatched() const {
+        if (read_file(bonding_ / "arp_interval").value_or("0") != "0") return {};
+        return "# miimon: 0  # Linux watches no link then, and a dead one stays in use; without this line it "
+               "is 100 here";
+    }
+
+    // What ends with the Linux bond and is not this program's to make again.
+    void add_surroundings() {
+        for (const std::string& device : devices_on(dev_, net_))
+            line(0, "# On top of it, and gone with it: " + device);
+        for (const std::string& route : routes_by(dev_, proc_))
+            line(0, "# A route by it, and gone with it: ip route add " + route + " dev " + dev_);
+    }
+
+    // The line for its MAC, where a bond of this configuration would not take the same by itself: its first
+    // member's, or with fail_over_mac active that of whichever member is active.
+    std::string mac_line(const std::string& mac) const {
+        const auto perm = [this](const std::string& slave) {
+            return read_file(net_ / slave / "bonding_slave" / "perm_hwaddr").value_or("");
+        };
+        const auto policy = words(read_file(bonding_ / "fail_over_mac").value_or(""));
+        const auto mode = words(read_file(bonding_ / "mode").value_or(""));
+        const bool moves = !policy.empty() && policy[0] == "active" && mode[0] == "active-backup";
+        const bool set = read_file(net_ / dev_ / "addr_assign_type") == "3";
+        const bool a_members =
+            std::ranges::any_of(slaves_, [&](const std::string& s) { return perm(s) == mac; });
+        if (moves && a_members) return {};
+        const std::string text = "mac: " + in_quotes(mac);
+        if (moves) return "# " + text + "  # with fail_over_mac active it is the active member's";
+        const bool by_itself = slaves_.empty() || perm(slaves_[0]) == mac;
+        return set || !by_itself ? text : "";
     }
 
     void add_logical() {
         const fs::path netdev = net_ / dev_;
         std::vector<std::string> lines;
-        // 3: somebody set the address; else it is the first member's, as it will be here.
-        const auto mac = read_file(netdev / "address");
-        if (mac && read_file(netdev / "addr_assign_type") == "3") lines.push_back("mac: " + in_quotes(*mac));
+        if (const auto mac = read_file(netdev / "address"))
+            if (std::string text = mac_line(*mac); !text.empty()) lines.push_back(std::move(text));
         const auto mtu = read_file(netdev / "mtu");
         if (mtu && *mtu != "1500") lines.push_back("mtu: " + *mtu);
         const std::string addresses = address_list();
@@ -161,8 +197,14 @@ private:
             std::from_chars(id.data(), id.data() + id.size(), queue);
             highest = std::max(highest, queue);
         }
-        if (highest != 0) lines.push_back("queues: " + std::to_string(std::min(highest + 1, 16U)));
-        if (!lines.empty()) line(2, "logical:");
+        if (highest != 0) {
+            lines.push_back("queues: " + std::to_string(std::min(highest + 1, 16U)));
+            lines.push_back(
+                "# tc filters that choose a queue (skbedit queue_mapping) end with the Linux bond");
+        }
+        // A mapping of comments alone would be none.
+        const bool any = std::ranges::any_of(lines, [](const std::string& text) { return text[0] != '#'; });
+        if (!lines.empty()) line(2, any ? "logical:" : "# logical:");
         for (const std::string& text : lines) line(3, text);
     }
 
@@ -173,11 +215,14 @@ private:
         ifaddrs* head = nullptr;
         if (net_ != kSysfs || getifaddrs(&head) != 0) return list;
         const std::unique_ptr<ifaddrs, decltype(&freeifaddrs)> owner(head, freeifaddrs);
+        const std::set<std::string> passing =
+            passing_addresses(dev_, proc_); // these come by themselves again
         for (const ifaddrs* entry = head; entry != nullptr; entry = entry->ifa_next) {
             if (entry->ifa_addr == nullptr || entry->ifa_netmask == nullptr || dev_ != entry->ifa_name)
                 continue;
             const auto text = prefix_text(*entry->ifa_addr, *entry->ifa_netmask);
-            if (text) list += (list.empty() ? "" : ", ") + in_quotes(*text);
+            if (text && !passing.contains(text->substr(0, text->find('/'))))
+                list += (list.empty() ? "" : ", ") + in_quotes(*text);
         }
         return list;
     }
@@ -222,10 +267,11 @@ private:
         const fs::path netdev = net_ / slave;
         if (const auto pci = pci_of(netdev)) {
             line(3, "- device: " + in_quotes(*pci));
-            line(4, "name: " + in_quotes(slave));
+            add_name(slave);
             if (is_bifurcated(netdev)) line(4, "driver: none");
         } else {
             line(3, "- device: " + in_quotes("net_af_packet" + std::to_string(index) + ",iface=" + slave));
+            if (!member_name_problem(slave).empty()) add_name(slave);
         }
         for (const OptionDef& def : option_table()) {
             if (!def.of_member || !takes(mode, def)) continue;
@@ -235,8 +281,21 @@ private:
         }
     }
 
+    // The name of the member here: that of its netdev, where it can name one.
+    static std::string name_of(const std::string& slave) {
+        if (member_name_problem(slave).empty()) return slave;
+        std::string name = slave;
+        for (char& c : name)
+            if (!member_name_problem(std::string(1, c)).empty()) c = '_';
+        return member_name_problem(name).empty() ? name : "m-" + name;
+    }
+    void add_name(const std::string& slave) {
+        const std::string wrong = member_name_problem(slave);
+        line(4, "name: " + in_quotes(name_of(slave)) + (wrong.empty() ? "" : "  # " + wrong));
+    }
+
     std::string dev_;
-    fs::path net_, bonding_;
+    fs::path net_, bonding_, proc_;
     std::vector<std::string> slaves_;
     std::string out_;
 };

@@ -8,12 +8,14 @@
 #include <fstream>
 #include <optional>
 #include <sstream>
+#include <stdexcept>
 #include <system_error>
 
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 
 #include "base/quote.hpp"
+#include "config/keys.hpp"
 #include "config/names.hpp"
 #include "config/section.hpp"
 #include "config/validate.hpp"
@@ -67,6 +69,18 @@ std::optional<YAML::Mark> second_document(const std::string& text) {
     starts.last.reset();
     parser.HandleNextDocument(starts);
     return starts.last;
+}
+
+// Readers for the keys of a section, which the table of keys names; in its order.
+Keys by_table(Section section, const Keys& readers) {
+    Keys keys;
+    for (const FileKey& key : keys_of(section)) {
+        const auto reader = std::ranges::find(readers, key.name, &YamlReader::Key::name);
+        if (reader == readers.end()) throw std::logic_error("no reader for the key " + std::string(key.name));
+        keys.push_back(*reader);
+    }
+    if (keys.size() != readers.size()) throw std::logic_error("a reader for a key that no table has");
+    return keys;
 }
 
 class Loader {
@@ -191,21 +205,23 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
     };
     reader_.map(
         node, path,
-        {{"control_lcore",
-          [&](auto& v, auto& at) { keep(runtime.control_lcore, reader_.number(v, at, 0, kMaxLcore)); }},
-         {"worker_lcores",
-          [&](auto& v, auto& at) {
-              runtime.worker_lcores.clear();
-              reader_.list(v, at, lcore);
-          }},
-         {"idle", [&](auto& v, auto& at) { keep_choice(runtime.idle, v, at, kIdle); }},
-         {"hugepages", [&](auto& v, auto& at) { keep_choice(runtime.hugepages, v, at, kHugepages); }},
-         {"memory_mb",
-          [&](auto& v, auto& at) { keep(runtime.memory_mb, reader_.number(v, at, 32, 1U << 20U)); }},
-         {"file_prefix", sound(runtime.file_prefix, file_prefix_problem)},
-         {"metrics", sound(runtime.metrics, metrics_problem)},
-         {"socket_group", sound(runtime.socket_group, socket_group_problem)},
-         {"eal_args", [&](auto& v, auto& at) { reader_.list(v, at, eal_arg); }}});
+        by_table(
+            Section::runtime,
+            {{"control_lcore",
+              [&](auto& v, auto& at) { keep(runtime.control_lcore, reader_.number(v, at, 0, kMaxLcore)); }},
+             {"worker_lcores",
+              [&](auto& v, auto& at) {
+                  runtime.worker_lcores.clear();
+                  reader_.list(v, at, lcore);
+              }},
+             {"idle", [&](auto& v, auto& at) { keep_choice(runtime.idle, v, at, kIdle); }},
+             {"hugepages", [&](auto& v, auto& at) { keep_choice(runtime.hugepages, v, at, kHugepages); }},
+             {"memory_mb",
+              [&](auto& v, auto& at) { keep(runtime.memory_mb, reader_.number(v, at, 32, 1U << 20U)); }},
+             {"file_prefix", sound(runtime.file_prefix, file_prefix_problem)},
+             {"metrics", sound(runtime.metrics, metrics_problem)},
+             {"socket_group", sound(runtime.socket_group, socket_group_problem)},
+             {"eal_args", [&](auto& v, auto& at) { reader_.list(v, at, eal_arg); }}}));
 }
 
 void Loader::read_option(const OptionDef& def, BondOptions& bond, MemberOptions& member, OptionSet& given,
@@ -271,16 +287,20 @@ void Loader::read_bond(const Node& node, const std::string& path) {
         if (!problem.empty()) reader_.broken(at, problem);
     };
     const auto member = [&](const Node& item, const std::string& at) { read_member(bond, item, at); };
-    Keys keys = {{"name", name},
-                 {"mode", [&](auto& v, auto& at) { read_mode(bond, v, at); }},
-                 {"logical", [&](auto& v, auto& at) { read_logical(bond.logical, v, at); }},
-                 {"members", [&](auto& v, auto& at) { reader_.list(v, at, member); }}};
+    Keys keys =
+        by_table(Section::bond, {{"name", name},
+                                 {"mode", [&](auto& v, auto& at) { read_mode(bond, v, at); }},
+                                 {"logical", [&](auto& v, auto& at) { read_logical(bond.logical, v, at); }},
+                                 {"members", [&](auto& v, auto& at) { reader_.list(v, at, member); }}});
     for (const ModeSection* section : mode_sections())
         keys.push_back({std::string(section->name), [this, &bond, section](auto& v, auto& at) {
                             section->read(reader_, bond.options, v, at);
                         }});
     add_option_keys(keys, false, bond.options, unused, bond.given);
-    reader_.map(node, path, keys, [](const std::string& key) -> std::string {
+    reader_.map(node, path, keys, [&](const std::string& key) -> std::string {
+        // What follows from a misspelt mode is no further mistake.
+        if (likely_key(key, keys) == "mode" && !reader_.has(path + ".mode"))
+            reader_.mark_broken(path + ".mode");
         const OptionDef* def = find_option(key);
         return def != nullptr ? "is an option of a member; write it below members" : "";
     });
@@ -333,14 +353,15 @@ void Loader::read_logical(LogicalConfig& logical, const Node& node, const std::s
     const auto address = [&](const Node& item, const std::string& at) { read_address(logical, item, at); };
     reader_.map(
         node, path,
-        {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
-         {"device", device},
-         {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
-         {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
-         {"queues",
-          [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
-         {"offloads", [&](auto& v, auto& at) { keep_choice(logical.offloads, v, at, kOffloads); }},
-         {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}});
+        by_table(
+            Section::logical,
+            {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
+             {"device", device},
+             {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
+             {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
+             {"queues",
+              [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
+             {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}}));
 }
 
 void Loader::read_device(std::string& device, const Node& node, const std::string& path) {
@@ -380,11 +401,12 @@ void Loader::read_member(BondConfig& bond, const Node& node, const std::string& 
         if (problem.empty()) member.name = *text;
         if (!problem.empty()) reader_.broken(at, problem);
     };
-    Keys keys = {{"device", [&](auto& v, auto& at) { read_device(member.device, v, at); }},
-                 {"driver", [&](auto& v, auto& at) { keep_choice(member.driver, v, at, kDrivers); }},
-                 {"name", name},
-                 {"carrier", [&](auto& v, auto& at) { read_carrier(member.carrier, v, at); }},
-                 {"force", [&](auto& v, auto& at) { keep(member.force, reader_.flag(v, at)); }}};
+    Keys keys = by_table(Section::member,
+                         {{"device", [&](auto& v, auto& at) { read_device(member.device, v, at); }},
+                          {"driver", [&](auto& v, auto& at) { keep_choice(member.driver, v, at, kDrivers); }},
+                          {"name", name},
+                          {"carrier", [&](auto& v, auto& at) { read_carrier(member.carrier, v, at); }},
+                          {"force", [&](auto& v, auto& at) { keep(member.force, reader_.flag(v, at)); }}});
     add_option_keys(keys, true, unused, member.options, member.given);
     reader_.map(node, path, keys, [](const std::string& key) -> std::string {
         const OptionDef* def = find_option(key);

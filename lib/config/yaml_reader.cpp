@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <charconv>
 
+#include "config/spellings.hpp"
+
 namespace dpdkbond {
 namespace {
 
@@ -32,15 +34,11 @@ std::string unknown_key(const std::string& key, const std::vector<YamlReader::Ke
     if (hint) {
         if (std::string text = hint(key); !text.empty()) return text;
     }
-    std::vector<std::string_view> names;
-    std::string list;
-    for (const YamlReader::Key& one : keys) {
-        names.push_back(one.name);
-        list += (list.empty() ? "" : ", ") + std::string(one.name);
-    }
-    const std::string near = nearest_name(key, names);
+    const std::string near = likely_key(key, keys);
     if (!near.empty()) return "unknown key; did you mean " + near + "?";
-    return "unknown key; " + (names.size() > 12 ? "`dpdk-bond modes` lists the options" : "allowed: " + list);
+    std::string list;
+    for (const YamlReader::Key& one : keys) list += (list.empty() ? "" : ", ") + std::string(one.name);
+    return "unknown key; " + (keys.size() > 12 ? "`dpdk-bond modes` lists the options" : "allowed: " + list);
 }
 
 // For a name of the file's own, which may hold anything.
@@ -50,6 +48,16 @@ std::string shown_child(const std::string& path, const std::string& name) {
 }
 
 } // namespace
+
+std::string likely_key(const std::string& unknown, const std::vector<YamlReader::Key>& keys) {
+    const std::string known_elsewhere = key_of_others(unknown);
+    std::vector<std::string_view> names;
+    for (const YamlReader::Key& one : keys) {
+        names.push_back(one.name);
+        if (one.name == known_elsewhere) return known_elsewhere;
+    }
+    return nearest_name(unknown, names);
+}
 
 void YamlReader::words_of(const YAML::Node& node, const std::string& path, std::string_view word,
                           std::string_view otherwise, const VisitWord& visit) {
@@ -132,7 +140,7 @@ std::optional<unsigned> YamlReader::number(const YAML::Node& node, const std::st
     const auto [stop, error] = std::from_chars(written->data(), end, value);
     const std::string allowed = "; allowed: " + std::to_string(min) + "-" + std::to_string(max);
     if (stop != end || error == std::errc::invalid_argument) {
-        broken(path, in_quotes(*written) + " is not a whole number" + allowed);
+        broken(path, in_quotes(*written) + " is not a decimal whole number" + allowed);
         return std::nullopt;
     }
     if (error != std::errc{} || value < min || value > max) {

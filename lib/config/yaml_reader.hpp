@@ -81,6 +81,9 @@ private:
     std::size_t entries_ = 0; // read so far
 };
 
+// The key that was probably meant by one that is not among them; empty: none comes near.
+std::string likely_key(const std::string& unknown, const std::vector<YamlReader::Key>& keys);
+
 template <class Value>
 std::optional<Value> YamlReader::choice(const YAML::Node& node, const std::string& path,
                                         std::span<const std::pair<std::string_view, Value>> choices) {

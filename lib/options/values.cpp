@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <limits>
 #include <optional>
 
 #include "base/quote.hpp"
@@ -11,11 +12,15 @@
 namespace dpdkbond::option_values {
 namespace {
 
+// One with more digits than fit is the largest or the smallest there is.
 std::optional<std::int64_t> decimal(std::string_view text) {
     std::int64_t value = 0;
     const char* end = text.data() + text.size();
     const auto [stop, error] = std::from_chars(text.data(), end, value);
-    if (error != std::errc{} || stop != end) return std::nullopt;
+    if (error == std::errc::invalid_argument || stop != end) return std::nullopt;
+    if (error == std::errc::result_out_of_range)
+        return text[0] == '-' ? std::numeric_limits<std::int64_t>::min()
+                              : std::numeric_limits<std::int64_t>::max();
     return value;
 }
 
@@ -75,8 +80,8 @@ template <class Address> std::string join(const std::vector<Address>& list) {
 
 Result<std::int64_t> parse_number(const OptionDef& def, std::string_view text) {
     const auto value = decimal(text);
-    if (!value) return refuse(def, in_quotes(text) + " is not a whole number");
-    if (*value < def.min || *value > def.max) return refuse(def, std::string(text) + " is out of range");
+    if (!value) return refuse(def, in_quotes(text) + " is not a decimal whole number");
+    if (*value < def.min || *value > def.max) return refuse(def, in_quotes(text) + " is out of range");
     return *value;
 }
 

@@ -5,6 +5,8 @@
 #include <catch2/catch.hpp>
 
 #include "config/describe.hpp"
+#include "config/keys.hpp"
+#include "options/model.hpp"
 #include "options/options.hpp"
 
 using namespace dpdkbond;
@@ -43,4 +45,21 @@ TEST_CASE("no mode and no option is missing from the texts") {
         for (const std::string_view alias : def.aliases)
             CHECK(page.find("`" + std::string(alias) + "`") != std::string::npos);
     }
+}
+
+TEST_CASE("every key of the file stands in the texts, with its default", "[operator-e]") {
+    const std::string text = modes_text(), page = options_markdown();
+    for (const Section section : {Section::runtime, Section::bond, Section::logical, Section::member}) {
+        CHECK_FALSE(keys_of(section).empty());
+        for (const FileKey& key : keys_of(section)) {
+            INFO(section_name(section) << ' ' << key.name);
+            CHECK(text.find("\n  " + std::string(key.name) + " ") != std::string::npos);
+            CHECK(page.find("| `" + std::string(key.name) + "` |") != std::string::npos);
+        }
+    }
+    const Config defaults;
+    CHECK(page.find("| `memory_mb` | DPDK's memory, most of it packet buffers. | 32-1048576 MB | " +
+                    std::to_string(defaults.runtime.memory_mb) + " |") != std::string::npos);
+    CHECK(page.find("| `mode` | what the bond does with its members. | a mode's name or number | " +
+                    std::string(mode_name(BondConfig().mode)) + " |") != std::string::npos);
 }

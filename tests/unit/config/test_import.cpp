@@ -176,14 +176,92 @@ TEST_CASE("an active-backup bond is imported with what differs from the defaults
     CHECK(bond.members[1].name == "v1");
 }
 
-TEST_CASE("a bond as Linux makes it keeps its miimon of 0") {
+TEST_CASE("Linux's miimon of 0 is nobody's wish: a comment, and 100 holds", "[field-7]") {
     const FakeSysfs sysfs;
     sysfs.bond("bond0", {});
-    const BondConfig bond = loaded(sysfs.import("bond0"));
+    const std::string text = sysfs.import("bond0");
+    CHECK(contains(text, "\n    # miimon: 0  # Linux watches no link then"));
+    const BondConfig bond = loaded(text);
     CHECK(bond.mode == Mode::balance_rr);
-    CHECK(bond.options.miimon == 0);
-    CHECK(bond.given == option_bit(option_index(*find_option("miimon"))));
+    CHECK(bond.options.miimon == 100);
+    CHECK(bond.given == OptionSet{0});
     CHECK(bond.members.empty());
+}
+
+TEST_CASE("a MAC that the bond would not take by itself is imported", "[field-9]") {
+    const char* kOwn = "16:e7:66:31:a7:81";
+    const auto imported = [&](const Files& options, const std::string& first, const std::string& second) {
+        const FakeSysfs sysfs;
+        Files files = {{"slaves", "v0 v1"}, {"miimon", "100"}};
+        for (const auto& [file, text] : options) files[file] = text;
+        sysfs.bond("b0", files);
+        for (const char* slave : {"v0", "v1"}) sysfs.slave("b0", slave);
+        sysfs.write("v0/bonding_slave/perm_hwaddr", first);
+        sysfs.write("v1/bonding_slave/perm_hwaddr", second);
+        const std::string text = sysfs.import("b0");
+        loaded(text);
+        return text;
+    };
+    const std::string mac = "\n      mac: \"16:e7:66:31:a7:81\"", other = "3e:f5:5c:f7:e2:31";
+    CHECK_FALSE(contains(imported({}, kOwn, other), "mac:"));
+    CHECK(contains(imported({}, other, "3e:f5:5c:f7:e2:32"), mac)); // of a member that has left
+    CHECK(contains(imported({}, other, kOwn), mac));                // of one that is not the first any more
+    CHECK(contains(imported({{"mode", "802.3ad 4"}}, other, kOwn), mac));
+    const Files active = {{"mode", "active-backup 1"}, {"fail_over_mac", "active 1"}};
+    CHECK_FALSE(contains(imported(active, other, kOwn), "mac: \""));
+    CHECK(contains(imported(active, other, other),
+                   "\n    # logical:\n      # mac: \"16:e7:66:31:a7:81\"  # with fail_over_mac active"));
+    CHECK(contains(imported({{"mode", "active-backup 1"}, {"fail_over_mac", "follow 2"}}, other, kOwn), mac));
+}
+
+TEST_CASE("what ends with the Linux bond stands in comments", "[field-9]") {
+    const FakeSysfs sysfs;
+    sysfs.bond("b0", {{"miimon", "100"}, {"slaves", "v0"}});
+    sysfs.slave("b0", "v0");
+    for (const char* upper : {"b0.10", "br0", "mv"})
+        sysfs.write(fs::path("b0") / ("upper_" + std::string(upper)), "");
+    sysfs.write("b0.10/uevent", "DEVTYPE=vlan\nINTERFACE=b0.10");
+    sysfs.write("br0/uevent", "DEVTYPE=bridge");
+    sysfs.write("../../proc/net/route",
+                "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\t\tMTU\tWindow\tIRTT\n"
+                "b0\t00000000\tFE0200C0\t0003\t0\t0\t0\t00000000\t0\t0\t0\n"
+                "b0\t000200C0\t00000000\t0001\t0\t0\t0\t00FFFFFF\t0\t0\t0\n"
+                "eth9\t0000000A\tFE0200C0\t0003\t0\t0\t0\t000000FF\t0\t0\t0\n"
+                "b0\t0000000A\tFE0200C0\t0003\t0\t0\t50\t000000FF\t0\t0\t0");
+    sysfs.write("../../proc/net/ipv6_route",
+                "20010db8000000000000000000000000 40 00000000000000000000000000000000 00 "
+                "00000000000000000000000000000000 00000100 00000001 "
+                "00000000 00000001 b0\n"
+                "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+                "fe800000000000000000000000000001 00000400 00000001 "
+                "00000000 00000003 b0\n"
+                "00000000000000000000000000000000 00 00000000000000000000000000000000 00 "
+                "fe800000000000000000000000000002 00000400 00000001 "
+                "00000000 00450003 b0");
+    const std::string text = sysfs.import("b0");
+    CHECK(contains(
+        text,
+        "# On top of it, and gone with it: b0.10 (vlan)\n# On top of it, and gone with it: br0 (bridge)\n"
+        "# On top of it, and gone with it: mv\n"
+        "# A route by it, and gone with it: ip route add default via 192.0.2.254 dev b0\n"
+        "# A route by it, and gone with it: ip route add 10.0.0.0/8 via 192.0.2.254 metric 50 dev b0\n"
+        "# A route by it, and gone with it: ip route add default via fe80::1 dev b0\nbonds:\n"));
+    loaded(text);
+}
+
+TEST_CASE("names that cannot stay are replaced, with the reason", "[field-10]") {
+    const FakeSysfs sysfs;
+    sysfs.bond("b#1",
+               {{"mode", "active-backup 1"}, {"miimon", "100"}, {"primary", "v#0"}, {"slaves", "v#0 all"}});
+    sysfs.slave("b#1", "v#0");
+    sysfs.slave("b#1", "all");
+    const BondConfig bond = loaded(sysfs.import("b#1"));
+    CHECK(bond.name == "bond0");
+    REQUIRE(bond.members.size() == 2);
+    CHECK(bond.members[0].name == "v_0");
+    CHECK(bond.members[0].device == "net_af_packet0,iface=v#0");
+    CHECK(bond.members[1].name == "m-all");
+    CHECK(bond.options.primary == "v_0");
 }
 
 TEST_CASE("ARP monitoring is imported") {

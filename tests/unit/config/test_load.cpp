@@ -195,12 +195,13 @@ TEST_CASE("all problems are told at once and in the order of the file") {
         "f:5:9: bonds[0].members[0].device: \"eth0\" is not a DPDK device; allowed: a PCI address "
         "(0000:01:00.0) or "
         "vdev devargs (net_af_packet0,iface=m1)\n"
-        "f:6:31: bonds[0].members[1].prio: \"x\" is not a whole number; allowed: -2147483648-2147483647\n"
+        "f:6:31: bonds[0].members[1].prio: \"x\" is not a decimal whole number; allowed: "
+        "-2147483648-2147483647\n"
         "f:7:5: bonds[0].mode: \"9\" is not a mode; allowed: balance-rr (0), active-backup (1), balance-xor "
         "(2), "
         "broadcast (3), 802.3ad (4), balance-tlb (5), balance-alb (6), "
         "balance-spray (7)\n"
-        "f:8:5: bonds[0].miimon: -1 is out of range; allowed: 0-2147483647\n"
+        "f:8:5: bonds[0].miimon: \"-1\" is out of range; allowed: 0-2147483647\n"
         "f:9:11: runtime.idle: \"lazy\" is not one of its values; allowed: adaptive, busy\n"
         "f:9:42: runtime.worker_lcores[1]: 1 is there twice; list each lcore once\n"
         "f:9:45: runtime.worker_lcores[2]: 0 is control_lcore; give the workers lcores of their own\n");
@@ -264,11 +265,11 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
     CHECK(runtime("control_lcore: 99999999999999999999") ==
           "f:2:11: runtime.control_lcore: \"99999999999999999999\" is out of range; allowed: 0-1023\n");
     CHECK(runtime("control_lcore: one") ==
-          "f:2:11: runtime.control_lcore: \"one\" is not a whole number; allowed: 0-1023\n");
+          "f:2:11: runtime.control_lcore: \"one\" is not a decimal whole number; allowed: 0-1023\n");
     CHECK(runtime("worker_lcores: []") ==
           "f:2:11: runtime.worker_lcores: is empty; at least one lcore is needed\n");
     CHECK(runtime("worker_lcores: [1, x]") ==
-          "f:2:30: runtime.worker_lcores[1]: \"x\" is not a whole number; allowed: 0-1023\n");
+          "f:2:30: runtime.worker_lcores[1]: \"x\" is not a decimal whole number; allowed: 0-1023\n");
     CHECK(runtime("metrics: \"\"").empty());
     CHECK(runtime("metrics: \":9471\"")
               .starts_with("f:2:11: runtime.metrics: \":9471\" is not an address and a port; allowed: "));
@@ -376,7 +377,7 @@ TEST_CASE("a member's queue is one of the logical interface's, and no other memb
     CHECK(problems(with("queues: 3", "2", "2")) == "f:7:25: bonds[0].members[1].queue_id: 2 is already that "
                                                    "of net_null0; give each a queue of its own\n");
     CHECK(problems(with("queues: 16", "16", "0")) ==
-          "f:6:25: bonds[0].members[0].queue_id: 16 is out of range; allowed: 0-15\n");
+          "f:6:25: bonds[0].members[0].queue_id: \"16\" is out of range; allowed: 0-15\n");
 }
 
 TEST_CASE("the logical interface's addresses are those of a host") {
@@ -669,4 +670,51 @@ TEST_CASE("devargs are taken apart") {
     CHECK_FALSE(pci_address("00:01.8"));
     CHECK_FALSE(pci_address("00000:00:01.0"));
     CHECK_FALSE(pci_address(""));
+}
+
+TEST_CASE("a key as other programs spell it gets ours as the nearest", "[operator-c]") {
+    for (const auto& [theirs, ours] :
+         std::vector<std::pair<std::string, std::string>>{{"mii-monitor-interval", "miimon"}, // netplan
+                                                          {"transmit-hash-policy", "xmit_hash_policy"},
+                                                          {"fail-over-mac-policy", "fail_over_mac"},
+                                                          {"gratuitous-arp", "num_grat_arp"},
+                                                          {"learn-packet-interval", "lp_interval"},
+                                                          {"MIIMonitorSec", "miimon"}, // networkd
+                                                          {"LACPTransmitRate", "lacp_rate"},
+                                                          {"bond-miimon", "miimon"}, // ifupdown
+                                                          {"bond-xmit-hash-policy", "xmit_hash_policy"},
+                                                          {"bond_lacp_rate", "lacp_rate"},
+                                                          {"bond-slaves", "members"},
+                                                          {"lacp-rate", "lacp_rate"},
+                                                          {"bond-mode", "mode"},
+                                                          {"agg_mode", "ad_select"}}) { // net_bonding
+        INFO(theirs);
+        CHECK_THAT(problems("bonds: [{name: a, " + theirs + ": 1}]"),
+                   Catch::Contains("unknown key; did you mean " + ours + "?"));
+    }
+    CHECK_THAT(problems("bonds: [{name: a, logical: {macaddress: 1}}]"),
+               Catch::Contains("did you mean mac?"));
+    CHECK_THAT(problems("bonds: [{name: a, nothing-like-it: 1}]"),
+               Catch::Contains("`dpdk-bond modes` lists the options"));
+}
+
+TEST_CASE("a misspelt mode has no consequences", "[operator-c]") {
+    CHECK(problems("bonds:\n  - name: a\n    mod: active-backup\n    primary: m0\n    spray: {}\n    "
+                   "members: [{device: net_null0, name: m0, prio: 4}]\n") ==
+          "f:3:5: bonds[0].mod: unknown key; did you mean mode?\n");
+}
+
+TEST_CASE("numbers are decimal, and what is wrong with one is quoted", "[operator-c]") {
+    for (const char* number : {"0x64", "1e2", "1_00", "+1", "1.5"}) {
+        INFO(number);
+        CHECK(problems(file_with(std::string("miimon: ") + number)) ==
+              "f:6:5: bonds[0].miimon: \"" + std::string(number) +
+                  "\" is not a decimal whole number; allowed: 0-2147483647\n");
+    }
+    for (const char* number : {"99999999999", "99999999999999999999999", "-99999999999999999999999"}) {
+        INFO(number);
+        CHECK(problems(file_with(std::string("miimon: ") + number)) ==
+              "f:6:5: bonds[0].miimon: \"" + std::string(number) +
+                  "\" is out of range; allowed: 0-2147483647\n");
+    }
 }

@@ -160,17 +160,17 @@ TEST_CASE("numbers are taken within their range only") {
     BondOptions options;
     CHECK(set_bond_option(options, "num_grat_arp", "255").ok());
     CHECK(options.num_grat_arp == 255);
-    CHECK(set_error("num_grat_arp", "256") == "256 is out of range; allowed: 0-255");
+    CHECK(set_error("num_grat_arp", "256") == "\"256\" is out of range; allowed: 0-255");
     CHECK(set_bond_option(options, "packets_per_slave", "65535").ok());
-    CHECK(set_error("packets_per_slave", "65536") == "65536 is out of range; allowed: 0-65535");
+    CHECK(set_error("packets_per_slave", "65536") == "\"65536\" is out of range; allowed: 0-65535");
     CHECK(set_bond_option(options, "miimon", "2147483647").ok());
-    CHECK(set_error("miimon", "2147483648") == "2147483648 is out of range; allowed: 0-2147483647");
-    CHECK(set_error("peer_notif_delay", "300001") == "300001 is out of range; allowed: 0-300000");
-    CHECK(set_error("updelay", "-1") == "-1 is out of range; allowed: 0-2147483647");
+    CHECK(set_error("miimon", "2147483648") == "\"2147483648\" is out of range; allowed: 0-2147483647");
+    CHECK(set_error("peer_notif_delay", "300001") == "\"300001\" is out of range; allowed: 0-300000");
+    CHECK(set_error("updelay", "-1") == "\"-1\" is out of range; allowed: 0-2147483647");
     for (const char* text : {"", " 1", "1 ", "+1", "0x10", "1.5", "ten", "99999999999999999999"}) {
         INFO(text);
         CHECK_THAT(set_error("miimon", text),
-                   Catch::EndsWith("is not a whole number; allowed: 0-2147483647"));
+                   Catch::EndsWith("is not a decimal whole number; allowed: 0-2147483647"));
     }
     MemberOptions member;
     CHECK(set_member_option(member, "prio", "-2147483648").ok());
@@ -215,7 +215,7 @@ TEST_CASE("options have the spellings of sysfs, netlink and iproute2") {
 }
 
 TEST_CASE("a number out of its range is refused with the range") {
-    CHECK(set_error("lp_interval", "0") == "0 is out of range; allowed: 1-2147483647");
+    CHECK(set_error("lp_interval", "0") == "\"0\" is out of range; allowed: 1-2147483647");
 }
 
 TEST_CASE("lists of targets are judged item by item") {
