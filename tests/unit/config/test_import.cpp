@@ -94,7 +94,7 @@ public:
                              {"ad_partner_oper_port_state", "N/A"},
                              {"link_failure_count", "0"},
                              {"mii_status", "up"},
-                             {"perm_hwaddr", "3e:f5:5c:f7:e2:31"},
+                             {"perm_hwaddr", "16:e7:66:31:a7:81"},
                              {"queue_id", queue_id},
                              {"state", "backup"}};
         for (const auto& [file, text] : files) write(fs::path(name) / "bonding_slave" / file, text);
