@@ -115,8 +115,9 @@ def test_a_port_that_never_had_a_link_has_all_its_lines(fresh):
     """field 8."""
     wires = fresh.sink(2)
     wires.cut(1)
-    bond = fresh.bond(wires, mode="802.3ad", addresses=[])
+    bond = fresh.bond(wires, mode="802.3ad", addresses=[], wait=False)
     bond.wait_telemetry()
+    eventually(lambda: bond.info() and bond.up() == 1, 10, "one member is up")
     blocks = bond.command("status", "bond0").stdout.split("\n\nSlave Interface: ")
     assert len(blocks) == 3
 

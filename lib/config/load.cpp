@@ -361,6 +361,7 @@ void Loader::read_logical(LogicalConfig& logical, const Node& node, const std::s
              {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
              {"queues",
               [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
+             {"offloads", [&](auto& v, auto& at) { keep_choice(logical.offloads, v, at, kOffloads); }},
              {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}}));
 }
 
