@@ -168,12 +168,13 @@ Result<void> Program::set_member_link(std::string_view bond, std::string_view me
     return {};
 }
 
-Result<void> Program::add_member(std::string_view bond, std::string_view device) {
+Result<void> Program::add_member(std::string_view bond, std::string_view device,
+                                 std::span<const std::string> settings) {
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     BondUnit& u = *unit.value();
-    auto made = member_of_device(device);
+    auto made = member_of_words(device, settings);
     if (!made) return Error{made.error()};
     const MemberConfig& config = made.value();
     if (u.find_member(config.name) != nullptr || u.waiting.find(config.name) != nullptr)

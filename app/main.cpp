@@ -40,6 +40,7 @@ int run_or_check(const Args& args) {
     for (const ConfigProblem& p : loaded.problems) say(stderr, problem_line(args.config, p));
     if (!loaded.problems.empty()) return kBadInput;
     if (args.verb == Args::Verb::check) {
+        for (const std::string& note : loaded.notes) say(stderr, args.config + ": note: " + note);
         for (const BondConfig& b : loaded.config.bonds) // it may be checked elsewhere than it will run
             for (const MemberConfig& m : b.members)
                 if (const std::string why = why_absent(m); !why.empty())
@@ -53,6 +54,7 @@ int run_or_check(const Args& args) {
     // systemd sets it for units with RuntimeDirectory=. DPDK would put its sockets there, where no client
     // looks for them.
     unsetenv("RUNTIME_DIRECTORY");
+    for (const std::string& note : loaded.notes) log_line("warning: " + note);
     try {
         Program program(args.config, std::move(loaded.config), args.file_prefix);
         program.run(args.console);

@@ -72,7 +72,8 @@ public:
     Result<void> set_member_option(std::string_view bond, std::string_view member, std::string_view option,
                                    std::string_view value) override;
     Result<void> set_member_link(std::string_view bond, std::string_view member, bool up) override;
-    Result<void> add_member(std::string_view bond, std::string_view device) override;
+    Result<void> add_member(std::string_view bond, std::string_view device,
+                            std::span<const std::string> settings) override;
     Result<void> remove_member(std::string_view bond, std::string_view member) override;
     Result<void> clear_stats(std::string_view bond) override;
     Result<void> reload() override;

@@ -80,6 +80,7 @@ Result<void> Program::reload() {
         return Error{fmt::format("{}: {} problem(s), the first: {}; nothing is changed", config_file_,
                                  loaded.problems.size(), problem_line(config_file_, loaded.problems[0]))};
     }
+    for (const std::string& note : loaded.notes) log_line("warning: " + note);
     pci_.plan(loaded.config);
     auto done = apply(std::move(loaded.config));
     // Devices of bonds that left, or of members that did not come to be.

@@ -207,3 +207,27 @@ def test_a10_a_netdev_that_has_an_address_is_refused_without_force(fresh):
     assert refused == "error: m2 has the address 198.51.100.7/24; free it, or say force: true to take it all the same"
     assert "198.51.100.7" in wires.a.run("ip", "addr", "show", "m2").stdout
     assert bond.info()["members"] == ["m0", "m1"]
+
+
+def test_a_member_is_added_with_its_settings_and_an_absent_one_is_refused(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, members=1, addresses=[], primary="m0")
+    assert bond.client("add", "member", "bond0", wires.devargs(1), "name", "spare", "prio", "7", "carrier", "netdev:m1").returncode == 0
+    bond.wait_up(2, 5)
+    config = "\n".join(bond.console("show bond bond0 config"))
+    assert 'name: "spare"' in config and "prio: 7" in config and 'carrier: "netdev:m1"' in config
+    for words, why in (((wires.devargs(1), "name", "all"), "cannot name a member"), ((wires.devargs(1), "prio"), "prio: its value is missing"),
+                       (("net_af_packet9,iface=nosuch",), "there is no netdev nosuch"), ((wires.devargs(0), "speed", "1"), "is no setting of a member")):
+        refused = bond.client("add", "member", "bond0", *words)
+        assert refused.returncode == 1 and why in refused.stdout + refused.stderr and len((refused.stdout + refused.stderr).splitlines()) == 1
+    assert bond.info()["members"] == ["m0", "spare"]
+
+
+
+def test_check_and_start_say_what_is_not_done_as_written(fresh):
+    wires = fresh.sink(1)
+    bond = fresh.bond(wires, addresses=[], updelay=150)
+    said = "bond0: updelay: 150 ms is no multiple of miimon (100 ms): it is 100 ms"
+    assert f"warning: {said}" in bond.log
+    check = wires.a.run(app.binary(), "-c", bond.config_path, "--check")
+    assert f"note: {said}" in check.stderr

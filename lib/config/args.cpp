@@ -17,7 +17,7 @@ struct VerbDef {
     std::string_view form;
 };
 
-constexpr std::size_t kAny = 8;
+constexpr std::size_t kAny = 24;
 constexpr std::array<VerbDef, 11> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json] [--health]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
@@ -25,7 +25,7 @@ constexpr std::array<VerbDef, 11> kVerbs{{
     {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]..."},
     {"reload", Args::Verb::command, 0, 0, "reload"},
     {"set", Args::Verb::command, 1, kAny, "set bond|member NAME ..."},
-    {"add", Args::Verb::command, 1, kAny, "add member NAME DEVICE"},
+    {"add", Args::Verb::command, 1, kAny, "add member NAME DEVICE [SETTING VALUE]... [force]"},
     {"remove", Args::Verb::command, 1, kAny, "remove member NAME MEMBER"},
     {"import", Args::Verb::import, 1, 1, "import DEV"},
     {"modes", Args::Verb::modes, 0, 0, "modes"},
@@ -166,7 +166,8 @@ std::string usage() {
   dpdk-bond set bond NAME active MEMBER
   dpdk-bond set member NAME MEMBER OPTION VALUE
   dpdk-bond set member NAME MEMBER link down|up
-  dpdk-bond add member NAME DEVICE
+  dpdk-bond add member NAME DEVICE [name N] [driver D] [prio P] [carrier C]
+                              [queue_id Q] [actor_port_prio P] [force]
   dpdk-bond remove member NAME MEMBER
                               what these do on the console
   dpdk-bond import DEV        YAML for an existing Linux bond

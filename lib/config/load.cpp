@@ -20,6 +20,7 @@
 #include "config/section.hpp"
 #include "config/validate.hpp"
 #include "config/yaml_reader.hpp"
+#include "options/remarks.hpp"
 
 namespace dpdkbond {
 namespace {
@@ -90,6 +91,7 @@ public:
         LoadedConfig loaded;
         loaded.problems = reader_.take_problems();
         loaded.config = std::move(config_);
+        loaded.notes = std::move(notes_);
         return loaded;
     }
 
@@ -124,6 +126,7 @@ private:
 
     YamlReader reader_;
     Config config_;
+    std::vector<std::string> notes_; // LoadedConfig::notes
 };
 
 bool Loader::check_text(const std::string& text) {
@@ -173,6 +176,9 @@ void Loader::read_root(const Node& node) {
         node, "",
         {{"runtime", [&](const Node& value, const std::string& path) { read_runtime(value, path); }},
          {"bonds", [&](const Node& value, const std::string& path) { reader_.list(value, path, bond); }}});
+    for (const BondConfig& b : config_.bonds)
+        for (const OptionProblem& r : option_remarks(b.mode, b.options, b.given))
+            notes_.push_back(b.name + ": " + r.option + ": " + r.message);
     for (ConfigProblem& problem : validate(config_, reader_.broken_paths())) {
         reader_.problem(problem.key, std::move(problem.message));
     }
@@ -376,20 +382,9 @@ void Loader::read_device(std::string& device, const Node& node, const std::strin
 void Loader::read_carrier(CarrierSource& carrier, const Node& node, const std::string& path) {
     const auto text = reader_.text(node, path);
     if (!text) return;
-    constexpr std::string_view prefix = "netdev:";
-    if (*text == "auto") {
-        carrier = {};
-    } else if (*text == "ethdev") {
-        carrier = {CarrierKind::ethdev, {}};
-    } else if (text->starts_with(prefix)) {
-        const std::string name = text->substr(prefix.size());
-        const std::string problem = interface_name_problem(name);
-        if (!problem.empty()) return reader_.broken(path, problem);
-        carrier = {CarrierKind::netdev, name};
-    } else {
-        reader_.broken(path,
-                       in_quotes(*text) + " is no source of link state; allowed: auto, ethdev, netdev:NAME");
-    }
+    auto source = carrier_source(*text);
+    if (!source) return reader_.broken(path, source.error());
+    carrier = source.value();
 }
 
 void Loader::read_member(BondConfig& bond, const Node& node, const std::string& path) {

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <array>
+#include <set>
 #include <span>
 #include <string_view>
 
@@ -65,11 +66,68 @@ std::string default_member_name(const std::string& device) {
     return name;
 }
 
-Result<MemberConfig> member_of_device(std::string_view device) {
+Result<CarrierSource> carrier_source(const std::string& text) {
+    constexpr std::string_view prefix = "netdev:";
+    if (text == "auto") return CarrierSource{};
+    if (text == "ethdev") return CarrierSource{CarrierKind::ethdev, {}};
+    if (!text.starts_with(prefix))
+        return Error{in_quotes(text) + " is no source of link state; allowed: auto, ethdev, netdev:NAME"};
+    const std::string name = text.substr(prefix.size());
+    if (const std::string wrong = interface_name_problem(name); !wrong.empty()) return Error{wrong};
+    return CarrierSource{CarrierKind::netdev, name};
+}
+
+namespace {
+
+Result<void> set_driver(MemberConfig& member, const std::string& value) {
+    if (!member.is_pci()) return Error{"driver: it is only for a PCI device"};
+    if (value != "vfio-pci" && value != "uio_pci_generic" && value != "none")
+        return Error{"driver: " + in_quotes(value) + " is none; allowed: vfio-pci, uio_pci_generic, none"};
+    member.driver = value;
+    return {};
+}
+
+Result<void> set_word(MemberConfig& member, const std::string& key, const std::string& value) {
+    if (key == "driver") return set_driver(member, value);
+    if (key == "name") {
+        member.name = value;
+        return {}; // judged at the end, as the default one is
+    }
+    if (key == "carrier") {
+        auto source = carrier_source(value);
+        if (!source) return Error{"carrier: " + source.error()};
+        member.carrier = source.value();
+        return {};
+    }
+    const OptionDef* def = find_option(key);
+    if (def == nullptr || !def->of_member)
+        return Error{in_quotes(key) +
+                     " is no setting of a member; allowed: name, driver, carrier, prio, queue_id, "
+                     "actor_port_prio, each with its value, and force"};
+    if (auto set = set_member_option(member.options, key, value); !set)
+        return Error{key + ": " + set.error()};
+    member.given |= option_bit(option_index(*def));
+    return {};
+}
+
+} // namespace
+
+Result<MemberConfig> member_of_words(std::string_view device, std::span<const std::string> settings) {
     MemberConfig member;
     member.device = std::string(device);
     if (const std::string wrong = device_problem(member.device); !wrong.empty()) return Error{wrong};
     member.name = default_member_name(member.device);
+    std::set<std::string> seen;
+    for (std::size_t i = 0; i < settings.size(); ++i) {
+        const std::string& key = settings[i];
+        if (!seen.insert(key).second) return Error{key + ": it is given twice"};
+        if (key == "force") {
+            member.force = true;
+            continue;
+        }
+        if (i + 1 == settings.size()) return Error{key + ": its value is missing"};
+        if (auto set = set_word(member, key, settings[++i]); !set) return Error{set.error()};
+    }
     if (const std::string wrong = member_name_problem(member.name); !wrong.empty()) return Error{wrong};
     return member;
 }

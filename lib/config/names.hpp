@@ -2,7 +2,9 @@
 // Which names a bond, a member and a netdev may have. Pure, any thread.
 #pragma once
 
+#include <span>
 #include <string>
+#include <string_view>
 
 #include "base/result.hpp"
 #include "options/model.hpp"
@@ -20,7 +22,11 @@ std::string member_name_problem(const std::string& name);
 // with - for each colon.
 std::string default_member_name(const std::string& device);
 
-// A member as `add member DEVICE` makes it: the device, and its default name. Or what is wrong with either.
-Result<MemberConfig> member_of_device(std::string_view device);
+// A member as `add member DEVICE [SETTING VALUE]... [force]` makes it. Or what is wrong with one of the
+// words.
+Result<MemberConfig> member_of_words(std::string_view device, std::span<const std::string> settings = {});
+
+// "auto", "ethdev", "netdev:NAME", or what is wrong with it.
+Result<CarrierSource> carrier_source(const std::string& text);
 
 } // namespace dpdkbond

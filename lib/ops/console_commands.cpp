@@ -157,7 +157,9 @@ Reply cmd_set_member(Instance& instance, const Words& args) {
 Reply cmd_link(Instance& instance, const Words& args) {
     return done(instance.set_member_link(args[0], args[1], args[2] == "up"));
 }
-Reply cmd_add(Instance& instance, const Words& args) { return done(instance.add_member(args[0], args[1])); }
+Reply cmd_add(Instance& instance, const Words& args) {
+    return done(instance.add_member(args[0], args[1], std::span(args).subspan(2)));
+}
 Reply cmd_remove(Instance& instance, const Words& args) {
     return done(instance.remove_member(args[0], args[1]));
 }
@@ -232,6 +234,7 @@ constexpr Command kCommands[] = {
     {"set member NAME MEMBER link up|down", "take a member out of use, or back", cmd_link},
     {"set member NAME MEMBER MEMBER_OPTION VALUE", "change an option of a member", cmd_set_member},
     {"add member NAME DEVICE", "add a PCI address or a vdev", cmd_add},
+    {"add member NAME DEVICE SETTING...", "with name N, driver D, prio P, carrier C; force", cmd_add},
     {"remove member NAME MEMBER", "remove a member", cmd_remove},
     {"clear stats NAME", "count from zero again", cmd_clear},
     {"capture NAME MEMBER|all FILE", "for 10 s, members' frames to a pcapng file", cmd_capture},
@@ -318,6 +321,21 @@ void suggest_values(Completion& out, Instance& instance, std::string_view bond, 
     if (def->kind == ValueKind::member) suggest_members(out, instance, bond);
 }
 
+// What may follow the last word of `add member NAME DEVICE …`.
+void suggest_settings(Completion& out, Instance& instance, std::string_view bond, std::string_view last) {
+    if (last == "driver")
+        for (const char* driver : {"vfio-pci", "uio_pci_generic", "none"}) suggest(out, driver, "");
+    if (last == "carrier")
+        for (const char* source : {"auto", "ethdev", "netdev:"}) suggest(out, source, "");
+    const OptionDef* def = find_option(last);
+    if (last == "driver" || last == "carrier" || last == "name" || (def != nullptr && def->of_member)) return;
+    suggest(out, "name", "of the member");
+    suggest(out, "driver", "that its PCI device is bound to");
+    suggest(out, "carrier", "where its link state is read");
+    suggest(out, "force", "though it has addresses or routes of its own");
+    suggest_options(out, instance, bond, true);
+}
+
 void suggest_value(Completion& out, Instance& instance, std::string_view slot, const Words& before) {
     const std::size_t at = before.front() == "capture" ? 1 : 2;
     const std::string_view bond = before.size() > at ? std::string_view(before[at]) : std::string_view();
@@ -329,6 +347,8 @@ void suggest_value(Completion& out, Instance& instance, std::string_view slot, c
         suggest_options(out, instance, bond, slot == "MEMBER_OPTION");
     else if (slot == "VALUE")
         suggest_values(out, instance, bond, before.back());
+    else if (slot == "SETTING...")
+        suggest_settings(out, instance, bond, before.back());
     if (slot == "MEMBER|all") suggest(out, "all", "every member");
 }
 
@@ -361,15 +381,13 @@ Completion complete_command(Instance& instance, const Words& words) {
     const auto candidates = matching(syntaxes(), words);
     out.possible = !candidates.empty();
     for (const std::size_t index : candidates) {
-        const auto& slots = syntaxes()[index].slots;
-        if (slots.size() == words.size()) {
-            out.complete = true;
-            continue;
-        }
-        const std::string_view slot = slots[words.size()];
+        const Syntax& syntax = syntaxes()[index];
+        out.complete |= fits(syntax, words.size());
+        const std::string_view slot = slot_at(syntax, words.size());
+        if (slot.empty()) continue;
         if (is_value_slot(slot)) {
+            if (out.wanted.empty()) out.wanted_help = kCommands[index].help;
             out.wanted = slot;
-            out.wanted_help = kCommands[index].help;
             suggest_value(out, instance, slot, words);
         } else {
             for (const std::string_view word : slot_words(slot))

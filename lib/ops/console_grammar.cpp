@@ -133,14 +133,22 @@ std::string full_word(std::span<const std::string_view> slots, std::string_view 
     return clear ? std::string(*begun.begin()) : std::string();
 }
 
+std::string_view slot_at(const Syntax& syntax, std::size_t position) {
+    const auto& slots = syntax.slots;
+    if (position < slots.size()) return slots[position];
+    return !slots.empty() && slots.back().ends_with("...") ? slots.back() : std::string_view();
+}
+
+bool fits(const Syntax& syntax, std::size_t words) {
+    const bool open = !syntax.slots.empty() && syntax.slots.back().ends_with("...");
+    return open ? words >= syntax.slots.size() : words == syntax.slots.size();
+}
+
 std::vector<std::size_t> matching(std::span<const Syntax> commands, std::span<const std::string> words) {
     std::vector<std::size_t> candidates(commands.size());
     for (std::size_t i = 0; i < candidates.size(); ++i) candidates[i] = i;
     for (std::size_t at = 0; at < words.size(); ++at) {
-        const auto slot = [&](std::size_t index) {
-            const auto& slots = commands[index].slots;
-            return at < slots.size() ? slots[at] : std::string_view();
-        };
+        const auto slot = [&](std::size_t index) { return slot_at(commands[index], at); };
         const auto takes_value = [&](std::size_t index) {
             return !slot(index).empty() && is_value_slot(slot(index));
         };
@@ -167,14 +175,14 @@ Result<Match> match_command(std::span<const Syntax> commands, const Words& words
     }
     const auto candidates = matching(commands, all);
     for (const std::size_t index : candidates) {
-        const auto& slots = commands[index].slots;
-        if (slots.size() != words.size()) continue;
+        if (!fits(commands[index], words.size())) continue;
         Match match{index, {}};
-        for (std::size_t at = 0; at < slots.size(); ++at) {
-            if (is_value_slot(slots[at]))
+        for (std::size_t at = 0; at < words.size(); ++at) {
+            const std::string_view slot = slot_at(commands[index], at);
+            if (is_value_slot(slot))
                 match.values.push_back(words[at]);
-            else if (slots[at].find('|') != std::string_view::npos)
-                match.values.push_back(full_word(std::span(&slots[at], 1), words[at]));
+            else if (slot.find('|') != std::string_view::npos)
+                match.values.push_back(full_word(std::span(&slot, 1), words[at]));
         }
         return match;
     }

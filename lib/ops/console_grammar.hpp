@@ -25,7 +25,10 @@ std::vector<std::string_view> slot_words(std::string_view slot); // "up|down" â†
 struct Syntax {
     std::vector<std::string_view> slots;
 };
-Syntax parse_syntax(std::string_view text); // views into text, which must outlive it
+// Views into text, which must outlive it. A last slot that ends with ... takes all words that are left.
+Syntax parse_syntax(std::string_view text);
+std::string_view slot_at(const Syntax& syntax, std::size_t position); // empty: nothing may stand there
+bool fits(const Syntax& syntax, std::size_t words);                   // so many words make a whole command
 
 // The word of the slots that `word` is or begins; empty: none, several, or one takes a value.
 std::string full_word(std::span<const std::string_view> slots, std::string_view word);

@@ -8,6 +8,7 @@
 #include <map>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -99,7 +100,9 @@ public:
     virtual Result<void> set_member_option(std::string_view bond, std::string_view member,
                                            std::string_view option, std::string_view value) = 0;
     virtual Result<void> set_member_link(std::string_view bond, std::string_view member, bool up) = 0;
-    virtual Result<void> add_member(std::string_view bond, std::string_view device) = 0;
+    // `settings`: "name", its value, … as config/names.hpp reads them.
+    virtual Result<void> add_member(std::string_view bond, std::string_view device,
+                                    std::span<const std::string> settings) = 0;
     virtual Result<void> remove_member(std::string_view bond, std::string_view member) = 0;
     virtual Result<void> clear_stats(std::string_view bond) = 0;
     virtual Result<void> reload() = 0;

@@ -59,8 +59,34 @@ TEST_CASE("a member without a name gets one that can be read", "[field-10]") {
 }
 
 TEST_CASE("a member that is added by its device is held to the same names", "[field-10]") {
-    CHECK(member_of_device("0000:02:00.1").value().name == "0000-02-00.1");
-    CHECK_FALSE(member_of_device("net_af_packet0,iface=all").ok());
-    CHECK_FALSE(member_of_device("net_af_packet0,iface=-x").ok());
-    CHECK_FALSE(member_of_device("eth0").ok());
+    CHECK(member_of_words("0000:02:00.1").value().name == "0000-02-00.1");
+    CHECK_FALSE(member_of_words("net_af_packet0,iface=all").ok());
+    CHECK_FALSE(member_of_words("net_af_packet0,iface=-x").ok());
+    CHECK_FALSE(member_of_words("eth0").ok());
+}
+
+TEST_CASE("the words after add member DEVICE are its settings") {
+    const auto made = [](std::string_view device, std::vector<std::string> words) {
+        return member_of_words(device, words);
+    };
+    const auto m = made("0000:02:00.1",
+                        {"prio", "7", "name", "up", "driver", "none", "carrier", "netdev:eth0", "force"});
+    REQUIRE(m.ok());
+    CHECK(m.value().name == "up");
+    CHECK(m.value().driver == "none");
+    CHECK(m.value().options.prio == 7);
+    CHECK(m.value().given == option_bit(option_index(*find_option("prio"))));
+    CHECK(m.value().carrier == CarrierSource{CarrierKind::netdev, "eth0"});
+    CHECK(m.value().force);
+    const auto wrong = [&](const char* device, std::vector<std::string> words) {
+        return made(device, words).error();
+    };
+    CHECK(wrong("0000:02:00.1", {"prio"}) == "prio: its value is missing");
+    CHECK(wrong("0000:02:00.1", {"force", "force"}) == "force: it is given twice");
+    CHECK(wrong("0000:02:00.1", {"miimon", "5"}).find("is no setting of a member") != std::string::npos);
+    CHECK(wrong("0000:02:00.1", {"prio", "much"}).starts_with("prio: "));
+    CHECK(wrong("0000:02:00.1", {"driver", "e1000e"}).starts_with("driver: "));
+    CHECK(wrong("0000:02:00.1", {"carrier", "eth0"}).starts_with("carrier: "));
+    CHECK(wrong("0000:02:00.1", {"name", "a:b"}).size() > 5);
+    CHECK(wrong("net_null0", {"driver", "none"}) == "driver: it is only for a PCI device");
 }

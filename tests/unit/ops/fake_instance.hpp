@@ -114,7 +114,12 @@ public:
     Result<void> set_member_link(std::string_view b, std::string_view m, bool up) override {
         return note("link", {b, m, up ? "up" : "down"});
     }
-    Result<void> add_member(std::string_view b, std::string_view d) override { return note("add", {b, d}); }
+    Result<void> add_member(std::string_view b, std::string_view d,
+                            std::span<const std::string> settings) override {
+        std::string words(d);
+        for (const std::string& s : settings) words += " " + s;
+        return note("add", {b, words});
+    }
     Result<void> remove_member(std::string_view b, std::string_view m) override {
         return note("remove", {b, m});
     }

@@ -74,14 +74,15 @@ TEST_CASE_METHOD(Fixture, "every command that changes something reaches the inst
          {"set bond bond0 miimon 200", "set bond bond1.5 mode 802.3ad", "set bond bond0 active 0000:01:00.0",
           "set member bond0 0000:01:00.0 prio -5", "set member bond0 m0 link down",
           "set member bond0 m0 link up", "add member bond0 net_af_packet7,iface=eth0,qpairs=1",
-          "add member bond0 0000:02:00.1", "remove member bond0 0000:01:00.0", "clear stats bond0", "reload",
-          "shutdown"})
+          "add member bond0 0000:02:00.1", "add member bond0 0000:02:00.2 name m2 prio -3 force",
+          "remove member bond0 0000:01:00.0", "clear stats bond0", "reload", "shutdown"})
         CHECK(say(line).empty());
     CHECK(instance.calls() ==
           std::vector<std::string>{"set bond0 miimon 200", "set bond1.5 mode 802.3ad",
                                    "active bond0 0000:01:00.0", "set_member bond0 0000:01:00.0 prio -5",
                                    "link bond0 m0 down", "link bond0 m0 up",
                                    "add bond0 net_af_packet7,iface=eth0,qpairs=1", "add bond0 0000:02:00.1",
+                                   "add bond0 0000:02:00.2 name m2 prio -3 force",
                                    "remove bond0 0000:01:00.0", "clear bond0", "reload", "quit"});
 }
 
