@@ -298,7 +298,8 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
             mtu = at.mtu;
             return {};
         });
-    if (wanted.mtu != mtu) {
+    const bool ours = wanted.managed || !unit.logical->in_kernel();
+    if (ours && wanted.mtu != mtu) {
         auto done = unit.logical->set_mtu(wanted.mtu); // bond and members follow a netdev's
         if (!done) recorded.mtu = running.mtu;
         keep(std::move(done));
@@ -310,7 +311,7 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     Mac worn;
     control_->call([&] { worn = unit.core->bond.mac(); });
     if (wanted.mac &&
-        (wanted.mac != running.mac || (unit.logical->in_kernel() && *wanted.mac != worn &&
+        (wanted.mac != running.mac || (unit.logical->in_kernel() && ours && *wanted.mac != worn &&
                                        unit.config.options.fail_over_mac != FailOverMac::active))) {
         Mac mac;
         control_->call([&] {
@@ -324,7 +325,7 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
         else if (!unit.logical->in_kernel())
             keep(unit.logical->set_mac(mac));
     }
-    if (unit.logical->in_kernel()) {
+    if (unit.logical->in_kernel() && (wanted.managed || running.managed)) {
         auto done = unit.logical->visit([&](const LinkEvent& at) {
             return apply_addresses(at.name, running.addresses, wanted.addresses);
         });

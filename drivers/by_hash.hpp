@@ -5,6 +5,7 @@
 
 #include "datapath/hash_burst.hpp"
 #include "datapath/tx_engine.hpp"
+#include "flow/hash.hpp"
 
 namespace dpdkbond {
 
@@ -14,6 +15,8 @@ public:
         : bucket_of_(s.bucket_mod), mask_(s.buckets - 1), power_of_2_((s.buckets & mask_) == 0),
           member_of_(s.bucket.data()) {
         hash_burst<Policy>(frames, n, hash_);
+        if (s.hash_seed != 0) [[unlikely]]
+            for (std::uint16_t i = 0; i < n; ++i) hash_[i] = seeded_hash(hash_[i], s.hash_seed);
     }
     std::uint32_t bucket(std::uint16_t i) const noexcept {
         return power_of_2_ ? hash_[i] & mask_ : bucket_of_(hash_[i]);
@@ -50,7 +53,8 @@ void count_by_hash(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16
         std::uint32_t hash[kMaxBurst];
         hash_burst<Policy>(frames, n, hash);
         for (std::uint16_t i = 0; i < n; ++i)
-            lane.flows.bytes[s.bucket_mod(hash[i])].add(std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
+            lane.flows.bytes[s.bucket_mod(seeded_hash(hash[i], s.hash_seed))].add(
+                std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
     }
     s.counted(lane, s, frames, n);
 }

@@ -36,8 +36,10 @@ void count_by_map(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_
         for (std::uint16_t i = 0; i < n; ++i) {
             const Bytes f = bytes_of(frames[i]);
             const std::size_t bucket =
-                is_spread(f) ? s.bucket_mod(flow_hash<Policy>(f.data(), static_cast<std::uint32_t>(f.size())))
-                             : kMaxBuckets;
+                is_spread(f)
+                    ? s.bucket_mod(seeded_hash(
+                          flow_hash<Policy>(f.data(), static_cast<std::uint32_t>(f.size())), s.hash_seed))
+                    : kMaxBuckets;
             lane.flows.bytes[bucket].add(std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
         }
     }
@@ -53,8 +55,9 @@ TxBurstFn counting_by_map(const BondOptions& options) {
 }
 
 Placing place_by_hash(const BondOptions& options, Bytes frame) {
-    return {is_spread(frame),
-            flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
+    const std::uint32_t hash =
+        flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size()));
+    return {is_spread(frame), options.tlb_dynamic_lb ? hash : seeded_hash(hash, options.hash_seed),
             bond_option_text(options, *find_option("xmit_hash_policy"))};
 }
 

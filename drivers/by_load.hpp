@@ -246,7 +246,7 @@ template <class Key> struct ByMap {
                      const std::uint32_t* hash) noexcept {
         const FastMod bucket_of = s.bucket_mod;
         send_by(lane, s, frames, n, [&](std::uint16_t i) noexcept {
-            const std::uint8_t mapped = s.bucket[bucket_of(hash[i])];
+            const std::uint8_t mapped = s.bucket[bucket_of(seeded_hash(hash[i], s.hash_seed))];
             return hash[i] != ~0U ? mapped : s.active.value;
         });
     }

@@ -70,3 +70,40 @@ def test_explain_names_the_member_that_the_wire_shows(fresh):
         frame = build(Ether(src="02:00:00:00:00:01", dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
                       / UDP(sport=sport, dport=53))
         assert answer["member"] == f"m{member_of(frame, 'layer3+4', 3)}"
+
+
+def test_hash_seed_moves_flows_and_explain_knows(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, mode="balance-xor", addresses=[], xmit_hash_policy="layer3+4")
+    host = fresh.capture(wires.a, "bond0")
+    frames = {sport: build(Ether(src=wires.a.mac("bond0"), dst="02:00:00:00:00:02") / IP(src="10.0.0.1", dst="10.0.0.2")
+                           / UDP(sport=sport, dport=53)) for sport in range(1000, 1048)}
+
+    def explained():
+        return {sport: bond.ask(f"/bond/explain,bond0,src=10.0.0.1,dst=10.0.0.2,sport={sport},dport=53,proto=udp")["member"]
+                for sport in frames}
+
+    def seen():
+        found = {}
+        with wires.captures() as ends:
+            host.send_all(list(frames.values()))
+
+            def all_there():
+                for i, end in enumerate(ends):
+                    for frame in end.take():
+                        packet = Ether(bytes(frame))
+                        if UDP in packet and packet[UDP].dport == 53:
+                            found[packet[UDP].sport] = f"m{i}"
+                return len(found) == len(frames)
+            eventually(all_there, 5, "every flow")
+        return found
+
+    plain = explained()
+    assert seen() == plain
+    assert bond.console("set bond bond0 hash_seed 4711") == []
+    seeded = explained()
+    assert seen() == seeded
+    moved = sum(plain[sport] != seeded[sport] for sport in frames)
+    assert 8 <= moved <= 40, "about half of the flows"
+    assert bond.console("set bond bond0 hash_seed 0") == []
+    assert seen() == plain

@@ -259,3 +259,17 @@ def test_a_mac_that_somebody_changed_by_hand_is_put_back_by_a_reload(fresh):
     wires.a.run("ip", "link", "set", "m1", "address", "02:00:00:00:00:77")
     assert "bond.yaml: reloaded" in reloaded(bond)
     eventually(lambda: wires.a.mac("m1") == worn, 3, "m1 wears the bond's MAC again")
+
+
+def test_an_interface_that_others_manage_is_left_to_them(fresh):
+    topology = fresh.topology(2)
+    bond = fresh.bond(topology, addresses=[], logical={"manage": "none"})
+    eventually(lambda: bond.info()["usable_members"] == 2, 5)
+    assert "UP" not in topology.a.ip_json("link", "show", "bond0")[0]["flags"]
+    topology.a.run("ip", "link", "set", "bond0", "up", "mtu", "1400")
+    topology.a.run("ip", "addr", "add", "192.0.2.1/24", "dev", "bond0")
+    fresh.ping(topology.a, HOST_ADDRESS).settled()
+    assert "bond.yaml: reloaded" in reloaded(bond)
+    assert topology.a.link("bond0")["mtu"] == 1400
+    assert "192.0.2.1" in topology.a.run("ip", "addr", "show", "bond0").stdout
+    assert bond.info()["mtu"] == 1400

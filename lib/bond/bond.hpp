@@ -33,6 +33,7 @@ struct LinkState {
     bool carrier = false;
     std::uint32_t speed_mbps = 0; // 0: unknown
     Duplex duplex = Duplex::unknown;
+    bool set_down = false; // no carrier, as its netdev is administratively down
     bool operator==(const LinkState&) const = default;
 };
 
@@ -172,6 +173,7 @@ private:
     [[nodiscard]] bool is_up(const Member& m) const { return !m.dismissed && objections(m).empty(); }
     [[nodiscard]] WatcherSet objections(const Member& m) const;
     [[nodiscard]] WatcherSet watching() const;
+    [[nodiscard]] static std::string_view carrier_words(const Member& m);
     [[nodiscard]] std::string describe(const Member& m, WatcherSet set) const;
     [[nodiscard]] MiiStatus mii(const Member& m) const;
     [[nodiscard]] DampingRules damping_rules() const;

@@ -99,6 +99,7 @@ void Bond::fill(Snapshot& out) const {
     out.punt = !filter_.up ? nullptr : listens ? mode_.punt_neighbors : mode_.punt;
     out.active = decision_.active;
     out.packets_per_member = options_.packets_per_slave;
+    out.hash_seed = options_.hash_seed;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
     std::uint32_t sorting = 0;

@@ -33,12 +33,16 @@ WatcherSet Bond::objections(const Member& m) const {
         .add(Watcher::flapping, m.held_out);
 }
 
+// The carrier may be up again while updelay runs, and a netdev that somebody set down has none.
+std::string_view Bond::carrier_words(const Member& m) {
+    if (m.monitor.state() == LinkMonitor::State::going_back) return "going back (updelay)";
+    return m.link.set_down ? "carrier (its netdev is set down)" : watcher_name(Watcher::carrier);
+}
+
 std::string Bond::describe(const Member& m, WatcherSet set) const {
     std::string text;
     const auto say = [&](std::string_view what) { text += (text.empty() ? "" : ", ") + std::string(what); };
-    const bool returning =
-        m.monitor.state() == LinkMonitor::State::going_back; // the carrier is there, updelay runs
-    if (set.has(Watcher::carrier)) say(returning ? "going back (updelay)" : watcher_name(Watcher::carrier));
+    if (set.has(Watcher::carrier)) say(carrier_words(m));
     if (set.has(Watcher::arp) || set.has(Watcher::ns)) say(prober_.describe(m.id));
     if (set.has(Watcher::flapping)) say(watcher_name(Watcher::flapping));
     if (set.has(Watcher::by_hand)) say(watcher_name(Watcher::by_hand));
@@ -68,7 +72,7 @@ void Bond::warn_of_monitoring(Time now) {
 
 void Bond::tell_link(Member& m, Time now) {
     // A mode's protocol stops while the bond is down and starts afresh afterwards, as in Linux.
-    const LinkState verdict{is_up(m) && filter_.up, m.link.speed_mbps, m.link.duplex};
+    const LinkState verdict{is_up(m) && filter_.up, m.link.speed_mbps, m.link.duplex, false};
     if (m.dismissed || m.told == verdict) return;
     m.told = verdict;
     mode_.controller->handle_link(m.id, verdict.carrier, verdict.speed_mbps, verdict.duplex, now);

@@ -73,6 +73,7 @@ struct alignas(64) Snapshot {
     std::array<std::uint64_t, kMaxBuckets / 64> held{}; // … a bit for each bucket that is on the move
     SprayTable spray;                                   // balance-spray
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
+    std::uint32_t hash_seed = 0;    // see seeded_hash()
     std::uint64_t generation = 0;
     TxBurstFn counted = nullptr; // while somebody asks for load by bucket tx_burst counts, then sends by this
 

@@ -78,6 +78,7 @@ std::string dump_bond(const BondConfig& bond) {
     if (l.mac) out += fmt::format("      mac: {}\n", quoted(l.mac->to_string()));
     out += fmt::format("      mtu: {}\n      queues: {}\n      offloads: {}\n", l.mtu, l.queues,
                        l.offloads ? "auto" : "off");
+    if (!l.managed) out += "      manage: none\n";
     if (!l.addresses.empty()) {
         out += "      addresses:\n";
         for (const IpPrefix& a : l.addresses) out += fmt::format("        - {}\n", quoted(a.to_string()));

@@ -40,9 +40,12 @@ constexpr std::array kLogical = {
             "backend device: any port, such as net_vhost0,iface=/run/bond0.sock"},
     FileKey{"mac", "a unicast MAC address", "Linux's rule for the mode", "the bond's address"},
     FileKey{"mtu", "68-65535 bytes", "1500", "of the interface and its members"},
-    FileKey{"queues", "1-16", "1", "its queues; a tap has 4 at most"},
+    FileKey{"queues", "auto, 1-16", "auto",
+            "auto: one a worker, and one where backend is device; a tap has 4 at most"},
     FileKey{"offloads", "auto, off", "auto",
             "auto: checksums and segments may be left undone between the kernel and the bond; a tap only"},
+    FileKey{"manage", "self, none", "self",
+            "self: addresses, MTU and up are this file's; none: networkd's, NetworkManager's or ifupdown's"},
     FileKey{"addresses", "a list of ADDRESS/LENGTH", "[]",
             "put on the interface at the start, and kept by reloads"},
 };

@@ -29,12 +29,14 @@ using YAML::Node;
 using Keys = std::vector<YamlReader::Key>;
 template <class Value, std::size_t n> using Names = std::array<std::pair<std::string_view, Value>, n>;
 
+constexpr unsigned kOneAWorker = 0; // LogicalConfig::queues until the workers are known
 constexpr std::size_t kMaxFile = 1U << 20U;
 constexpr unsigned kMaxLcore = 1023; // what exists and what DPDK was built for, EAL knows
 
 constexpr Names<Idle, 2> kIdle = {{{"adaptive", Idle::adaptive}, {"busy", Idle::busy}}};
 constexpr Names<Hugepages, 3> kHugepages = {
     {{"auto", Hugepages::automatic}, {"always", Hugepages::yes}, {"never", Hugepages::no}}};
+constexpr Names<bool, 2> kManage = {{{"self", true}, {"none", false}}};
 constexpr Names<bool, 2> kOffloads = {{{"auto", true}, {"off", false}}};
 constexpr Names<LogicalBackend, 4> kBackends = {{{"auto", LogicalBackend::automatic},
                                                  {"virtio-user", LogicalBackend::virtio_user},
@@ -72,6 +74,11 @@ std::optional<YAML::Mark> second_document(const std::string& text) {
     return starts.last;
 }
 
+unsigned queues_for(LogicalBackend backend, std::size_t workers) {
+    if (backend == LogicalBackend::device) return 1; // nobody knows what it can have
+    return static_cast<unsigned>(std::clamp<std::size_t>(workers, 1, kMaxTapQueues));
+}
+
 // Readers for the keys of a section, which the table of keys names; in its order.
 Keys by_table(Section section, const Keys& readers) {
     Keys keys;
@@ -103,6 +110,7 @@ private:
     void read_bond(const Node& node, const std::string& path);
     void read_mode(BondConfig& bond, const Node& node, const std::string& path);
     void read_logical(LogicalConfig& logical, const Node& node, const std::string& path);
+    void read_queues(LogicalConfig& logical, const Node& node, const std::string& path);
     void read_mac(LogicalConfig& logical, const Node& node, const std::string& path);
     void read_address(LogicalConfig& logical, const Node& node, const std::string& path);
     void read_member(BondConfig& bond, const Node& node, const std::string& path);
@@ -176,6 +184,9 @@ void Loader::read_root(const Node& node) {
         node, "",
         {{"runtime", [&](const Node& value, const std::string& path) { read_runtime(value, path); }},
          {"bonds", [&](const Node& value, const std::string& path) { reader_.list(value, path, bond); }}});
+    for (BondConfig& b : config_.bonds)
+        if (b.logical.queues == kOneAWorker)
+            b.logical.queues = queues_for(b.logical.backend, config_.runtime.worker_lcores.size());
     for (const BondConfig& b : config_.bonds)
         for (const OptionProblem& r : option_remarks(b.mode, b.options, b.given))
             notes_.push_back(b.name + ": " + r.option + ": " + r.message);
@@ -284,6 +295,7 @@ void Loader::read_mode(BondConfig& bond, const Node& node, const std::string& pa
 
 void Loader::read_bond(const Node& node, const std::string& path) {
     BondConfig& bond = config_.bonds.emplace_back();
+    bond.logical.queues = kOneAWorker;
     MemberOptions unused;
     const auto name = [&](const Node& value, const std::string& at) {
         const auto text = reader_.text(value, at);
@@ -359,16 +371,23 @@ void Loader::read_logical(LogicalConfig& logical, const Node& node, const std::s
     const auto address = [&](const Node& item, const std::string& at) { read_address(logical, item, at); };
     reader_.map(
         node, path,
-        by_table(
-            Section::logical,
-            {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
-             {"device", device},
-             {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
-             {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
-             {"queues",
-              [&](auto& v, auto& at) { keep(logical.queues, reader_.number(v, at, 1, kMaxLogicalQueues)); }},
-             {"offloads", [&](auto& v, auto& at) { keep_choice(logical.offloads, v, at, kOffloads); }},
-             {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}}));
+        by_table(Section::logical,
+                 {{"backend", [&](auto& v, auto& at) { keep_choice(logical.backend, v, at, kBackends); }},
+                  {"device", device},
+                  {"mac", [&](auto& v, auto& at) { read_mac(logical, v, at); }},
+                  {"mtu", [&](auto& v, auto& at) { keep(logical.mtu, reader_.number(v, at, 68, 65535)); }},
+                  {"queues", [&](auto& v, auto& at) { read_queues(logical, v, at); }},
+                  {"offloads", [&](auto& v, auto& at) { keep_choice(logical.offloads, v, at, kOffloads); }},
+                  {"manage", [&](auto& v, auto& at) { keep_choice(logical.managed, v, at, kManage); }},
+                  {"addresses", [&](auto& v, auto& at) { reader_.list(v, at, address); }}}));
+}
+
+void Loader::read_queues(LogicalConfig& logical, const Node& node, const std::string& path) {
+    const auto text = reader_.text(node, path);
+    if (text == "auto")
+        logical.queues = kOneAWorker;
+    else if (text)
+        keep(logical.queues, reader_.number(node, path, 1, kMaxLogicalQueues));
 }
 
 void Loader::read_device(std::string& device, const Node& node, const std::string& path) {

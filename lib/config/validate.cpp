@@ -150,6 +150,11 @@ private:
         if (!is_broken(key + ".queues"))
             if (const std::string queues = tap_queues_problem(logical); !queues.empty())
                 add(key + ".queues", queues);
+        if (!logical.managed && logical.backend == LogicalBackend::device)
+            add(key + ".manage", "none is for a netdev, and backend: device has none; leave it out");
+        if (!logical.managed && !logical.addresses.empty())
+            add(key + ".addresses",
+                "with manage: none addresses are another program's; allowed: none here, or manage: self");
         if (!logical.device.empty()) claim_device(logical.device, key + ".device");
         std::set<std::string> seen;
         for (std::size_t i = 0; i < logical.addresses.size(); ++i) {

@@ -15,7 +15,9 @@ namespace {
 // Of a mode that says nothing by itself of where the frame goes.
 Placing place(const ModeDescriptor& mode, const BondOptions& options, Bytes frame) {
     if (mode.place != nullptr) return mode.place(options, frame);
-    return {true, flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size())),
+    const std::uint32_t hash =
+        flow_hash(options.xmit_hash_policy, frame.data(), static_cast<std::uint32_t>(frame.size()));
+    return {true, seeded_hash(hash, options.hash_seed),
             bond_option_text(options, *find_option("xmit_hash_policy"))};
 }
 

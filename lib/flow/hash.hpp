@@ -119,6 +119,16 @@ inline std::uint32_t flow_hash(const std::uint8_t* frame, std::uint32_t len) noe
     }
 }
 
+// hash_seed: what two tiers of bonds make of one flow has nothing in common when their seeds differ. Flows of
+// different hashes stay different (each step can be undone). 0: the hash as it is.
+constexpr std::uint32_t seeded_hash(std::uint32_t hash, std::uint32_t seed) noexcept {
+    if (seed == 0) return hash;
+    std::uint32_t h = hash ^ seed * 0x9e37'79b1U;
+    h = (h ^ h >> 16U) * 0x85eb'ca6bU;
+    h = (h ^ h >> 13U) * 0xc2b2'ae35U;
+    return h ^ h >> 16U;
+}
+
 // The same with the policy known at run time: for `explain`, learning and tests rather than for every frame.
 std::uint32_t flow_hash(HashPolicy p, const std::uint8_t* frame, std::uint32_t len) noexcept;
 

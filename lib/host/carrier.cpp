@@ -44,6 +44,7 @@ bool CarrierPoll::read_file(bool& carrier) {
     do n = ::pread(file_.get(), &digit, 1, 0);
     while (n < 0 && errno == EINTR);
     carrier = n == 1 && digit == '1';
+    set_down_ = n < 0 && errno == EINVAL;
     // EINVAL is how the file says "administratively down"; ENODEV, that its netdev has gone.
     if (n >= 0 || errno == EINVAL) return true;
     file_.reset();
@@ -54,9 +55,11 @@ bool CarrierPoll::carrier() {
     if (name_.empty() || name_.find('/') != std::string::npos) return false;
     if (!sysfs_) {
         auto link = get_link(name_);
+        set_down_ = link.ok() && !link.value().admin_up;
         return link.ok() && link.value().carrier && !is_another();
     }
     bool carrier = false;
+    set_down_ = false;
     const bool was_open = static_cast<bool>(file_);
     if (read_file(carrier)) return carrier;
     return was_open && read_file(carrier) && carrier;

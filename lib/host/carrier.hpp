@@ -22,6 +22,7 @@ public:
     // false: no carrier, administratively down, or no such netdev. A netdev that comes back under the name is
     // found again, if any will do. A renamed netdev is followed under its new name until it goes.
     bool carrier();
+    [[nodiscard]] bool set_down() const { return set_down_; } // at the last look it was administratively down
     [[nodiscard]] bool replaced() const { return replaced_; } // another has the name now
     [[nodiscard]] const std::string& name() const { return name_; }
 
@@ -32,7 +33,7 @@ private:
 
     std::string name_;
     int ifindex_;
-    bool replaced_ = false;
+    bool replaced_ = false, set_down_ = false;
     Fd sysfs_; // a detached mount of sysfs for our namespace
     Fd file_;
 };

@@ -39,6 +39,7 @@ struct LogicalConfig {
     unsigned queues = 1;
     bool offloads =
         true; // the kernel may leave checksums and cutting to the bond, where the backend can say so
+    bool managed = true; // its addresses, MTU and "up" are this file's; else networkd's or whose ever
     std::vector<IpPrefix> addresses;
     bool operator==(const LogicalConfig&) const = default;
 };

@@ -62,6 +62,7 @@ struct BondOptions {
     std::uint8_t resend_igmp = 1;
     bool all_slaves_active = false;
     HashPolicy xmit_hash_policy = HashPolicy::layer2;
+    std::uint32_t hash_seed = 0;         // 0: Linux's hash
     std::uint16_t packets_per_slave = 1; // 0: random
     std::uint32_t min_links = 0;
     LacpRate lacp_rate = LacpRate::slow;

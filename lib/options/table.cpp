@@ -211,6 +211,15 @@ constexpr std::array kOptions = {
                                      .taken_by = kEvery,
                                      .works_in = {Trait::hashed},
                                      .help = "which fields of a packet choose its member"}),
+    number<&Bond::hash_seed>(
+        {.name = "hash_seed",
+         .max = 0xffffffff,
+         .default_text = "0",
+         .taken_by = kEvery,
+         .works_in = {Trait::hashed},
+         .help =
+             "ours: mixed into the hash, so that the bonds of two tiers do not choose alike; 0: the hash as "
+             "Linux has it. In balance-tlb and balance-alb with tlb_dynamic_lb off"}),
     number<&Bond::packets_per_slave>(
         {.name = "packets_per_slave",
          .max = 65535,

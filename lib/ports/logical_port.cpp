@@ -95,7 +95,8 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
         if (auto done = logical->set_mac(*mac); !done) return Error{done.error()};
     for (const IpPrefix& a : config.addresses)
         if (auto done = dpdkbond::add_address(bond, a); !done) return Error{done.error()};
-    if (auto done = dpdkbond::set_admin_up(bond, true); !done) return Error{done.error()};
+    if (config.managed)
+        if (auto done = dpdkbond::set_admin_up(bond, true); !done) return Error{done.error()};
     return logical;
 }
 

@@ -159,6 +159,7 @@ LinkState MemberPort::read_link() {
     if (!carrier_) return from(port->link());
     LinkState link;
     link.carrier = carrier_->carrier();
+    link.set_down = carrier_->set_down();
     if (!link.carrier) return link;
     const LinkSpeed speed = link_speed(netdev_now());
     link.speed_mbps = speed.mbps;

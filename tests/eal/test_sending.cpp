@@ -5,6 +5,7 @@
 #include <numeric>
 
 #include "datapath/rx_engine.hpp"
+#include "flow/hash.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;
@@ -149,6 +150,27 @@ TEST_CASE("balance-xor sends each frame by hash mod n, in order within a member"
                     if (flow_hash_of(i, p) % members == k) expected.push_back(i);
                 CHECK(take_numbers(rig.port(k)) == expected);
             }
+        }
+}
+
+TEST_CASE("hash_seed: modes that hash choose by the seeded hash", "[hash_seed]") {
+    const NothingLost check;
+    for (const Mode mode : {Mode::balance_xor, Mode::balance_tlb})
+        for (const unsigned members : {3U, 4U}) {
+            BondOptions o = policy(HashPolicy::layer2);
+            o.tlb_dynamic_lb = false;
+            o.hash_seed = 7;
+            Rig rig(mode, members, o);
+            for (std::uint32_t number = 0; number < 256; number += 32) rig.send(frames(number, 32));
+            unsigned all = 0;
+            for (unsigned k = 0; k < members; ++k)
+                for (const std::uint32_t n : take_numbers(rig.port(k))) {
+                    CHECK(seeded_hash(flow_hash_of(n, HashPolicy::layer2), 7) % rig.snapshot.buckets %
+                              members ==
+                          k);
+                    ++all;
+                }
+            CHECK(all == 256);
         }
 }
 

@@ -286,6 +286,12 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
           "f:7:7: bonds[0].logical.queues: \"0\" is out of range; allowed: 1-16\n");
     CHECK(problems(in_logical("queues: 17")) ==
           "f:7:7: bonds[0].logical.queues: \"17\" is out of range; allowed: 1-16\n");
+    CHECK(problems(in_logical("queues: auto")).empty());
+    CHECK(problems(in_logical("manage: none")).empty());
+    CHECK(
+        problems(in_logical("manage: none\n      addresses: [192.0.2.1/24]")) ==
+        "f:8:7: bonds[0].logical.addresses: with manage: none addresses are another program's; allowed: none "
+        "here, or manage: self\n");
     CHECK(problems(in_logical("offloads: auto")).empty());
     CHECK(problems(in_logical("offloads: off")).empty());
     CHECK(problems(in_logical("offloads: maybe")) ==
@@ -717,4 +723,20 @@ TEST_CASE("numbers are decimal, and what is wrong with one is quoted", "[operato
               "f:6:5: bonds[0].miimon: \"" + std::string(number) +
                   "\" is out of range; allowed: 0-2147483647\n");
     }
+}
+
+TEST_CASE("a logical interface has a queue for each worker, and a device one, where the file does not say") {
+    const auto queues = [](const std::string& workers, const std::string& logical) {
+        const LoadedConfig loaded =
+            parse_config("runtime: {control_lcore: 0, worker_lcores: " + workers +
+                         "}\nbonds:\n  - name: bond0\n    logical: {" + logical + "}\n");
+        REQUIRE(loaded.problems.empty());
+        return loaded.config.bonds.at(0).logical.queues;
+    };
+    CHECK(queues("[1]", "") == 1);
+    CHECK(queues("[1, 2, 3]", "") == 3);
+    CHECK(queues("[1, 2, 3]", "queues: auto") == 3);
+    CHECK(queues("[1, 2, 3]", "queues: 2") == 2);
+    CHECK(queues("[1, 2, 3]", "backend: device, device: net_memif0") == 1);
+    CHECK(queues("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]", "") <= 16);
 }

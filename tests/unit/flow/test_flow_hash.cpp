@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <algorithm>
+#include <array>
 #include <catch2/catch.hpp>
 
 #include "flow/fast_mod.hpp"
@@ -228,4 +229,21 @@ TEST_CASE("FastMod is the remainder, for every divisor that a table may have") {
     for (const std::uint32_t d : {0x7fffffffU, 0x80000000U, 0x80000001U, 0xfffffffeU, 0xffffffffU})
         for (const std::uint32_t a : {0U, 1U, d - 1, d, 0xfffffffeU, 0xffffffffU})
             CHECK(FastMod(d)(a) == a % d);
+}
+
+TEST_CASE("hash_seed: two tiers with different seeds do not choose alike, and no seed changes nothing",
+          "[hash_seed]") {
+    std::array<std::array<unsigned, 4>, 4> alike{}, apart{};
+    for (std::uint32_t h = 0; h < 65536; ++h) {
+        CHECK(seeded_hash(h, 0) == h);
+        ++alike[seeded_hash(h, 5) % 4][seeded_hash(h, 5) % 4];
+        ++apart[seeded_hash(h, 5) % 4][seeded_hash(h, 6) % 4];
+    }
+    CHECK(alike[1][2] == 0);
+    for (const auto& first : apart)
+        for (const unsigned flows : first) CHECK((flows > 3900 && flows < 4300)); // of 4096
+    // Hashes of few bits, as layer2 gives, are spread over everything.
+    std::array<unsigned, 16> places{};
+    for (std::uint32_t h = 0; h < 256; ++h) ++places[seeded_hash(h * 256, 1) >> 28U];
+    for (const unsigned flows : places) CHECK(flows > 4);
 }

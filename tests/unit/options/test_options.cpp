@@ -111,7 +111,7 @@ TEST_CASE("every option of Linux bonding is in the table, once") {
         CHECK(&option_table()[option_index(def)] == &def);
     }
     std::set<std::string_view> known = linux_names; // and ours
-    known.insert({"damping_half_life", "damping_suppress", "damping_reuse"});
+    known.insert({"damping_half_life", "damping_suppress", "damping_reuse", "hash_seed"});
     CHECK(names == known);
 }
 
