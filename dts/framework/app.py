@@ -186,6 +186,14 @@ class DpdkBond(DpdkProcess):
     def reload(self):
         self.send_signal(signal.SIGHUP)
 
+    def wait_reloaded(self, deadline=10.0):
+        """reload(), and wait for the event that it is done."""
+        def newest():
+            return max((e["t_ns"] for e in self.events() if e["event"] == "reloaded"), default=0)
+        before = newest()
+        self.reload()
+        eventually(self.still(lambda: newest() > before), deadline, "the file is read again")
+
     def wait_ready(self, deadline=15.0):
         """Wait until telemetry answers, and every member is up."""
         self.wait_telemetry(deadline)

@@ -32,9 +32,7 @@ def wear(net, mode="active-backup", **options):
     kept = {key: config[key] for key in ("name", "logical", "members")}
     bond.config["bonds"][0] = {**kept, "mode": mode, **options}
     bond.write(bond.config)
-    reloads = sum(event["event"] == "reloaded" for event in bond.events())
-    bond.reload()
-    eventually(lambda: sum(event["event"] == "reloaded" for event in bond.events()) > reloads, 10, "reloaded")
+    bond.wait_reloaded()
     bond.wait_up(2, 5)
     return topology, bond
 

@@ -44,11 +44,9 @@ def healthy(net):
 
 
 def change(bond, config):
-    seen = sum(e["event"] == "reloaded" for e in bond.events())
     bond.config = copy.deepcopy(config)
     bond.write(config)
-    bond.reload()
-    eventually(lambda: sum(e["event"] == "reloaded" for e in bond.events()) > seen, 10, "the file is read again")
+    bond.wait_reloaded()
 
 
 def with_spray(bond, **more):
