@@ -79,6 +79,7 @@ void Program::on_signal(int signal, std::uint32_t sender) {
 }
 
 void Program::on_poll(std::uint32_t bond, MemberPort& member) {
+    member.suit_peer();
     // A peer on this machine that leaves cutting its frames to hardware sends what no wire carries. Ask the
     // kernel, once, to let it cut them itself.
     if (!member.port->is_kernel_socket() || member.netdev.empty() || member.shield) return;

@@ -77,6 +77,7 @@ NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
         claim_ = std::move(other.claim_);
         tcx_ = std::move(other.tcx_);
         in_use_ = std::move(other.in_use_);
+        finishes_ = other.finishes_;
         description_ = std::move(other.description_);
     }
     return *this;
@@ -144,19 +145,23 @@ Result<void> NetdevGuard::apply(const NetdevGuardOptions& options) {
         auto off = set_lro(name, false);
         add_word(off ? done : missing, "LRO off");
     }
-    // A veth hands frames over as they are, and a program behind it (Open vSwitch's userspace, a capture)
-    // takes unfinished checksums for errors and super-frames for garbage. So the kernel finishes and cuts
-    // them here.
-    if (before_->tx_checksum == true) {
-        auto off = set_tx_checksum(name, false);
-        add_word(off ? done : missing, "transmit checksums finished");
-    }
+    if (suit_peer()) add_word(done, "transmit checksums finished");
     if (!before_->admin_up) {
         if (auto up = set_admin_up(name, true); !up) return up;
         add_word(done, "brought up");
     }
     description_ = "netdev " + name + ": " + done + (missing.empty() ? "" : "; not possible: " + missing);
     return {};
+}
+
+bool NetdevGuard::suit_peer() {
+    if (!before_ || before_->tx_checksum != true) return false; // no veth, or it has always finished them
+    const auto link = get_link(before_->ifindex);
+    const auto peer = link ? get_peer(link.value()) : Error{link.error()};
+    if (!peer) return finishes_;
+    const bool program = peer.value().promisc && peer.value().master_ifindex == 0;
+    if (program != finishes_ && set_tx_checksum(link.value().name, !program)) finishes_ = program;
+    return finishes_;
 }
 
 Result<void> NetdevGuard::release() {

@@ -51,6 +51,11 @@ public:
     [[nodiscard]] const std::string& describe() const { return description_; }
     [[nodiscard]] bool drops_by_tcx() const { return static_cast<bool>(tcx_); }
     [[nodiscard]] int ifindex() const;
+    // A veth hands frames over as they are. A kernel at the far end takes unfinished checksums and
+    // super-frames; a program there (Open vSwitch's userspace, a DPDK driver) takes them for errors. It shows
+    // by a far end that was made promiscuous and has no master, and while it does the kernel finishes and
+    // cuts here what is sent. Call it now and then, as programs come and go. True: frames are finished now.
+    bool suit_peer();
 
 private:
     NetdevGuard();
@@ -62,6 +67,7 @@ private:
     Fd tcx_;
     std::optional<std::string> in_use_;
     std::string description_;
+    bool finishes_ = false; // suit_peer()
 };
 
 // Puts right what a process that died left changed, and forgets it. Entries whose netdev has gone are

@@ -95,6 +95,16 @@ Result<LinkEvent> get_link(int ifindex) {
     return query_link(message, "with index " + std::to_string(ifindex));
 }
 
+Result<LinkEvent> get_peer(const LinkEvent& veth) {
+    ifinfomsg info{};
+    info.ifi_index = veth.iflink;
+    RtMessage message(RTM_GETLINK, 0, info);
+    message.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS);
+    if (veth.lower_nsid != kOwnNamespace)
+        message.put_u32(IFLA_TARGET_NETNSID, static_cast<std::uint32_t>(veth.lower_nsid));
+    return query_link(message, "at the other end of " + veth.name);
+}
+
 Result<std::vector<LinkEvent>> list_links() {
     auto socket = RtSocket::open();
     if (!socket) return Error{socket.error()};

@@ -124,6 +124,8 @@ private:
 // Errors of all these name the netdev and give the kernel's reason in one line.
 Result<LinkEvent> get_link(const std::string& name);
 Result<LinkEvent> get_link(int ifindex);
+// The other end of a veth, in whatever namespace it lives.
+Result<LinkEvent> get_peer(const LinkEvent& veth);
 Result<std::vector<LinkEvent>> list_links();
 Result<void> set_admin_up(const std::string& name, bool up);
 Result<void> set_mac(const std::string& name, const Mac& mac);

@@ -175,6 +175,11 @@ std::string MemberPort::why_gone() const {
     return fmt::format("no such device: netdev {} has gone", below_);
 }
 
+void MemberPort::suit_peer() {
+    constexpr unsigned kPollsASecond = 10;
+    if (guard_ && looks_at_peer_++ % kPollsASecond == 0) (void)guard_->suit_peer();
+}
+
 bool MemberPort::carrier_changed() {
     return (carrier_ ? carrier_->carrier() : port->link().up) != last_posted.carrier;
 }

@@ -57,6 +57,8 @@ public:
 
     // What the link says now. May wait for the kernel's rtnl lock.
     LinkState read_link();
+    // NetdevGuard::suit_peer(), about once a second however often it is called. The host thread.
+    void suit_peer();
     // The cheaper half of it: whether carrier is not what was last posted.
     bool carrier_changed();
     // Why its device is not there any more: deleted, unplugged, moved to another namespace. Empty: it is.
@@ -88,7 +90,8 @@ public:
 private:
     MemberPort() = default;
     std::optional<NetdevGuard> guard_;
-    int ifindex_ = 0;   // of the netdev below, where frames pass by that very one
+    int ifindex_ = 0; // of the netdev below, where frames pass by that very one
+    unsigned looks_at_peer_ = 0;
     std::string below_; // its name when it became a member, which the driver may go on using
     // Of a netdev by its index: its name may be another's by now. device_mutex_ is held.
     [[nodiscard]] Mac mac_now() const;

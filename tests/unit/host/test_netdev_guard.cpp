@@ -158,15 +158,29 @@ TEST_CASE("on a guarded netdev the kernel answers nothing and a packet socket re
     CHECK_FALSE(get_link("m0").value().admin_up);
 }
 
-TEST_CASE("a guarded veth hands finished frames over, and leaves it to its peer again afterwards") {
+TEST_CASE("a guarded veth hands finished frames over while a program reads its far end") {
     Lab lab;
+    const auto far = [&](bool promiscuous) {
+        lab.peer.run([&] { REQUIRE(set_promisc("p0", promiscuous).ok()); });
+    };
     REQUIRE(tx_checksum_is_on("m0") == true);
     {
         auto guard = NetdevGuard::take("m0", {});
         REQUIRE(guard.ok());
+        CHECK(tx_checksum_is_on("m0") == true);
+        far(true);
+        CHECK(guard.value().suit_peer());
         CHECK(tx_checksum_is_on("m0") == false);
+        far(false);
+        CHECK_FALSE(guard.value().suit_peer());
+        CHECK(tx_checksum_is_on("m0") == true);
+        far(true);
+        guard.value().suit_peer();
     }
     CHECK(tx_checksum_is_on("m0") == true);
+    auto guard = NetdevGuard::take("m0", {});
+    REQUIRE(guard.ok());
+    CHECK(tx_checksum_is_on("m0") == false);
 }
 
 TEST_CASE("tcx alone keeps the kernel from hearing what a guarded netdev receives") {
