@@ -60,6 +60,13 @@ struct SprayLane {
     Flowlets flowlets;
 };
 
+// Frames that members' queues did not take and that go back to whoever gave them, in a lane of an ethdev
+// (Lane::unsent); in any order. Room for one burst.
+struct UnsentFrames {
+    std::uint16_t count = 0;
+    std::array<rte_mbuf*, kMaxBurst> frames;
+};
+
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
@@ -93,6 +100,7 @@ public:
     Ring<rte_mbuf*>* inject =
         nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
     Ring<rte_mbuf*>* punted = nullptr; // received frames for control; mbuf->port is the MemberId
+    UnsentFrames* unsent = nullptr;    // takes what members' queues refuse; nullptr: it is freed and counted
     bool bell = false;                 // there is something new in it; owner: the worker
     Doubt* doubt = nullptr;            // rung for frames that sort_out() refuses; nullptr: none
     PolicyState policy;

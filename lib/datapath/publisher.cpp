@@ -16,7 +16,8 @@ void drop_all(Lane& lane, const Snapshot&, rte_mbuf** frames, std::uint16_t n) n
 
 } // namespace
 
-Publisher::Publisher(Rcu& rcu) : rcu_(rcu), items_(std::make_unique<std::array<Item, kStock>>()) {
+Publisher::Publisher(GracePeriods& grace)
+    : grace_(grace), items_(std::make_unique<std::array<Item, kStock>>()) {
     current_ = &(*items_)[0];
     current_->snapshot.tx_burst = drop_all;
     current_->state = State::published;
@@ -36,7 +37,7 @@ void Publisher::publish(Snapshot* filled) {
     filled->generation = ++generation_;
     slot_.store(filled, std::memory_order_release);
     current_->state = State::retiring;
-    current_->token = rcu_.start();
+    current_->token = grace_.start();
     ++retiring_;
     for (Item& item : *items_)
         if (&item.snapshot == filled) current_ = &item;
@@ -46,7 +47,7 @@ void Publisher::publish(Snapshot* filled) {
 void Publisher::retire() {
     if (retiring_ == 0) return;
     for (Item& item : *items_) {
-        if (item.state != State::retiring || !rcu_.passed(item.token)) continue;
+        if (item.state != State::retiring || !grace_.passed(item.token)) continue;
         item.state = State::free;
         --retiring_;
     }

@@ -15,7 +15,7 @@ namespace dpdkbond {
 
 class Publisher {
 public:
-    explicit Publisher(Rcu& rcu);
+    explicit Publisher(GracePeriods& grace);
 
     [[nodiscard]] const std::atomic<const Snapshot*>& slot() const { return slot_; }
 
@@ -35,7 +35,7 @@ private:
         std::uint64_t token = 0;
     };
 
-    Rcu& rcu_;
+    GracePeriods& grace_;
     std::unique_ptr<std::array<Item, kStock>> items_;
     std::atomic<const Snapshot*> slot_;
     Item* current_ = nullptr;

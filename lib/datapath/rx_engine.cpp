@@ -163,6 +163,21 @@ std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mb
     return kept;
 }
 
+std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
+                      std::uint16_t n) noexcept {
+    const SnapshotMember& m = s.member[id];
+    MemberLaneCounters& counters = lane.counters.member[id];
+    counters.rx.add(n);
+    if (s.punt != nullptr) n = s.punt(lane, s, id, frames, n);
+    if (n == 0) return 0;
+    if ((s.rx_accept >> id & 1U) == 0) {
+        drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);
+        return 0;
+    }
+    n = sort_out(lane, s, id, frames, n);
+    return m.kernel_socket ? mend(counters, s, m, frames, n) : n;
+}
+
 unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
     rte_mbuf* frames[kBurst];
@@ -174,16 +189,7 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
             std::uint16_t n = rte_eth_rx_burst(m.port, q, frames, kBurst);
             if (n == 0) continue;
             seen += n;
-            MemberLaneCounters& counters = lane.counters.member[id];
-            counters.rx.add(n);
-            if (s.punt != nullptr) n = s.punt(lane, s, id, frames, n);
-            if (n == 0) continue;
-            if ((s.rx_accept >> id & 1U) == 0) {
-                drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);
-                continue;
-            }
-            n = sort_out(lane, s, id, frames, n);
-            if (m.kernel_socket) n = mend(counters, s, m, frames, n);
+            n = take_in(lane, s, id, frames, n);
             if (n == 0) continue;
             if (m.offloads && !lane.logical.offloads)
                 hand_up_finished(lane, frames, n);

@@ -9,6 +9,10 @@
 namespace dpdkbond {
 
 unsigned receive(Lane& lane, const Snapshot& s) noexcept; // one burst of each of this worker's member queues
+// Counts a burst that the member has received and takes out of it what is not for the logical interface:
+// control's frames, and those that are dropped. Returns how many stay, in front and in order.
+std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
+                      std::uint16_t n) noexcept;
 // Frames found at a look at the logical interface for which it is worth to look again before they leave.
 inline constexpr std::uint16_t kWorthWaiting = 8;
 // One burst of each of this worker's queues of the logical interface. While it finds many frames at a look

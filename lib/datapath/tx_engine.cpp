@@ -3,6 +3,7 @@
 
 #include <rte_pause.h>
 
+#include <algorithm>
 #include <utility>
 
 #include "capture/port_tap.hpp"
@@ -43,6 +44,13 @@ void flush(Lane& lane) noexcept {
         if (before != nullptr) before(s, id, stage.of[id], n);
         send(lane, s, id, stage.of[id], n);
     };
+    // What a mode has written into a frame is meant for the member that refuses it: it cannot go back.
+    struct Unsent {
+        Lane& lane;
+        UnsentFrames* const kept = lane.unsent;
+        ~Unsent() { lane.unsent = kept; }
+    } const unsent{lane};
+    if (before != nullptr) lane.unsent = nullptr;
     stage.total = 0;
     stage.under = nullptr;
     if ((s.tx_mask & ~FewCounts::members) != 0) {
@@ -63,6 +71,11 @@ void flush(Lane& lane) noexcept {
 
 void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t sent,
                std::uint16_t n) noexcept {
+    if (UnsentFrames* unsent = lane.unsent; unsent != nullptr && unsent->count + n - sent <= kMaxBurst) {
+        std::copy(frames + sent, frames + n, &unsent->frames[unsent->count]);
+        unsent->count = static_cast<std::uint16_t>(unsent->count + n - sent);
+        return;
+    }
     const SnapshotMember& m = s.member[id];
     const std::uint16_t first = sent;
     const OfferedAgain refused_before;

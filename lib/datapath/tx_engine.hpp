@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <concepts>
+#include <utility>
 
 #include "datapath/lane.hpp"
 
@@ -122,7 +123,10 @@ inline void send_by_choice(Lane& lane, const Snapshot& s, rte_mbuf** frames, std
 inline void send_to_all(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
     const auto more = static_cast<std::int16_t>(s.tx_count - 1);
     for (std::uint16_t i = 0; i < n; ++i) rte_pktmbuf_refcnt_update(frames[i], more);
+    // What one member refuses the others have: it cannot go back.
+    UnsentFrames* const unsent = std::exchange(lane.unsent, nullptr);
     for (unsigned k = 0; k < s.tx_count; ++k) send(lane, s, s.tx[k], frames, n);
+    lane.unsent = unsent;
 }
 
 template <class P>

@@ -24,10 +24,10 @@ std::unique_ptr<ModeQueries> make_queries(const ModeDescriptor& mode) {
 }
 
 BondCore::BondCore(std::string_view name, const ModeDescriptor& bond_mode, const BondOptions& options,
-                   std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu, std::size_t workers,
+                   std::optional<Mac> mac, std::uint32_t mtu, GracePeriods& grace, std::size_t workers,
                    const std::string& tag)
     : mode(&bond_mode), queries(make_queries(bond_mode)), controller(bond_mode.control_half()),
-      bond(name, parts_of(bond_mode, *controller, options), options, mac, mtu), publisher(rcu),
+      bond(name, parts_of(bond_mode, *controller, options), options, mac, mtu), publisher(grace),
       inject("inject-" + tag, 512, RingKind::spsc), serial(++g_serial) {
     for (std::size_t w = 0; w < workers; ++w)
         punted.push_back(std::make_unique<Ring<rte_mbuf*>>("punted-" + tag + "-" + std::to_string(w), 256,

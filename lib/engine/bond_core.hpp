@@ -24,7 +24,7 @@ namespace dpdkbond {
 // between only control touches `bond` and `publisher`.
 struct BondCore {
     BondCore(std::string_view name, const ModeDescriptor& bond_mode, const BondOptions& options,
-             std::optional<Mac> mac, std::uint32_t mtu, Rcu& rcu, std::size_t workers,
+             std::optional<Mac> mac, std::uint32_t mtu, GracePeriods& grace, std::size_t workers,
              const std::string& tag);
     ~BondCore();                                 // frees what its rings still hold
     [[nodiscard]] const Snapshot& seen() const { // by the workers. On control only.

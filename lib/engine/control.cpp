@@ -27,9 +27,9 @@ constexpr unsigned kLinksAtOnce = 8;    // of them, changes of links
 
 } // namespace
 
-Control::Control(Idle idle, rte_mempool* pool)
-    : idle_(idle), pool_(pool), inbox_("control-inbox", 1024, RingKind::mpsc),
-      outbox_("control-outbox", 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+Control::Control(Idle idle, rte_mempool* pool, const std::string& tag)
+    : idle_(idle), pool_(pool), inbox_("control-inbox" + tag, 1024, RingKind::mpsc),
+      outbox_("control-outbox" + tag, 1024, RingKind::spsc), event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       outbox_event_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)), ears_(epoll_create1(EPOLL_CLOEXEC)),
       scratch_(std::make_unique<BondStatus>()) {
     if (event_ < 0 || outbox_event_ < 0 || ears_ < 0)
@@ -317,8 +317,13 @@ void Control::sleep(Time until, bool soon) {
 }
 
 void Control::run() {
+    run([] { return kNever; });
+}
+
+void Control::run(const Also& also) {
     while (!stop_.load(std::memory_order_relaxed)) {
         serve();
+        next_deadline_ = std::min(next_deadline_, also());
         if (idle_ == Idle::busy)
             rte_pause();
         else

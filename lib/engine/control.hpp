@@ -6,7 +6,9 @@
 
 #include <array>
 #include <atomic>
+#include <functional>
 #include <memory>
+#include <string>
 #include <type_traits>
 
 #include "dpdk/clock.hpp"
@@ -21,7 +23,8 @@ namespace dpdkbond {
 
 class Control {
 public:
-    Control(Idle idle, rte_mempool* pool);
+    // `tag`: of its queues' names, unique in the process.
+    Control(Idle idle, rte_mempool* pool, const std::string& tag = {});
     ~Control();
     Control(const Control&) = delete;
     Control& operator=(const Control&) = delete;
@@ -44,8 +47,11 @@ public:
     // ---- the main thread
     void begin() {
         serving_.store(true);
-    }             // from now on call() goes through the inbox: before other threads start
-    void run();   // until stop()
+    }           // from now on call() goes through the inbox: before other threads start
+    void run(); // until stop()
+    // The same; `also` is called after each round and says until when this thread may sleep.
+    using Also = std::function<Time()>;
+    void run(const Also& also);
     void serve(); // one round without sleeping: until the last thread that may call() is gone
     void end() { serving_.store(false); }
     [[nodiscard]] bool serving() const { return serving_.load(); }
