@@ -1,15 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/bond_unit.hpp"
 
+#include "engine/lane_sums.hpp"
 #include "ops/wall_clock.hpp"
 
 namespace dpdkbond {
-
-namespace {
-
-void subtract(std::uint64_t& from, std::uint64_t what) { from -= what < from ? what : from; }
-
-} // namespace
 
 MemberPort* BondUnit::find_member(std::string_view name) const {
     for (const auto& m : members)
@@ -18,7 +13,7 @@ MemberPort* BondUnit::find_member(std::string_view name) const {
 }
 
 MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
-    MemberCounters sum;
+    MemberCounters sum = sum_of_member(*core, member.id);
     // What the port itself counted: the one source of bytes, so that the data path need not look at each
     // frame's length.
     const rte_eth_stats stats = member.port->stats();
@@ -28,76 +23,26 @@ MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
     sum.no_buffer = stats.rx_nombuf;
     sum.rx_errors = stats.ierrors;
     sum.tx_errors = stats.oerrors;
-    for (const auto& lane : lanes) {
-        const MemberLaneCounters& c = lane->counters.member[member.id.value];
-        sum.rx_packets += c.rx.get();
-        sum.tx_packets += c.tx.get();
-        for (std::size_t r = 0; r < kDropReasons; ++r) sum.drops[r] += c.drops[r].get();
-    }
     return sum;
 }
 
 BondCounters BondUnit::raw_counters() const {
-    BondCounters sum;
+    BondCounters sum = sum_of_bond(*core);
     const rte_eth_stats stats = logical->port().stats();
     sum.rx_bytes = stats.obytes; // what goes up is sent to the logical interface, and the other way round
     sum.tx_bytes = stats.ibytes;
-    for (const auto& lane : lanes) {
-        const LaneCounters& c = lane->counters;
-        sum.rx_packets += c.up.get();
-        sum.tx_packets += c.down.get();
-        sum.injected += c.injected.get();
-        sum.answered += c.answered.get();
-        sum.punted += c.punted.get();
-        sum.held += c.held.get();
-        sum.held_overflow += c.held_overflow.get();
-        sum.copied += c.copied.get();
-        sum.copies_lost += c.copies_lost.get();
-        for (std::size_t r = 0; r < kDropReasons; ++r) {
-            sum.drops[r] += c.drops[r].get();
-            for (const MemberLaneCounters& m : c.member) sum.drops[r] += m.drops[r].get();
-        }
-    }
-    const auto lost = [&](DropReason reason,
-                          std::uint64_t n) { // wanted on the wire, so injected, and dropped
-        sum.injected += n;
-        sum.drops[static_cast<std::size_t>(reason)] += n;
-    };
-    lost(DropReason::no_member, core->lost_no_member.get());
-    lost(DropReason::no_buffer, core->lost_no_buffer.get());
-    lost(DropReason::control_full, core->lost_ring_full.get());
     return sum;
 }
 
 MemberCounters BondUnit::counters(const MemberPort& member) const {
     MemberCounters c = raw_counters(member);
-    const MemberCounters& b = member.baseline;
-    subtract(c.rx_packets, b.rx_packets);
-    subtract(c.rx_bytes, b.rx_bytes);
-    subtract(c.tx_packets, b.tx_packets);
-    subtract(c.tx_bytes, b.tx_bytes);
-    subtract(c.missed, b.missed);
-    subtract(c.no_buffer, b.no_buffer);
-    subtract(c.rx_errors, b.rx_errors);
-    subtract(c.tx_errors, b.tx_errors);
-    for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], b.drops[r]);
+    subtract(c, member.baseline);
     return c;
 }
 
 BondCounters BondUnit::counters() const {
     BondCounters c = raw_counters();
-    subtract(c.rx_packets, baseline_.rx_packets);
-    subtract(c.rx_bytes, baseline_.rx_bytes);
-    subtract(c.tx_packets, baseline_.tx_packets);
-    subtract(c.tx_bytes, baseline_.tx_bytes);
-    subtract(c.injected, baseline_.injected);
-    subtract(c.answered, baseline_.answered);
-    subtract(c.punted, baseline_.punted);
-    subtract(c.held, baseline_.held);
-    subtract(c.held_overflow, baseline_.held_overflow);
-    subtract(c.copied, baseline_.copied);
-    subtract(c.copies_lost, baseline_.copies_lost);
-    for (std::size_t r = 0; r < kDropReasons; ++r) subtract(c.drops[r], baseline_.drops[r]);
+    subtract(c, baseline_);
     return c;
 }
 
