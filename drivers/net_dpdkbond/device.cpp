@@ -1,0 +1,286 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/net_dpdkbond/device.hpp"
+
+#include <fmt/format.h>
+#include <rte_dev.h>
+#include <rte_errno.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstring>
+#include <utility>
+
+#include "drivers/net_dpdkbond/ethdev.hpp"
+#include "engine/control.hpp"
+#include "host/link_speed.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
+
+bool is_kernel_socket(std::string_view driver) {
+    return driver == "net_af_packet" || driver == "net_af_xdp" || driver == "net_pcap";
+}
+
+LinkState from(const rte_eth_link& link) {
+    LinkState state;
+    state.carrier = link.link_status == RTE_ETH_LINK_UP;
+    if (!state.carrier || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN) return state;
+    state.speed_mbps = link.link_speed;
+    state.duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX ? Duplex::full : Duplex::half;
+    return state;
+}
+
+// "iface" of the devargs that the device was made with.
+std::string netdev_of(const rte_device* device) {
+    const rte_devargs* devargs = device != nullptr ? rte_dev_devargs(device) : nullptr;
+    if (devargs == nullptr || devargs->args == nullptr) return {};
+    return devargs_value(fmt::format("{},{}", devargs->name, devargs->args), "iface");
+}
+
+} // namespace
+
+BondedDevice::~BondedDevice() {
+    stop();
+    if (here_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
+}
+
+Result<bool> BondedDevice::take(std::uint16_t port, const rte_eth_dev_owner& owner) {
+    rte_eth_dev_owner other{};
+    if (rte_eth_dev_owner_get(port, &other) == 0 && other.id != RTE_ETH_DEV_NO_OWNER && other.id != owner.id)
+        return Error{fmt::format("{} belongs to {} already", config.device, other.name)};
+    if (const int rc = rte_eth_dev_owner_set(port, &owner); rc != 0)
+        return Error{fmt::format("{} cannot be taken: {}", config.device, reason(rc))};
+    owner_ = owner;
+    port_ = port;
+    lost_ = false;
+    here_ = true;
+    return true;
+}
+
+Result<bool> BondedDevice::find(const rte_eth_dev_owner& owner) {
+    rte_ether_addr mac;
+    if (here_ && !lost_) {
+        if (permanent_mac_.is_zero() && rte_eth_macaddr_get(port_, &mac) == 0)
+            permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+        return true;
+    }
+    const std::string head = devargs_head(config.device);
+    const std::string name = pci_address(head).value_or(head);
+    std::uint16_t port = 0;
+    if (rte_eth_dev_get_port_by_name(name.c_str(), &port) != 0) return false;
+    auto taken = take(port, owner);
+    if (!taken) return taken;
+    if (rte_eth_macaddr_get(port, &mac) == 0) permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+    rte_eth_dev_info info;
+    if (rte_eth_dev_info_get(port, &info) == 0) driver_ = info.driver_name;
+    return true;
+}
+
+Result<bool> BondedDevice::appeared(std::uint16_t port, const rte_eth_dev_owner& owner) {
+    if (here_ && !lost_) return false;
+    const std::string head = devargs_head(config.device);
+    const std::string name = pci_address(head).value_or(head);
+    if (name != rte_eth_devices[port].data->name) return false;
+    return take(port, owner);
+}
+
+void BondedDevice::lost(bool removed) {
+    removed_ = removed;
+    lost_ = true;
+}
+
+void BondedDevice::close_if_removed() {
+    if (!removed_.exchange(false)) return;
+    rte_eth_dev_stop(port_);
+    rte_eth_dev_close(port_);
+}
+
+rte_eth_dev_info BondedDevice::capabilities() const {
+    rte_eth_dev_info info{};
+    if (here_ && !lost_) rte_eth_dev_info_get(port_, &info);
+    return info;
+}
+
+rte_eth_stats BondedDevice::stats() const {
+    rte_eth_stats stats{};
+    if (here_ && !lost_) rte_eth_stats_get(port_, &stats);
+    return stats;
+}
+
+Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interrupts) {
+    const rte_eth_dev_info info = capabilities();
+    const auto wanted_rx = static_cast<std::uint16_t>(setup.rx.size());
+    rx_queues_ = std::clamp<std::uint16_t>(wanted_rx, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
+    // One more, for control's own frames, where it has so many.
+    tx_queues_ = std::clamp<std::uint16_t>(static_cast<std::uint16_t>(setup.tx.size() + 1), 1,
+                                           std::max<std::uint16_t>(info.max_tx_queues, 1));
+    rte_eth_conf conf{};
+    conf.link_speeds = 0;
+    conf.rxmode = setup.conf->rxmode;
+    conf.rxmode.mtu = 0; // set_mtu() tells it: some drivers ask their netdev then only
+    conf.rxmode.offloads &= info.rx_offload_capa;
+    conf.rx_adv_conf.rss_conf = setup.conf->rx_adv_conf.rss_conf;
+    conf.rx_adv_conf.rss_conf.rss_hf &= info.flow_type_rss_offloads;
+    if (rx_queues_ == 1 && conf.rx_adv_conf.rss_conf.rss_hf == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+    if (info.flow_type_rss_offloads == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+    conf.txmode.mq_mode = RTE_ETH_MQ_TX_NONE;
+    // Frames of control's own are of another pool, and broadcast shares frames: never MBUF_FAST_FREE.
+    conf.txmode.offloads = setup.conf->txmode.offloads & info.tx_offload_capa &
+                           ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};
+    conf.intr_conf.lsc = link_interrupts ? 1 : 0;
+    if (const int rc = rte_eth_dev_configure(port_, rx_queues_, tx_queues_, &conf); rc != 0)
+        return Error{fmt::format("configuring it failed: {}", reason(rc))};
+    if (auto set = set_mtu(setup.mtu); !set) return set;
+    const int socket = rte_eth_dev_socket_id(port_);
+    const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);
+    for (std::uint16_t q = 0; q < rx_queues_; ++q) {
+        const DeviceSetup::Rx& wanted = setup.rx[q];
+        std::uint16_t rx = wanted.descriptors, tx = 512;
+        rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx);
+        rte_eth_rxconf rxconf = info.default_rxconf;
+        rxconf.offloads = conf.rxmode.offloads;
+        if (wanted.conf->rx_free_thresh != 0) rxconf.rx_drop_en = wanted.conf->rx_drop_en;
+        if (const int rc = rte_eth_rx_queue_setup(port_, q, rx, node, &rxconf, wanted.pool); rc != 0)
+            return Error{fmt::format("receive queue {} failed: {}", q, reason(rc))};
+    }
+    for (std::uint16_t q = 0; q < tx_queues_; ++q) {
+        std::uint16_t rx = 512, tx = q < setup.tx.size() ? setup.tx[q] : std::uint16_t{256};
+        rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx);
+        rte_eth_txconf txconf = info.default_txconf;
+        txconf.offloads = conf.txmode.offloads;
+        if (const int rc = rte_eth_tx_queue_setup(port_, q, tx, node, &txconf); rc != 0)
+            return Error{fmt::format("transmit queue {} failed: {}", q, reason(rc))};
+    }
+    if (const int rc = rte_eth_dev_start(port_); rc != 0)
+        return Error{fmt::format("starting it failed: {}", reason(rc))};
+    started_ = true;
+    interrupts_ = link_interrupts;
+    return {};
+}
+
+Result<void> BondedDevice::start(const DeviceSetup& setup) {
+    const rte_eth_dev_info info = capabilities();
+    driver_ = info.driver_name != nullptr ? info.driver_name : "";
+    if (rte_eth_devices[port_].data->dev_started != 0)
+        rte_eth_dev_stop(port_); // its user before us has left it so
+    rte_ether_addr mac;
+    if (rte_eth_macaddr_get(port_, &mac) == 0) permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+    mac_refused_ = false;
+    const bool lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
+    auto done = configure(setup, lsc);
+    if (!done && lsc) done = configure(setup, false);
+    if (!done) return Error{fmt::format("{}: {}", config.device, done.error())};
+    filter_ = std::make_unique<PortFilter>(ethdev_filter(port_));
+    carrier_.reset();
+    std::string netdev = config.carrier.netdev;
+    if (config.carrier.kind == CarrierKind::automatic && is_kernel_socket(driver_))
+        netdev = netdev_of(info.device);
+    if (!netdev.empty()) carrier_ = std::make_unique<CarrierPoll>(netdev);
+    return {};
+}
+
+void BondedDevice::stop() {
+    if (!started_) return;
+    if (std::exchange(registered_, false)) // -EAGAIN: it runs just now
+        while (rte_eth_dev_callback_unregister(port_, RTE_ETH_EVENT_INTR_LSC, on_event, this) == -EAGAIN)
+            usleep(100);
+    control_ = nullptr;
+    started_ = false;
+    id = kNoMember;
+    if (lost_) return;
+    (void)wear_mac(permanent_mac_);
+    filter_.reset();
+    rte_eth_dev_stop(port_);
+}
+
+LinkState BondedDevice::read_link() {
+    if (lost_ || !started_) return {};
+    if (!carrier_) {
+        rte_eth_link link{};
+        return rte_eth_link_get_nowait(port_, &link) == 0 ? from(link) : LinkState{};
+    }
+    LinkState state;
+    state.carrier = carrier_->carrier();
+    if (!state.carrier) return state;
+    const LinkSpeed speed = link_speed(carrier_->name());
+    state.speed_mbps = speed.mbps;
+    state.duplex = !speed.full_duplex ? Duplex::unknown : *speed.full_duplex ? Duplex::full : Duplex::half;
+    return state;
+}
+
+int BondedDevice::on_event(std::uint16_t port, rte_eth_event_type event, void* self, void*) {
+    auto& device = *static_cast<BondedDevice*>(self);
+    if (event == RTE_ETH_EVENT_INTR_LSC) {
+        rte_eth_link link{};
+        Control* const control = device.control_;
+        if (control != nullptr && !device.carrier_ && rte_eth_link_get_nowait(port, &link) == 0)
+            control->post_link(0, device.id, from(link));
+    }
+    return 0;
+}
+
+void BondedDevice::report_interrupts_to(Control& control, MemberId member) {
+    id = member;
+    control_ = &control;
+    if (!interrupts_ || registered_) return;
+    registered_ = rte_eth_dev_callback_register(port_, RTE_ETH_EVENT_INTR_LSC, on_event, this) == 0;
+}
+
+std::optional<std::string> BondedDevice::wear_mac(const Mac& mac) {
+    if (mac.is_zero() || mac == mac_ || lost_) return std::nullopt;
+    if (std::erase(also_, mac) != 0) (void)apply_filter(); // it is not to be there twice
+    rte_ether_addr address;
+    std::memcpy(address.addr_bytes, mac.data(), sizeof address.addr_bytes);
+    const int rc = rte_eth_dev_default_mac_addr_set(port_, &address);
+    if (rc == 0) mac_ = mac;
+    if (rc == 0 || std::exchange(mac_refused_, true)) return std::nullopt;
+    (void)apply_filter();
+    return fmt::format("{}: it cannot take the address {}: {}; it receives everything instead", config.device,
+                       mac.to_string(), reason(rc));
+}
+
+std::vector<std::string> BondedDevice::apply_filter() {
+    if (!filter_ || lost_) return {};
+    ReceiveWishes all = wishes_;
+    for (const Mac& mac : also_)
+        if (mac != mac_ && std::ranges::find(all.unicast, mac) == all.unicast.end())
+            all.unicast.push_back(mac);
+    return filter_->apply(all, mac_refused_);
+}
+
+std::vector<std::string> BondedDevice::accept_also(std::span<const Mac> macs) {
+    if (macs.empty() && also_.empty()) return {};
+    also_.assign(macs.begin(), macs.end());
+    return apply_filter();
+}
+
+std::vector<std::string> BondedDevice::follow(const ReceiveWishes& wishes) {
+    wishes_ = wishes;
+    return apply_filter();
+}
+
+Result<void> BondedDevice::set_mtu(std::uint32_t mtu) {
+    if (lost_) return {};
+    const int rc = rte_eth_dev_set_mtu(port_, static_cast<std::uint16_t>(mtu));
+    if (rc == 0 || rc == -ENOTSUP) return {}; // what cannot be told has no limit of its own
+    return Error{fmt::format("{}: it cannot take an MTU of {}: {}", config.device, mtu, reason(rc))};
+}
+
+MemberInfo BondedDevice::info() const {
+    MemberInfo i;
+    i.name = config.name;
+    i.device = config.device;
+    i.perm_mac = permanent_mac_;
+    i.options = config.options;
+    i.data.port = port_;
+    i.data.rx_queues = static_cast<std::uint8_t>(std::min<unsigned>(rx_queues_, 255));
+    i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(tx_queues_, 255));
+    i.data.first_worker = 0;
+    i.data.kernel_socket = is_kernel_socket(driver_);
+    return i;
+}
+
+} // namespace dpdkbond

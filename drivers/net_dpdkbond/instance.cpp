@@ -1,0 +1,131 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/net_dpdkbond/instance.hpp"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <shared_mutex>
+#include <thread>
+
+#include "drivers/net_dpdkbond/port.hpp"
+#include "ops/telemetry.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+const Error kNotHere{"a port of an application does not do that"};
+
+class Ports final : public Instance {
+public:
+    void enter(BondPort& port) {
+        const std::unique_lock lock(mutex_);
+        ports_.push_back(&port);
+        if (ports_.size() == 1 && !register_telemetry(*this))
+            log_port(LogLevel::warning, "DPDK's telemetry takes no more commands: /bond/… is not there");
+    }
+    void leave(BondPort& port) {
+        bool last = false;
+        {
+            const std::unique_lock lock(mutex_);
+            std::erase(ports_, &port);
+            last = ports_.empty();
+        }
+        if (last) forget_telemetry();
+    }
+
+    std::vector<std::string> bond_names() override {
+        const std::shared_lock lock(mutex_);
+        std::vector<std::string> names;
+        for (const BondPort* p : ports_) names.push_back(p->name());
+        return names;
+    }
+    std::optional<BondView> bond(std::string_view name) override {
+        return of<std::optional<BondView>>(name, std::nullopt, [](BondPort& p) { return p.view(); });
+    }
+    std::vector<PastEvent> events(std::string_view name) override {
+        return of<std::vector<PastEvent>>(name, {}, [](BondPort& p) { return p.history(); });
+    }
+    Result<Explanation> explain(std::string_view name, const FlowSpec& flow) override {
+        return of<Result<Explanation>>(name, unknown(name), [&](BondPort& p) { return p.explain(flow); });
+    }
+    std::optional<std::vector<MemberLoad>> load(std::string_view name) override {
+        const auto begun = of<std::optional<BondQueries::LoadBegun>>(
+            name, std::nullopt, [](BondPort& p) { return p.begin_load(); });
+        if (!begun) return std::nullopt;
+        std::this_thread::sleep_for(kLoadWindow);
+        return of<std::optional<std::vector<MemberLoad>>>(name, std::nullopt,
+                                                          [&](BondPort& p) { return p.load(*begun); });
+    }
+    std::optional<std::vector<RlbClientView>> rlb(std::string_view name) override {
+        return of<std::optional<std::vector<RlbClientView>>>(name, std::nullopt,
+                                                             [](BondPort& p) { return p.rlb(); });
+    }
+    std::optional<SprayView> spray(std::string_view name) override {
+        return of<std::optional<SprayView>>(name, std::nullopt, [](BondPort& p) { return p.spray(); });
+    }
+    Result<std::string> config_text(std::string_view name) override {
+        return of<Result<std::string>>(name, unknown(name),
+                                       [](BondPort& p) { return Result<std::string>(p.config_text()); });
+    }
+    Result<void> set_bond_option(std::string_view name, std::string_view option,
+                                 std::string_view value) override {
+        return of<Result<void>>(name, unknown(name),
+                                [&](BondPort& p) { return p.set_option(option, value); });
+    }
+    Result<void> set_active(std::string_view name, std::string_view member) override {
+        return of<Result<void>>(name, unknown(name), [&](BondPort& p) { return p.set_active(member); });
+    }
+    Result<void> set_member_link(std::string_view name, std::string_view member, bool up) override {
+        return of<Result<void>>(name, unknown(name),
+                                [&](BondPort& p) { return p.set_member_link(member, up); });
+    }
+    Result<void> clear_stats(std::string_view name) override {
+        return of<Result<void>>(name, unknown(name), [](BondPort& p) {
+            p.clear_counters();
+            return Result<void>();
+        });
+    }
+    Result<void> set_member_option(std::string_view, std::string_view, std::string_view,
+                                   std::string_view) override {
+        return kNotHere;
+    }
+    Result<void> add_member(std::string_view, std::string_view, std::span<const std::string>) override {
+        return kNotHere;
+    }
+    Result<void> remove_member(std::string_view, std::string_view) override { return kNotHere; }
+    Result<void> reload() override { return kNotHere; }
+    Result<std::string> start_capture(std::string_view, std::string_view, std::string_view,
+                                      std::uint32_t) override {
+        return kNotHere;
+    }
+    Result<std::string> stop_capture(std::string_view) override { return kNotHere; }
+    Result<std::string> show_capture(std::string_view) override { return kNotHere; }
+    void quit() override {}
+
+private:
+    static Error unknown(std::string_view name) { return Error{fmt::format("{}: no such bond", name)}; }
+
+    template <class Answer, class F> Answer of(std::string_view name, Answer none, F ask) {
+        const std::shared_lock lock(mutex_);
+        const auto it =
+            std::ranges::find(ports_, name, [](const BondPort* p) { return std::string_view(p->name()); });
+        if (it == ports_.end()) return none;
+        return ask(**it);
+    }
+
+    std::shared_mutex mutex_; // guards the list; a port that is on it lives
+    std::vector<BondPort*> ports_;
+};
+
+Ports& ports() {
+    static Ports all;
+    return all;
+}
+
+} // namespace
+
+void enter_instance(BondPort& port) { ports().enter(port); }
+void leave_instance(BondPort& port) { ports().leave(port); }
+
+} // namespace dpdkbond

@@ -1,0 +1,222 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/net_dpdkbond/ops.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <new>
+
+#include "drivers/net_dpdkbond/instance.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// DPDK is C: what is thrown ends here.
+template <class F> int guarded(rte_eth_dev* dev, F f) {
+    try {
+        return f(port_of(dev));
+    } catch (const std::bad_alloc&) {
+        return -ENOMEM;
+    } catch (const std::exception& e) {
+        log_port(LogLevel::error, std::string(dev->data->name) + ": " + e.what());
+        return -EIO;
+    }
+}
+
+Mac mac_of(const rte_ether_addr& address) { return Mac::from_bytes(address.addr_bytes); }
+
+int configure(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) { return p.configure(); });
+}
+
+int start(rte_eth_dev* dev) {
+    return guarded(dev, [&](BondPort& p) {
+        const int rc = p.start();
+        if (rc != 0) return rc;
+        for (unsigned q = 0; q < dev->data->nb_rx_queues; ++q)
+            dev->data->rx_queue_state[q] = RTE_ETH_QUEUE_STATE_STARTED;
+        for (unsigned q = 0; q < dev->data->nb_tx_queues; ++q)
+            dev->data->tx_queue_state[q] = RTE_ETH_QUEUE_STATE_STARTED;
+        return 0;
+    });
+}
+
+int stop(rte_eth_dev* dev) {
+    return guarded(dev, [&](BondPort& p) {
+        dev->data->dev_started = 0;
+        for (unsigned q = 0; q < dev->data->nb_rx_queues; ++q)
+            dev->data->rx_queue_state[q] = RTE_ETH_QUEUE_STATE_STOPPED;
+        for (unsigned q = 0; q < dev->data->nb_tx_queues; ++q)
+            dev->data->tx_queue_state[q] = RTE_ETH_QUEUE_STATE_STOPPED;
+        return p.stop();
+    });
+}
+
+void rx_queue_release(rte_eth_dev* dev, std::uint16_t queue) {
+    auto*& q = dev->data->rx_queues[queue];
+    delete static_cast<RxQueue*>(q);
+    q = nullptr;
+}
+
+void tx_queue_release(rte_eth_dev* dev, std::uint16_t queue) {
+    auto*& q = dev->data->tx_queues[queue];
+    delete static_cast<TxQueue*>(q);
+    q = nullptr;
+}
+
+int close_port(rte_eth_dev* dev) {
+    if (rte_eal_process_type() != RTE_PROC_PRIMARY) return 0;
+    auto** const slot = static_cast<BondPort**>(dev->data->dev_private);
+    if (slot == nullptr || *slot == nullptr) return 0;
+    BondPort* const port = *slot;
+    leave_instance(*port); // nobody asks it any more
+    stop(dev);
+    for (std::uint16_t q = 0; q < dev->data->nb_rx_queues; ++q) rx_queue_release(dev, q);
+    for (std::uint16_t q = 0; q < dev->data->nb_tx_queues; ++q) tx_queue_release(dev, q);
+    *slot = nullptr;
+    delete port;
+    return 0; // ethdev frees the rest
+}
+
+int reset(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) {
+        const int rc = p.stop();
+        return rc != 0 ? rc : p.configure();
+    });
+}
+
+int info_get(rte_eth_dev* dev, rte_eth_dev_info* info) {
+    return guarded(dev, [&](BondPort& p) { return p.info(*info); });
+}
+
+int rx_queue_setup(rte_eth_dev* dev, std::uint16_t queue, std::uint16_t descriptors, unsigned,
+                   const rte_eth_rxconf* conf, rte_mempool* pool) {
+    return guarded(dev, [&](BondPort& p) { return p.set_rx_queue(queue, descriptors, *conf, pool); });
+}
+
+int tx_queue_setup(rte_eth_dev* dev, std::uint16_t queue, std::uint16_t descriptors, unsigned,
+                   const rte_eth_txconf* conf) {
+    return guarded(dev, [&](BondPort& p) { return p.set_tx_queue(queue, descriptors, *conf); });
+}
+
+void rxq_info_get(rte_eth_dev* dev, std::uint16_t queue, rte_eth_rxq_info* info) {
+    const auto& q = *static_cast<RxQueue*>(dev->data->rx_queues[queue]);
+    info->mp = q.pool;
+    info->conf = q.conf;
+    info->nb_desc = q.descriptors;
+}
+
+void txq_info_get(rte_eth_dev* dev, std::uint16_t queue, rte_eth_txq_info* info) {
+    const auto& q = *static_cast<TxQueue*>(dev->data->tx_queues[queue]);
+    info->conf = q.conf;
+    info->nb_desc = q.descriptors;
+}
+
+int link_update(rte_eth_dev*, int) { return 0; } // the port's host thread keeps it
+
+int stats_get(rte_eth_dev* dev, rte_eth_stats* stats) {
+    return guarded(dev, [&](BondPort& p) {
+        const PortCounters c = p.counters();
+        stats->ipackets = c.bond.rx_packets;
+        stats->ibytes = c.bond.rx_bytes;
+        stats->opackets = c.bond.tx_packets;
+        stats->obytes = c.bond.tx_bytes;
+        const auto drops = [&](DropReason reason) { return c.bond.drops[static_cast<std::size_t>(reason)]; };
+        stats->imissed = drops(DropReason::logical_full);
+        stats->oerrors =
+            drops(DropReason::member_full) + drops(DropReason::no_member) + drops(DropReason::no_path);
+        for (const MemberCounters& m : c.members) {
+            stats->imissed += m.missed;
+            stats->ierrors += m.rx_errors;
+            stats->oerrors += m.tx_errors;
+            stats->rx_nombuf += m.no_buffer;
+        }
+        return 0;
+    });
+}
+
+int stats_reset(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) {
+        p.clear_counters();
+        return 0;
+    });
+}
+
+int promiscuous_enable(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) { return p.set_promiscuous(true); });
+}
+int promiscuous_disable(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) { return p.set_promiscuous(false); });
+}
+int allmulticast_enable(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) { return p.set_allmulticast(true); });
+}
+int allmulticast_disable(rte_eth_dev* dev) {
+    return guarded(dev, [](BondPort& p) { return p.set_allmulticast(false); });
+}
+
+int mac_addr_set(rte_eth_dev* dev, rte_ether_addr* address) {
+    return guarded(dev, [&](BondPort& p) { return p.set_mac(mac_of(*address)); });
+}
+int mac_addr_add(rte_eth_dev* dev, rte_ether_addr* address, std::uint32_t, std::uint32_t) {
+    return guarded(dev, [&](BondPort& p) { return p.set_address(mac_of(*address), true); });
+}
+void mac_addr_remove(rte_eth_dev* dev, std::uint32_t index) {
+    const Mac mac = mac_of(dev->data->mac_addrs[index]);
+    guarded(dev, [&](BondPort& p) { return p.set_address(mac, false); });
+}
+int set_mc_addr_list(rte_eth_dev* dev, rte_ether_addr* list, std::uint32_t count) {
+    return guarded(dev, [&](BondPort& p) {
+        std::vector<Mac> groups;
+        for (std::uint32_t i = 0; i < count; ++i) groups.push_back(mac_of(list[i]));
+        return p.set_groups(std::move(groups));
+    });
+}
+
+int mtu_set(rte_eth_dev* dev, std::uint16_t mtu) {
+    return guarded(dev, [&](BondPort& p) { return p.set_mtu(mtu); });
+}
+
+eth_dev_ops port_ops() {
+    eth_dev_ops ops{};
+    ops.dev_configure = configure;
+    ops.dev_start = start;
+    ops.dev_stop = stop;
+    ops.dev_close = close_port;
+    ops.dev_reset = reset;
+    ops.dev_infos_get = info_get;
+    ops.rx_queue_setup = rx_queue_setup;
+    ops.tx_queue_setup = tx_queue_setup;
+    ops.rx_queue_release = rx_queue_release;
+    ops.tx_queue_release = tx_queue_release;
+    ops.rxq_info_get = rxq_info_get;
+    ops.txq_info_get = txq_info_get;
+    ops.link_update = link_update;
+    ops.stats_get = stats_get;
+    ops.stats_reset = stats_reset;
+    ops.xstats_get = xstats::values;
+    ops.xstats_get_names = xstats::names;
+    ops.xstats_reset = xstats::reset;
+    ops.promiscuous_enable = promiscuous_enable;
+    ops.promiscuous_disable = promiscuous_disable;
+    ops.allmulticast_enable = allmulticast_enable;
+    ops.allmulticast_disable = allmulticast_disable;
+    ops.mac_addr_set = mac_addr_set;
+    ops.mac_addr_add = mac_addr_add;
+    ops.mac_addr_remove = mac_addr_remove;
+    ops.set_mc_addr_list = set_mc_addr_list;
+    ops.mtu_set = mtu_set;
+    ops.rss_hash_update = shared::rss_update;
+    ops.rss_hash_conf_get = shared::rss_get;
+    ops.reta_update = shared::reta_update;
+    ops.reta_query = shared::reta_query;
+    ops.vlan_filter_set = shared::vlan_filter;
+    ops.flow_ops_get = shared::flow_ops;
+    return ops;
+}
+
+} // namespace
+
+const eth_dev_ops kPortOps = port_ops();
+
+} // namespace dpdkbond

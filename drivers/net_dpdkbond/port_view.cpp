@@ -1,0 +1,233 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What is asked of the port: its counters, its status, and what operators change while it runs.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "config/dump.hpp"
+#include "dpdk/clock.hpp"
+#include "drivers/lacp.hpp"
+#include "drivers/net_dpdkbond/port.hpp"
+#include "drivers/registry.hpp"
+#include "engine/lane_sums.hpp"
+#include "ops/acting.hpp"
+#include "ops/health.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+const Error kStopped{"the port is stopped"};
+
+} // namespace
+
+PortCounters BondPort::count() {
+    PortCounters sum = past_;
+    if (running_) {
+        add(sum.bond, sum_of_bond(running_->core));
+        for (std::size_t i = 0; i < devices_.size(); ++i)
+            if (devices_[i]->id != kNoMember)
+                add(sum.members[i], sum_of_member(running_->core, devices_[i]->id));
+    }
+    return sum;
+}
+
+PortCounters BondPort::total() {
+    PortCounters c = count();
+    const auto whole = [](const QueueCounters& q, std::uint64_t& packets, std::uint64_t& bytes) {
+        packets += q.packets.get();
+        bytes += q.bytes.get();
+    };
+    c.bond.rx_packets = c.bond.tx_packets = 0;
+    for (unsigned q = 0; q < dev_.data->nb_rx_queues; ++q)
+        if (const auto* rx = static_cast<RxQueue*>(dev_.data->rx_queues[q]))
+            whole(rx->counters, c.bond.rx_packets, c.bond.rx_bytes);
+    for (unsigned q = 0; q < dev_.data->nb_tx_queues; ++q)
+        if (const auto* tx = static_cast<TxQueue*>(dev_.data->tx_queues[q]))
+            whole(tx->counters, c.bond.tx_packets, c.bond.tx_bytes);
+    for (std::size_t i = 0; i < devices_.size(); ++i) {
+        const rte_eth_stats s = devices_[i]->stats();
+        MemberCounters& m = c.members[i];
+        m.rx_bytes = s.ibytes;
+        m.tx_bytes = s.obytes;
+        m.missed = s.imissed;
+        m.no_buffer = s.rx_nombuf;
+        m.rx_errors = s.ierrors;
+        m.tx_errors = s.oerrors;
+    }
+    return c;
+}
+
+PortCounters BondPort::counters() {
+    const std::lock_guard lock(mutex_);
+    PortCounters c = total();
+    subtract(c.bond, cleared_.bond);
+    for (std::size_t i = 0; i < devices_.size(); ++i) subtract(c.members[i], cleared_.members[i]);
+    return c;
+}
+
+void BondPort::clear_counters() {
+    const std::lock_guard lock(mutex_);
+    cleared_ = total();
+    if (running_) running_->core.queries->clear(running_->core.lanes);
+}
+
+std::vector<std::string> BondPort::member_names() const {
+    std::vector<std::string> names;
+    for (const auto& d : devices_) names.push_back(d->config.name);
+    return names;
+}
+
+std::vector<std::uint16_t> BondPort::members() {
+    std::vector<std::uint16_t> ports;
+    for (const auto& d : devices_)
+        if (d->here() && !d->is_lost()) ports.push_back(d->port());
+    return ports;
+}
+
+BondView BondPort::view() {
+    BondView view;
+    const PortCounters counted = counters();
+    const std::lock_guard lock(mutex_);
+    if (running_)
+        running_->core.status.load(view.status);
+    else
+        view.status = last_status_;
+    view.status.logical_backend = "ethdev";
+    view.status.logical_name = dev_.data->name;
+    view.options = config_.options;
+    view.counters = counted.bond;
+    if (running_)
+        if (lacp::BondStatus lacp; lacp_status(*running_->core.controller, lacp)) view.lacp = lacp;
+    const RxFilter wants = filter();
+    view.logical.known = true;
+    view.logical.up = running_ != nullptr;
+    view.logical.mac = view.status.mac;
+    view.logical.promiscuous = wants.all_unicast;
+    view.logical.all_groups = wants.all_groups;
+    view.logical.groups = groups_.size();
+    view.logical.unicast = addresses_.size();
+    for (MemberStatus& s : view.status.members) {
+        const Time at = now();
+        s.flap_penalty = decayed(s.flap_penalty, at - s.flap_penalty_at,
+                                 std::chrono::seconds(view.options.damping_half_life));
+        s.flap_penalty_at = at;
+        MemberView m{s, {}, view.status.mtu, false, false, false};
+        for (std::size_t i = 0; i < devices_.size(); ++i) {
+            if (s.name.view() != devices_[i]->config.name) continue;
+            m.counters = counted.members[i];
+            m.promiscuous = devices_[i]->promiscuous();
+            m.all_groups = devices_[i]->all_groups();
+            m.sorts_itself = devices_[i]->sorts();
+        }
+        view.members.push_back(m);
+    }
+    view.health = health_of(view);
+    return view;
+}
+
+std::vector<PastEvent> BondPort::history() {
+    const std::lock_guard lock(history_mutex_);
+    return history_.list();
+}
+
+BondQueries BondPort::queries() {
+    return {running_->control, running_->core, config_.options, [this](MemberId id) {
+                for (const auto& device : devices_)
+                    if (device->id == id) return device->stats().obytes;
+                return std::uint64_t{0};
+            }};
+}
+
+Result<Explanation> BondPort::explain(const FlowSpec& flow) {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return kStopped;
+    return queries().explain(flow);
+}
+
+std::optional<BondQueries::LoadBegun> BondPort::begin_load() {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return std::nullopt;
+    return queries().begin_load();
+}
+
+std::optional<std::vector<MemberLoad>> BondPort::load(const BondQueries::LoadBegun& begun) {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return std::nullopt;
+    return queries().load(begun);
+}
+
+std::optional<std::vector<RlbClientView>> BondPort::rlb() {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return std::nullopt;
+    return queries().rlb();
+}
+
+std::optional<SprayView> BondPort::spray() {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return std::nullopt;
+    return queries().spray();
+}
+
+std::string BondPort::config_text() {
+    const std::lock_guard lock(mutex_);
+    return dump_bond(config_);
+}
+
+Result<void> BondPort::set_active(std::string_view member) {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return kStopped;
+    Result<void> done;
+    running_->control.call([&] { done = running_->core.bond.set_active(member, now()); });
+    return done;
+}
+
+Result<void> BondPort::set_member_link(std::string_view member, bool up) {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return kStopped;
+    bool found = false;
+    running_->control.call([&] {
+        Bond& bond = running_->core.bond;
+        const MemberId id = bond.find(member);
+        found = id != kNoMember;
+        if (found) bond.set_link_admin(id, up, now());
+    });
+    if (!found) return Error{fmt::format("{}: there is no member of that name", member)};
+    return {};
+}
+
+Result<void> BondPort::set_option(std::string_view option, std::string_view value) {
+    const std::lock_guard lock(mutex_);
+    if (!running_) return kStopped;
+    BondOptions options = config_.options;
+    OptionSet given = config_.given;
+    Mode mode = config_.mode;
+    if (option == "mode") {
+        const auto parsed = parse_mode(value);
+        if (!parsed) return Error{fmt::format("mode: {} is no mode", value)};
+        mode = *parsed;
+        take_over_options(mode, options, given);
+    } else {
+        const OptionDef* def = find_option(option);
+        if (def == nullptr || def->of_member)
+            return Error{fmt::format("{}: no such option of a bond", option)};
+        if (auto may = may_change_running(mode, *def, true); !may) return may;
+        if (auto set = set_bond_option(options, option, value); !set)
+            return Error{fmt::format("{}: {}", option, set.error())};
+        given |= option_bit(option_index(*def));
+        end_other_monitor(*def, options, given);
+    }
+    if (const auto problems = check_options(mode, options, given); !problems.empty())
+        return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
+    set_options(running_->control, running_->core, *find_mode(mode), options);
+    config_.mode = mode;
+    config_.options = options;
+    config_.given = given;
+    running_->control.call([&] {
+        running_->core.bond.note(EventKind::option_changed, kNoMember,
+                                 fmt::format("{} {}{}", option, value, by_whom()), now());
+    });
+    return {};
+}
+
+} // namespace dpdkbond

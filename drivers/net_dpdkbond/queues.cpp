@@ -1,0 +1,199 @@
+// SPDX-License-Identifier: BSD-3-Clause
+#include "drivers/net_dpdkbond/queues.hpp"
+
+#include <rte_pause.h>
+
+#include <algorithm>
+
+#include "datapath/holding.hpp"
+#include "datapath/rx_engine.hpp"
+#include "datapath/tx_engine.hpp"
+#include "engine/control.hpp"
+
+namespace dpdkbond {
+
+namespace {
+
+// How often a sender looks whether control has left: it is inside for some microseconds, unless the scheduler
+// has taken its processor away.
+constexpr int kPatience = 1000;
+
+inline const Snapshot& newest_of(const Lane& lane) noexcept {
+    return *lane.snapshot->load(std::memory_order_acquire);
+}
+
+inline void tell_control(Lane& lane, Control& control) noexcept {
+    if (!lane.bell) [[likely]]
+        return;
+    lane.bell = false;
+    control.ring_bell();
+}
+
+// Puts the frames of a burst that were not sent behind the others, in their order.
+[[gnu::cold, gnu::noinline]] void unsent_to_the_end(rte_mbuf** frames, std::uint16_t n,
+                                                    UnsentFrames& unsent) noexcept {
+    std::array<rte_mbuf*, kMaxBurst> in_order;
+    unsigned sent = n - unsent.count, back = n; // where the next one goes, from behind
+    unsigned left = unsent.count;
+    rte_mbuf** const begin = unsent.frames.data();
+    for (unsigned i = n; i-- > 0;) {
+        rte_mbuf** const found = std::find(begin, begin + left, frames[i]);
+        if (found != begin + left) {
+            *found = begin[--left];
+            in_order[--back] = frames[i];
+        } else {
+            in_order[--sent] = frames[i];
+        }
+    }
+    std::copy_n(in_order.begin(), n, frames);
+}
+
+} // namespace
+
+std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
+    const Snapshot& s = newest_of(*lane);
+    std::uint16_t got = 0;
+    while (parked_count != 0 && got < room) [[unlikely]] {
+            frames[got++] = parked[parked_first];
+            parked_first = (parked_first + 1) % kParked;
+            --parked_count;
+        }
+    const unsigned members = s.rx_count;
+    unsigned k = turn < members ? turn : 0;
+    turn = k + 1;
+    for (unsigned i = 0; i < members && got < room; ++i) {
+        const std::uint8_t id = s.rx[k];
+        const SnapshotMember& m = s.member[id];
+        for (std::uint16_t q = first_queue(lane->worker, lane->workers, m.first_worker);
+             q < m.rx_queues && got < room; q = static_cast<std::uint16_t>(q + lane->workers)) {
+            const std::uint16_t n =
+                rte_eth_rx_burst(m.port, q, frames + got, static_cast<std::uint16_t>(room - got));
+            if (n != 0) got = static_cast<std::uint16_t>(got + take_in(*lane, s, id, frames + got, n));
+        }
+        if (++k == members) k = 0;
+    }
+    std::uint64_t bytes = 0;
+    for (std::uint16_t i = 0; i < got; ++i) {
+        frames[i]->port = port;
+        bytes += frames[i]->pkt_len;
+    }
+    if (got != 0) {
+        counters.packets.add(got);
+        counters.bytes.add(bytes);
+        lane->counters.up.add(got);
+    }
+    tell_control(*lane, *control);
+    return got;
+}
+
+void RxQueue::receive_for_absent() noexcept {
+    constexpr unsigned kAtOnce = 2048; // of each queue of a member: no more lie in one
+    const Snapshot& s = newest_of(*lane);
+    rte_mbuf* frames[kBurst];
+    for (unsigned k = 0; k < s.rx_count; ++k) {
+        const std::uint8_t id = s.rx[k];
+        const SnapshotMember& m = s.member[id];
+        for (std::uint16_t q = first_queue(lane->worker, lane->workers, m.first_worker); q < m.rx_queues;
+             q = static_cast<std::uint16_t>(q + lane->workers)) {
+            std::uint16_t n = kBurst;
+            for (unsigned seen = 0; n == kBurst && seen < kAtOnce; seen += n) {
+                n = rte_eth_rx_burst(m.port, q, frames, kBurst);
+                std::uint16_t stay = n == 0 ? std::uint16_t{0} : take_in(*lane, s, id, frames, n);
+                std::uint16_t i = 0;
+                for (; i < stay && parked_count < std::min<unsigned>(kParked, descriptors); ++i)
+                    parked[(parked_first + parked_count++) % kParked] = frames[i];
+                stay = static_cast<std::uint16_t>(stay - i);
+                if (stay != 0)
+                    drop(lane->counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + i,
+                         stay);
+            }
+        }
+    }
+    lane->bell = false; // control is here
+}
+
+void RxQueue::free_parked() noexcept {
+    for (; parked_count != 0; --parked_count) {
+        rte_pktmbuf_free(parked[parked_first]);
+        parked_first = (parked_first + 1) % kParked;
+    }
+}
+
+std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {
+    const Snapshot& s = newest_of(*lane);
+    if (lane->held.count != 0) [[unlikely]] {
+        const bool may_go_on = release_held(*lane, s);
+        holds.store(lane->held.count != 0, std::memory_order_relaxed);
+        if (!may_go_on) return 0;
+    }
+    const std::uint8_t own = s.by_queue[number];
+    if (s.tx_count == 0) [[unlikely]] {
+        refused.add(n);
+        return 0;
+    }
+    std::uint16_t done = 0;
+    std::uint64_t bytes = 0;
+    rte_mbuf* burst[kBurst]; // the data half may put them in another order
+    while (done < n) {
+        const auto count = static_cast<std::uint16_t>(std::min<unsigned>(n - done, kBurst));
+        for (std::uint16_t i = 0; i < count; ++i) {
+            burst[i] = frames[done + i];
+            bytes += burst[i]->pkt_len;
+        }
+        unsent.count = 0;
+        lane->unsent = &unsent;
+        if (own == kNoMember.value) [[likely]]
+            s.tx_burst(*lane, s, burst, count);
+        else
+            dpdkbond::send(*lane, s, own, burst, count);
+        lane->unsent = nullptr;
+        if (unsent.count != 0) [[unlikely]] {
+            const std::uint16_t back = unsent.count;
+            for (std::uint16_t i = 0; i < back; ++i) bytes -= unsent.frames[i]->pkt_len;
+            unsent_to_the_end(frames + done, count, unsent);
+            done = static_cast<std::uint16_t>(done + count - back);
+            refused.add(static_cast<std::uint64_t>(n - done));
+            break;
+        }
+        done = static_cast<std::uint16_t>(done + count);
+    }
+    counters.packets.add(done);
+    counters.bytes.add(bytes);
+    lane->counters.down.add(done);
+    if (lane->held.count != 0) [[unlikely]]
+        holds.store(true, std::memory_order_relaxed);
+    tell_control(*lane, *control);
+    return done;
+}
+
+void TxQueue::release() noexcept {
+    const Snapshot& s = newest_of(*lane);
+    while (lane->held.count != 0) {
+        const std::uint16_t before = lane->held.count;
+        release_held(*lane, s);
+        if (lane->held.count == before) break; // they wait on
+    }
+    holds.store(lane->held.count != 0, std::memory_order_relaxed);
+}
+
+std::uint16_t receive_burst(void* queue, rte_mbuf** frames, std::uint16_t room) {
+    auto& q = *static_cast<RxQueue*>(queue);
+    if (!q.gate.enter()) [[unlikely]]
+        return 0;
+    const std::uint16_t got = q.receive(frames, room);
+    q.gate.leave();
+    return got;
+}
+
+std::uint16_t send_burst(void* queue, rte_mbuf** frames, std::uint16_t n) {
+    auto& q = *static_cast<TxQueue*>(queue);
+    for (int tries = 0; !q.gate.enter(); ++tries) {
+        if (tries == kPatience) return 0;
+        rte_pause();
+    }
+    const std::uint16_t sent = n != 0 ? q.send(frames, n) : std::uint16_t{0};
+    q.gate.leave();
+    return sent;
+}
+
+} // namespace dpdkbond

@@ -1,0 +1,70 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// The port's queues, as the application's threads use them and, while those do not, control.
+#pragma once
+
+#include <array>
+#include <atomic>
+#include <cstdint>
+
+#include "datapath/lane.hpp"
+#include "drivers/net_dpdkbond/gate.hpp"
+
+namespace dpdkbond {
+
+class Control;
+
+// Written by whoever is inside the gate.
+struct QueueCounters {
+    Counter packets, bytes;
+};
+
+// Receives from the members in turn. Its lane's `worker` is the queue's number among the port's receive
+// queues.
+struct alignas(64) RxQueue {
+    static constexpr unsigned kParked = 512;
+
+    Gate gate;
+    Lane* lane = nullptr; // while the port runs
+    Control* control = nullptr;
+    std::uint16_t port = 0, number = 0;
+    unsigned turn = 0; // which member is the first to be asked next time
+    QueueCounters counters;
+    // Frames that control has received in the application's absence, which are its own.
+    unsigned parked_first = 0, parked_count = 0;
+    std::array<rte_mbuf*, kParked> parked;
+    // As it was set up.
+    rte_mempool* pool = nullptr;
+    std::uint16_t descriptors = 0;
+    rte_eth_rxconf conf{};
+
+    // Inside the gate. Up to `room` frames for the application, which owns them.
+    std::uint16_t receive(rte_mbuf** frames, std::uint16_t room) noexcept;
+    // Control, inside the gate: takes what has come for control, and keeps the rest while there is room.
+    void receive_for_absent() noexcept;
+    void free_parked() noexcept;
+};
+
+struct alignas(64) TxQueue {
+    Gate gate;
+    Lane* lane = nullptr; // while the port runs
+    Control* control = nullptr;
+    std::uint16_t number = 0;
+    std::atomic<bool> holds{false}; // frames of flows that are on the move (HeldFrames)
+    QueueCounters counters;
+    Counter refused; // frames that went back
+    UnsentFrames unsent;
+    std::uint16_t descriptors = 0;
+    rte_eth_txconf conf{};
+
+    // Inside the gate. Sends the first of n frames and returns how many they are; the others, behind them and
+    // in their order, stay the application's.
+    std::uint16_t send(rte_mbuf** frames, std::uint16_t n) noexcept;
+    // Control, inside the gate: frames that wait leave if they may.
+    void release() noexcept;
+};
+
+// As ethdev calls them.
+std::uint16_t receive_burst(void* queue, rte_mbuf** frames, std::uint16_t room);
+std::uint16_t send_burst(void* queue, rte_mbuf** frames, std::uint16_t n);
+
+} // namespace dpdkbond
