@@ -1,0 +1,121 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""The distribution's dpdk-testpmd with the plug-in: net_dpdkbond0 on af_packet members, and a port behind it.
+
+The port behind it, net_af_packet9, is cabled to a namespace of its own, `guest`, whose host talks through the bond while testpmd
+forwards.
+"""
+import os
+import shutil
+import subprocess
+
+from .app import ROOT, DpdkProcess, unique_prefix
+from .netns import Netns, veth
+from .wait import eventually
+
+BOND = "net_dpdkbond0"
+GUEST_MAC = "02:00:00:00:99:01"
+
+
+def plugin():
+    """The plug-in under test: $DPDK_BOND_PLUGIN, else the one of build/."""
+    return os.path.abspath(os.environ.get("DPDK_BOND_PLUGIN")
+                           or os.path.join(ROOT, "build", "drivers", "net_dpdkbond", "librte_net_dpdkbond.so"))
+
+
+def why_not():
+    """Why it cannot be tested here, or None when it can."""
+    if not shutil.which("dpdk-testpmd"):
+        return "dpdk-testpmd is not installed (Debian package dpdk-dev)"
+    return None if os.path.exists(plugin()) else f"{plugin()} is not built (no headers of DPDK for drivers?)"
+
+
+def member(i):
+    return f"net_af_packet{i}"
+
+
+class BondPmd(DpdkProcess):
+    """testpmd in namespace `ns`: `members` (names of netdevs) below net_dpdkbond0, which has `options` in its devargs; `up`: the netdev
+    behind it, or None. The bond is port `port`."""
+
+    __test__ = False
+
+    def __init__(self, ns, options, members=("m0", "m1"), up="inner", late=(), wait=True, devargs=None, words=()):
+        super().__init__(ns, unique_prefix("plug"))
+        names = [f"member={member(i)}" for i in range(len(members))]
+        vdevs = [f"{member(i)},iface={name}" for i, name in enumerate(members)]
+        bond = f"{BOND}," + (devargs if devargs is not None else ",".join([options, *names]))
+        vdevs = [v for i, v in enumerate(vdevs) if i not in late] + [bond] + [vdevs[i] for i in late]
+        if up:
+            vdevs.append(f"net_af_packet9,iface={up}")
+        self.start("stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", plugin(),
+                   "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs], "--log-level=pmd.net.dpdkbond:info", "--",
+                   "-i", "--total-num-mbufs=8192", "--nb-cores=1", "--port-topology=paired", *words, stdin=subprocess.PIPE)
+        if not wait:
+            return
+        try:
+            eventually(lambda: "testpmd>" in self.log or not self.running(), 15, "testpmd prompt")
+            self.wait_telemetry()
+            self.port = next(i for i in self.ask("/ethdev/list") if self.ask(f"/ethdev/info,{i}")["name"] == BOND)
+        except BaseException:
+            self.close()
+            raise
+
+    def command(self, line, deadline=10.0):
+        """Carry out a command of testpmd; returns what it said."""
+        before = len(self.log)
+        self.process.stdin.write(line.encode() + b"\n")
+        self.process.stdin.flush()
+        eventually(self.still(lambda: "testpmd> " in self.log[before:]), deadline, f"testpmd has done {line}")
+        return self.log[before:]
+
+    def forward(self):
+        self.command("start")
+
+    def stop_forward(self):
+        self.command("stop")
+
+    def info(self):
+        return self.ask(f"/bond/info,{BOND}")
+
+    def member(self, i):
+        return self.ask(f"/bond/member,{BOND},{member(i)}")
+
+    def stats(self):
+        return self.ask(f"/ethdev/stats,{self.port}")
+
+    def xstats(self):
+        return self.ask(f"/ethdev/xstats,{self.port}")
+
+    def lacp(self):
+        return self.ask(f"/bond/lacp,{BOND}")["ports"]
+
+    def agreed(self):
+        """0x3F at both ends of every link."""
+        ports = self.lacp()
+        return len(ports) != 0 and all(p["actor_state"] == p["partner_state"] == 0x3F for p in ports.values())
+
+    def usable(self):
+        return self.info()["usable_members"]
+
+
+class Guest:
+    """The host behind the bond: namespace `ns` with device eth0, whose other end is `inner` in the namespace of testpmd."""
+
+    def __init__(self, pmd_ns, address):
+        self.ns = Netns("g")
+        veth(pmd_ns, "inner", self.ns, "eth0")
+        self.ns.run("ip", "link", "set", "eth0", "address", GUEST_MAC)
+        self.ns.address("eth0", address)
+        self.ns.offloads("eth0", False)
+        pmd_ns.mute("inner")
+
+    def close(self):
+        self.ns.delete()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+

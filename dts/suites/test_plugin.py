@@ -1,0 +1,240 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""net_dpdkbond in the distribution's dpdk-testpmd: modes, failover, LACP while the application polls and while it does not, and what an
+application does to a port."""
+import re
+
+import pytest
+
+from framework import plugin
+from framework.peers import ovs
+from framework.plugin import BondPmd, Guest
+from framework.topology import BOND_ADDRESS, HOST_ADDRESS
+from framework.wait import eventually, holds
+
+LACP = "mode=4,lacp_rate=fast,xmit_policy=l34"
+
+
+@pytest.fixture(scope="module", autouse=True)
+def installed():
+    if reason := plugin.why_not():
+        pytest.skip(reason)
+
+
+def behind_a_switch(lab, options, **more):
+    """testpmd between a guest and two members on a switch with a host."""
+    net = lab.topology(2, offloads=False)
+    guest = lab.enter(Guest(net.a, f"{BOND_ADDRESS}/24"))
+    for name in net.members:
+        net.a.mute(name)
+    pmd = lab.enter(BondPmd(net.a, options, **more))
+    lab._bonds.append(pmd)
+    return net, guest, pmd
+
+
+def with_ovs(lab, options=LACP, rate="fast"):
+    wires = lab.sink(2)
+    guest = lab.enter(Guest(wires.a, f"{BOND_ADDRESS}/24"))
+    for name in wires.members:
+        wires.a.mute(name)
+    pmd = lab.enter(BondPmd(wires.a, options))
+    lab._bonds.append(pmd)
+    lab.enter(ovs.OvsBond(wires.sink, wires.far, f"{HOST_ADDRESS}/24", rate=rate))
+    wires.sink.offloads("br0", False)
+    return wires, guest, pmd
+
+
+@pytest.fixture
+def no_ovs():
+    if reason := ovs.why_not():
+        pytest.skip(reason)
+
+
+def test_members_are_hidden_and_the_bond_looks_like_a_port(fresh):
+    _, _, pmd = behind_a_switch(fresh, "mode=1")
+    shown = pmd.command("show port summary all")
+    assert "net_dpdkbond0" in shown and "net_af_packet9" in shown
+    assert "net_af_packet0" not in shown and "net_af_packet1" not in shown
+    assert pmd.usable() == 2
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2, 3, 5, 6])
+def test_a_host_behind_the_bond_reaches_another(fresh, mode):
+    options = f"mode={mode}" + (",xmit_policy=l34" if mode == 2 else "")
+    net, guest, pmd = behind_a_switch(fresh, options)
+    if mode in (0, 2, 3):  # Linux: the switch has to know that both ports are one; here it hears all it may
+        net.cut(1)
+        eventually(lambda: pmd.usable() == 1, 3, "one path is left")
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    assert pmd.stats()["opackets"] > 0 and pmd.stats()["ipackets"] > 0
+
+
+def test_a_cut_moves_the_active_member_and_link_is_told(fresh):
+    net, guest, pmd = behind_a_switch(fresh, "mode=active-backup,primary=net_af_packet0")
+    pmd.forward()
+    ping = fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    assert pmd.info()["active_member"] == "net_af_packet0"
+    net.cut(0)
+    eventually(lambda: pmd.info()["active_member"] == "net_af_packet1", 2, "the other member is active")
+    ping.settled()
+    net.cut(1)
+    eventually(lambda: pmd.ask(f"/ethdev/link_status,{pmd.port}")["status"] == "DOWN", 2, "ethdev says that the link is down")
+    assert "link state change event" in pmd.log
+    net.restore_all()
+    eventually(lambda: pmd.ask(f"/ethdev/link_status,{pmd.port}")["status"] == "UP", 2, "… and up")
+    ping.settled()
+
+
+def test_lacp_with_open_vswitch_within_8_seconds_and_traffic(fresh, no_ovs):
+    wires, guest, pmd = with_ovs(fresh)
+    pmd.forward()
+    eventually(pmd.agreed, 8, "0x3F at both ends of both links")
+    assert pmd.usable() == 2
+    ping = fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    wires.cut(0)
+    eventually(lambda: pmd.usable() == 1, 2, "the cut link is out")
+    ping.settled()
+    wires.restore_all()
+    eventually(pmd.agreed, 12, "the link is back")
+
+
+def test_lacp_comes_up_and_stays_while_the_application_does_not_poll(fresh, no_ovs):
+    """Fast LACPDUs: three seconds without one would take the link down at either end."""
+    _, guest, pmd = with_ovs(fresh)
+    eventually(pmd.agreed, 8, "0x3F though testpmd has never called a burst function")
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    pmd.stop_forward()
+    before = {name: port["lacpdu_rx"] for name, port in pmd.lacp().items()}
+    holds(pmd.agreed, 12, "0x3F while testpmd has stopped", every=0.1)
+    assert all(port["lacpdu_rx"] - before[name] >= 10 for name, port in pmd.lacp().items())
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    assert pmd.agreed()
+
+
+def test_frames_of_a_pause_are_there_afterwards_as_in_a_ring(fresh):
+    net, guest, pmd = behind_a_switch(fresh, "mode=1")
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    pmd.stop_forward()
+    before = pmd.stats()["ipackets"]
+    net.h.run("ping", "-c", "5", "-i", "0.2", "-W", "1", BOND_ADDRESS, check=False)
+    pmd.forward()
+    eventually(lambda: pmd.stats()["ipackets"] >= before + 5, 3, "the frames of the pause have come")
+
+
+def test_stop_start_and_close(fresh):
+    net, guest, pmd = behind_a_switch(fresh, "mode=1")
+    before = net.a.mac("m0")
+    for _ in range(3):
+        pmd.command(f"port stop {pmd.port}")
+        assert pmd.ask(f"/ethdev/link_status,{pmd.port}")["status"] == "DOWN"
+        assert net.a.mac("m0") == before
+        pmd.command(f"port start {pmd.port}")
+        eventually(lambda: pmd.usable() == 2, 3, "both members are back")
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    pmd.stop_forward()
+    pmd.command(f"port stop {pmd.port}")
+    pmd.command(f"port close {pmd.port}")
+    assert pmd.ask("/bond/list") in ([], None)
+    assert "error" not in pmd.command("show port summary all").lower()
+
+
+def test_mtu_mac_and_addresses_reach_the_members(fresh):
+    net, guest, pmd = behind_a_switch(fresh, "mode=1,mac=02:bd:00:00:00:07")
+    assert pmd.info()["mac"] == net.a.mac("m0") == net.a.mac("m1") == "02:bd:00:00:00:07"
+    pmd.command(f"mac_addr set {pmd.port} 02:bd:00:00:00:08")
+    eventually(lambda: pmd.info()["mac"] == net.a.mac("m0") == net.a.mac("m1") == "02:bd:00:00:00:08", 2, "they wear it")
+    pmd.command(f"mac_addr add {pmd.port} 02:bd:00:00:00:09")
+    pmd.command(f"mcast_addr add {pmd.port} 01:00:5e:00:00:09")
+    pmd.command("set promisc all off")
+    info = pmd.info()["logical"]
+    assert (info["promiscuous"], info["unicast"], info["groups"]) == (0, 1, 1)
+    pmd.command("port stop all")
+    pmd.command(f"port config mtu {pmd.port} 1400")
+    pmd.command("port start all")
+    eventually(lambda: net.a.link("m0")["mtu"] == net.a.link("m1")["mtu"] == 1400, 2, "both have the MTU")
+
+
+def test_xstats_sum_up(fresh):
+    _, guest, pmd = behind_a_switch(fresh, "mode=1")
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    pmd.stop_forward()
+    x = pmd.xstats()
+    assert x["tx_good_packets"] == x["net_af_packet0_tx_packets"] + x["net_af_packet1_tx_packets"] - x["injected_packets"] > 0
+    members = x["net_af_packet0_rx_packets"] + x["net_af_packet1_rx_packets"]
+    dropped = sum(value for name, value in x.items() if re.match(r"net_af_packet\d_drop_", name) and "member_full" not in name)
+    assert members == x["rx_good_packets"] + dropped + x["punted_packets"]
+    pmd.command(f"clear port xstats {pmd.port}")
+    assert pmd.xstats()["tx_good_packets"] == 0
+
+
+def test_members_may_be_probed_after_the_bond(fresh):
+    _, guest, pmd = behind_a_switch(fresh, "mode=1", late=(0, 1))
+    assert "net_af_packet0" not in pmd.command("show port summary all")
+    assert pmd.usable() == 2
+    pmd.forward()
+    fresh.ping(guest.ns, HOST_ADDRESS).settled()
+
+
+def test_a_member_that_was_detached_joins_when_it_is_back(fresh):
+    _, guest, pmd = behind_a_switch(fresh, "mode=1")
+    pmd.command(f"port stop {pmd.port}")
+    pmd.command("device detach net_af_packet0")
+    pmd.command(f"port start {pmd.port}")
+    eventually(lambda: pmd.info()["members"] == ["net_af_packet1"], 3, "one member is left")
+    pmd.forward()
+    ping = fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    pmd.stop_forward()
+    pmd.command("port attach net_af_packet0,iface=m0")
+    eventually(lambda: pmd.usable() == 2, 3, "it has joined again")
+    assert "net_af_packet0" not in pmd.command("show port summary all")
+    pmd.forward()
+    ping.settled()
+
+
+def test_status_of_dpdk_bond_works_with_the_applications_prefix(fresh):
+    _, _, pmd = behind_a_switch(fresh, "mode=1,up_delay=200")
+    from framework.app import binary
+    text = pmd.ns.run(binary(), "status", "--file-prefix", pmd.file_prefix).stdout
+    assert "Bonding Mode: fault-tolerance (active-backup)" in text and "Up Delay (ms): 200" in text
+    assert text.count("Slave Interface: net_af_packet") == 2
+
+
+@pytest.mark.parametrize("devargs, key", [
+    ("mode=9,member=net_af_packet0", "mode: "),
+    ("mode=1", "member: "),
+    ("mode=1,member=net_af_packet0,member=net_af_packet0", "member: "),
+    ("mode=1,member=net_af_packet0,xmit_polcy=l34", "xmit_polcy: "),
+    ("mode=1,member=net_af_packet0,mac=zz", "mac: "),
+    ("mode=1,member=net_af_packet0,lsc_poll_period_ms=x", "lsc_poll_period_ms: "),
+    ("mode=1,member=net_af_packet0,primary=net_af_packet7", "primary: "),
+    ("mode=1,member=net_af_packet0,mode=2", "mode: "),
+    ("mode=4,member=net_af_packet0,lacp_rate=warp", "lacp_rate: "),
+    ("mode=1,member=net_af_packet0,config=/nonexistent", "config: "),
+    ("mode=1,member=net_af_packet0,bond=bond0", "bond: "),
+    ("mode=1,member=net_af_packet0,socket_id=-3", "socket_id: "),
+    ("mode=1,member=net_af_packet0,miimon=100,arp_interval=100,arp_ip_target=192.0.2.9", "arp_interval: "),
+    ("mode=1,member=1234", "member: "),
+])
+def test_a_mistake_is_one_line_that_names_the_key(fresh, devargs, key):
+    wires = fresh.sink(1)
+    pmd = fresh.enter(BondPmd(wires.a, "", members=["m0"], up=None, wait=False, devargs=devargs))
+    eventually(lambda: "testpmd>" in pmd.log or not pmd.running(), 10, "EAL has probed the devices")
+    assert "Port 1" not in pmd.log
+    lines = [line for line in pmd.log.splitlines() if line.startswith("net_dpdkbond0: ")]
+    assert len(lines) == 1 and lines[0].startswith(f"net_dpdkbond0: {key}"), pmd.log
+
+
+def test_options_and_members_of_a_file(fresh):
+    net = fresh.topology(2, offloads=False)
+    path = f"{fresh._directory}/bond.yaml"
+    with open(path, "w", encoding="utf-8") as file:
+        file.write("bonds:\n  - name: bond7\n    mode: balance-xor\n    xmit_hash_policy: layer2+3\n    members:\n"
+                   "      - device: net_af_packet0\n        name: left\n      - device: net_af_packet1\n        name: right\n")
+    pmd = fresh.enter(BondPmd(net.a, "", up=None, devargs=f"config={path},bond=bond7"))
+    info = pmd.info()
+    assert (info["mode"], info["hash_policy"], info["members"]) == ("balance-xor", "layer2+3", ["left", "right"])
