@@ -17,7 +17,7 @@ namespace {
 
 int log_type() {
     static const int type = rte_log_register_type_and_pick_level("pmd.net.dpdkbond", RTE_LOG_NOTICE);
-    return type < 0 ? RTE_LOGTYPE_PMD : type;
+    return type < 0 ? RTE_LOGTYPE_EAL : type;
 }
 
 int probe(rte_vdev_device* vdev) {
