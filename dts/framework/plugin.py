@@ -5,6 +5,7 @@ The port behind it, net_af_packet9, is cabled to a namespace of its own, `guest`
 forwards.
 """
 import os
+import re
 import shutil
 import subprocess
 
@@ -73,6 +74,10 @@ class BondPmd(DpdkProcess):
 
     def stop_forward(self):
         self.command("stop")
+
+    def shown(self):
+        """The ports that testpmd has, by their devices' names."""
+        return re.findall(r"^\d+ +[0-9A-F:]{17} (\S+)", self.command("show port summary all"), re.MULTILINE)
 
     def info(self):
         return self.ask(f"/bond/info,{BOND}")
