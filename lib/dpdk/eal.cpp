@@ -6,11 +6,13 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
+#include <fstream>
 #include <optional>
 #include <stdexcept>
 
@@ -65,6 +67,28 @@ std::optional<pid_t> other_holder(const std::string& dir) {
     return lock.l_pid;
 }
 
+// A process that ends has given its memory back, and with it its command line, before it closes its files.
+bool is_ending(pid_t pid) {
+    std::ifstream file(fmt::format("/proc/{}/cmdline", pid));
+    return file && file.get() == std::ifstream::traits_type::eof();
+}
+
+// A process that was just killed gives its locks back one by one, which may take seconds: that of `config`,
+// by which DPDK knows another instance, and that of the memzones. Waits for both, but not for one that lives.
+void wait_for_the_dying(const std::string& file_prefix) {
+    constexpr int kTries = 500, kPauseUs = 20'000;
+    const std::string dir = "/var/run/dpdk/" + file_prefix;
+    for (int i = 0; i < kTries; ++i) {
+        const auto holder = other_holder(dir);
+        if (holder && !is_ending(*holder)) return;
+        const int fd = open((dir + "/fbarray_memzone").c_str(), O_RDWR | O_CLOEXEC);
+        const bool free = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
+        if (fd >= 0) close(fd);
+        if (!holder && free) return;
+        usleep(kPauseUs);
+    }
+}
+
 // The file that holds the lock goes last: until then no other instance of this prefix can start, and what one
 // makes afterwards stays.
 void remove_files(const std::string& dir) {
@@ -113,6 +137,7 @@ Eal::Eal(const EalOptions& options) {
     for (const std::string& a : args) argv.push_back(const_cast<char*>(a.c_str()));
     argv.push_back(nullptr);
     if (options.log != nullptr) log_to(options.log);
+    wait_for_the_dying(options.file_prefix);
     rte_errno = 0;
     const int rc = init_without_usage(static_cast<int>(args.size()), argv.data());
     if (rc >= 0) return;
