@@ -37,6 +37,7 @@ MemberView waiting_view(const WaitingMember& waiting) {
     s.port_id = kNoPort;
     s.options = waiting.config.options;
     s.objection = waiting.reason;
+    s.usable_since = waiting.since;
     return view;
 }
 
@@ -53,8 +54,10 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;
     const LogicalFacts at = host_->logical(unit->number);
-    view.logical = {at.known,   at.up,     at.mac,       at.promiscuous, at.all_groups,
-                    at.unicast, at.groups, at.addresses, at.vlans};
+    const bool gone = unit->logical->is_gone();
+    view.logical = {at.known,      at.up,      gone,      at.mac,       at.promiscuous,
+                    at.all_groups, at.unicast, at.groups, at.addresses, at.vlans};
+    view.status.link_up = view.status.link_up && !gone;
     if (at.known) view.status.logical_name = at.name;
     if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
@@ -67,7 +70,12 @@ std::optional<BondView> Program::bond(std::string_view name) {
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
-    for (const WaitingMember& w : unit->waiting.all()) view.members.push_back(waiting_view(w));
+    for (const WaitingMember& w : unit->waiting.all()) {
+        view.members.push_back(waiting_view(w));
+        if (view.status.health != Health::ok) continue;
+        view.status.health = Health::degraded;
+        view.status.health_since = w.since;
+    }
     view.health = health_of(view);
     return view;
 }

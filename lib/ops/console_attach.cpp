@@ -71,13 +71,27 @@ private:
     bool step() {
         const bool reads = in_open_ && phase_ == Phase::open;
         pollfd fds[3] = {{stop_.fd(), POLLIN, 0}, {fd_, POLLIN, 0}, {reads ? io_.in : -1, POLLIN, 0}};
-        if (::poll(fds, 3, -1) < 0) return errno == EINTR;
+        const int ready = ::poll(fds, 3, patience());
+        if (ready < 0) return errno == EINTR;
+        if (ready == 0) return nobody();
         if (fds[0].revents != 0) {
             interrupted_ = true;
             return false;
         }
         if (fds[1].revents != 0 && !from_session()) return false;
         return fds[2].revents == 0 || from_input();
+    }
+    // How long the instance may say nothing, in ms. Whoever types at a terminal sees for himself.
+    [[nodiscard]] int patience() const {
+        constexpr int kGreeting = 5'000, kAnswer = 60'000; // a reload may have to wait for NICs
+        if (terminal_) return -1;
+        if (phase_ != Phase::open) return kGreeting;
+        return in_open_ ? -1 : kAnswer; // while commands may come, nothing is due
+    }
+    bool nobody() {
+        put(io_.err, "error: the instance does not answer\n", false);
+        interrupted_ = true; // and nothing more is to be said
+        return false;
     }
     bool from_session() {
         char bytes[kChunk];
@@ -149,7 +163,9 @@ private:
     }
     bool wait_session() {
         pollfd fds[2] = {{stop_.fd(), POLLIN, 0}, {fd_, POLLIN | POLLOUT, 0}};
-        if (::poll(fds, 2, -1) < 0) return errno == EINTR;
+        const int ready = ::poll(fds, 2, patience());
+        if (ready < 0) return errno == EINTR;
+        if (ready == 0) return nobody();
         if (fds[0].revents != 0) return false;
         return (fds[1].revents & POLLIN) == 0 || from_session();
     }

@@ -12,17 +12,19 @@ namespace dpdkbond {
 namespace {
 
 std::string why(const BondView& view) {
-    const BondStatus& s = view.status;
-    if (s.health == Health::ok) return {};
+    if (view.status.health == Health::ok) return {};
+    if (view.logical.gone) return "the logical interface has been deleted; a reload makes it again";
     if (view.logical.known && !view.logical.up) return "the logical interface is set down";
-    if (s.members.empty()) return "it has no members";
-    const auto usable = std::ranges::count_if(s.members, &MemberStatus::usable);
+    if (view.members.empty()) return "it has no members";
+    const auto usable =
+        std::ranges::count_if(view.members, [](const MemberView& m) { return m.status.usable; });
     std::string text = usable == 0 ? std::string("no member usable")
-                                   : fmt::format("{} of {} members usable", usable, s.members.size());
-    for (const MemberStatus& m : s.members)
-        if (!m.usable)
-            text += fmt::format("; {}: {}", m.name.view(),
-                                m.objection.empty() ? "not chosen by the mode" : m.objection.view());
+                                   : fmt::format("{} of {} members usable", usable, view.members.size());
+    for (const MemberView& m : view.members)
+        if (!m.status.usable)
+            text += fmt::format("; {}: {}", m.status.name.view(),
+                                m.status.objection.empty() ? "not chosen by the mode"
+                                                           : m.status.objection.view());
     return text;
 }
 

@@ -28,6 +28,7 @@ namespace dpdkbond {
 struct LogicalView {
     bool known = false; // else it is another device, or not looked at yet
     bool up = false;
+    bool gone = false; // the netdev has been deleted
     Mac mac{};
     bool promiscuous = false, all_groups = false;
     std::size_t unicast = 0, groups = 0; // addresses besides its own, groups

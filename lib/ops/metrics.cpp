@@ -101,8 +101,9 @@ private:
 };
 
 void put_bonds(Page& page, std::span<const BondView> bonds) {
-    page.bond_gauge("dpdkbond_bond_up", "1 while the logical interface of the bond can carry frames.",
-                    [](const BondView& b) { return b.status.link_up ? 1 : 0; });
+    page.bond_gauge(
+        "dpdkbond_bond_up", "1 while the logical interface of the bond can carry frames.",
+        [](const BondView& b) { return b.status.link_up && (b.logical.up || !b.logical.known) ? 1 : 0; });
     page.bond_gauge("dpdkbond_members", "Members of the bond.",
                     [](const BondView& b) { return b.members.size(); });
     page.bond_gauge("dpdkbond_members_usable", "Members that may send data now.", [](const BondView& b) {

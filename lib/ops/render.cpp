@@ -167,7 +167,8 @@ std::string render_stats(const BondView& view) {
 std::string render_member(const MemberView& member) {
     const MemberStatus& s = member.status;
     Out out;
-    put(out, "Member: {}\nDevice: {}\nPort: {}\n", s.name.view(), s.device.view(), s.port_id);
+    put(out, "Member: {}\nDevice: {}\n", s.name.view(), s.device.view());
+    if (s.id != kNoMember) put(out, "Port: {}\n", s.port_id); // else its device is not there
     put(out, "Carrier: {}{}\n", s.carrier ? "up" : "down", s.admin_down ? " (taken down by command)" : "");
     put(out, "MII Status: {}\n", mii_words(s.mii));
     put(out, "State: {}{}\n", s.active ? "active" : "backup", s.usable ? ", usable" : "");

@@ -24,7 +24,9 @@ constexpr auto kTogether = std::chrono::milliseconds(20); // changes that come a
 
 bool write_whole(const std::string& path, const std::string& text) {
     const Fd file(::open(path.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0444));
-    return file && ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
+    // Readable by everybody, whatever the umask.
+    return file && ::fchmod(file.get(), 0444) == 0 &&
+           ::write(file.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size());
 }
 
 } // namespace

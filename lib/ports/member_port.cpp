@@ -206,7 +206,7 @@ void MemberPort::report_interrupts_to(Control& control, std::uint32_t bond, Memb
 }
 
 std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
-    if (mac.is_zero()) return std::nullopt;
+    if (mac.is_zero() || !why_gone().empty()) return std::nullopt;
     const std::lock_guard lock(device_mutex_);
     if (std::erase(also_, mac) != 0) (void)apply_filter(); // it is not to be there twice
     const auto set = set_mac(mac);
@@ -252,6 +252,7 @@ std::vector<std::string> MemberPort::accept_also(std::span<const Mac> macs) {
 }
 
 std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
+    if (!why_gone().empty()) return {}; // whoever looks for members tells that
     const std::lock_guard lock(device_mutex_);
     wishes_ = wishes.receive;
     std::vector<std::string> warnings = apply_filter();

@@ -37,14 +37,29 @@ std::string why_absent(const MemberConfig& member, const std::string& sys) {
     return link ? std::string() : "no such device: " + link.error();
 }
 
+std::vector<std::string> machine_notes(const MemberConfig& member) {
+    std::vector<std::string> notes;
+    const std::string absent = why_absent(member);
+    if (!absent.empty()) notes.push_back(absent);
+    if (const CarrierSource& c = member.carrier; c.kind == CarrierKind::netdev && !get_link(c.netdev))
+        notes.push_back("carrier: there is no netdev " + c.netdev + " in this namespace");
+    const std::string netdev = socket_netdev(member.device);
+    if (absent.empty() && !netdev.empty() && !member.force)
+        if (const auto used = netdev_in_use(netdev); used && used.value())
+            notes.push_back(*used.value() + "; it is taken as a member only with force: true");
+    return notes;
+}
+
 WaitingMember* WaitingMembers::find(std::string_view name) {
     const auto at = std::ranges::find(members_, name, [](const auto& w) { return w.config.name; });
     return at != members_.end() ? &*at : nullptr;
 }
 
 void WaitingMembers::add(const MemberConfig& member, std::string reason, Time now) {
+    const WaitingMember* before = find(member.name);
+    const Time since = before != nullptr ? before->since : now;
     remove(member.name);
-    members_.push_back({member, std::move(reason), now, kFirstPause});
+    members_.push_back({member, std::move(reason), since, now, kFirstPause});
 }
 
 bool WaitingMembers::remove(std::string_view name) {

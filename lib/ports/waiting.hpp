@@ -21,9 +21,14 @@ std::string why_absent(const MemberConfig& member, const std::string& sys = "/sy
 // The netdev of the kernel that a socket driver (af_packet, af_xdp, pcap) reads; empty: it has none.
 std::string socket_netdev(const std::string& device);
 
+// What this machine lacks for it, for --check: its device, the netdev of `carrier:`; or that the kernel uses
+// the device.
+std::vector<std::string> machine_notes(const MemberConfig& member);
+
 struct WaitingMember {
     MemberConfig config;
     std::string reason;
+    Time since{};
     Time next_try{};
     Duration pause{};
 };
