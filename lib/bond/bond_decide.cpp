@@ -140,12 +140,16 @@ void Bond::carry_on(Decision& next, std::span<const Candidate> members, Time now
         here |= 1U << c.id.value;
         if (c.up) still |= before_mode_.may_send & 1U << c.id.value;
     }
+    // The one that did may have gone meanwhile: then another one that is up.
+    if (before_mode_.may_send != 0 && still == 0)
+        if (const auto up = std::ranges::find_if(members, &Candidate::up); up != members.end())
+            still = 1U << up->id.value;
     if (next.may_send != 0 || still == 0 || now >= carried_until_) {
         carried_until_ = kNever;
         return;
     }
     next.usable = next.may_send = still;
-    next.may_receive |= before_mode_.may_receive & here;
+    next.may_receive |= (before_mode_.may_receive & here) | still;
     const MemberId active = before_mode_.active;
     const bool same = active != kNoMember && (still >> active.value & 1U) != 0;
     next.active = same ? active : MemberId{static_cast<std::uint8_t>(std::countr_zero(still))};

@@ -140,14 +140,14 @@ std::uint32_t Bond::speed_mbps() const {
 
 void Bond::note_health(Time now) {
     const bool first = health_since_ == Time{};
-    bool all = !members_.empty();
+    bool all = !members_.empty(); // of those that have joined; who waits for a device is not known here
     for (Member& m : members_) {
         const bool usable = has(decision_.usable, m.id);
         if (usable != m.was_usable || m.usable_since == Time{}) m.usable_since = now;
         m.was_usable = usable;
         all = all && usable;
     }
-    const Health is = !link_up_ ? Health::down : all ? Health::ok : Health::degraded;
+    const Health is = !link_up_ || !filter_.up ? Health::down : all ? Health::ok : Health::degraded;
     if (first || is != health_) health_since_ = now;
     health_ = is;
 }

@@ -354,6 +354,8 @@ void Loader::read_address(LogicalConfig& logical, const Node& node, const std::s
     const auto prefix = IpPrefix::parse(*text);
     const bool unicast = prefix && (prefix->is_v6 ? prefix->v6.bytes[0] != 0xff && prefix->v6 != Ipv6{}
                                                   : prefix->v4.bytes[0] < 224 && prefix->v4 != Ipv4{});
+    if (unicast && std::ranges::find(logical.addresses, *prefix) != logical.addresses.end())
+        return reader_.broken(path, prefix->to_string() + " is there twice");
     if (unicast) {
         logical.addresses.push_back(*prefix);
         return;

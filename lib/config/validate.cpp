@@ -156,12 +156,6 @@ private:
             add(key + ".addresses",
                 "with manage: none addresses are another program's; allowed: none here, or manage: self");
         if (!logical.device.empty()) claim_device(logical.device, key + ".device");
-        std::set<std::string> seen;
-        for (std::size_t i = 0; i < logical.addresses.size(); ++i) {
-            const std::string text = logical.addresses[i].to_string();
-            if (!seen.insert(text).second)
-                add(key + ".addresses[" + std::to_string(i) + "]", text + " is there twice");
-        }
     }
 
     void check_member(const BondConfig& bond, const MemberConfig& member, const std::string& key,

@@ -87,6 +87,21 @@ TEST_CASE(
     }
 }
 
+TEST_CASE(
+    "a new mode that cannot send yet loses the member that still does: another one that is up takes over") {
+    House h(Mode::active_backup);
+    h.join(0, own(0));
+    h.join(1, own(1));
+    h.apply();
+    h.change(Mode::ieee8023ad);
+    REQUIRE(h.bond.active() == id(0));
+    h.bond.set_link_admin(id(0), false, h.now);
+    CHECK(h.bond.active() == id(1));
+    CHECK(h.status().link_up);
+    h.bond.set_link_admin(id(1), false, h.now);
+    CHECK_FALSE(h.status().link_up);
+}
+
 TEST_CASE("leaving balance-spray is announced with the bond's MAC, when members wear it again [D6]", "[D6]") {
     House h(Mode::balance_spray);
     h.join(0, own(0));

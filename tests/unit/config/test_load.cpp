@@ -396,6 +396,8 @@ TEST_CASE("the logical interface's addresses are those of a host") {
     }
     CHECK(problems(in_logical("addresses: [192.0.2.1/24, 192.0.2.1/24]")) ==
           "f:7:33: bonds[0].logical.addresses[1]: 192.0.2.1/24 is there twice\n");
+    CHECK(problems(in_logical("addresses: [192.0.2.1/33, 192.0.2.1/24, 192.0.2.1/24]"))
+              .ends_with("f:7:47: bonds[0].logical.addresses[2]: 192.0.2.1/24 is there twice\n"));
 }
 
 TEST_CASE("the logical interface's MAC is unicast") {
