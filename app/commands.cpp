@@ -197,7 +197,10 @@ Result<void> Program::remove_member(std::string_view bond, std::string_view memb
     const std::lock_guard lock(mutex_);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
-    if (unit.value()->waiting.remove(member)) return {};
+    if (unit.value()->waiting.remove(member)) {
+        note(*unit.value(), fmt::format("member {} removed{}", member, by_whom()));
+        return {};
+    }
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
     note(*unit.value(), fmt::format("member {} removed{}", member, by_whom()));

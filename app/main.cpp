@@ -43,8 +43,8 @@ int run_or_check(const Args& args) {
         for (const std::string& note : loaded.notes) say(stderr, args.config + ": note: " + note);
         for (const BondConfig& b : loaded.config.bonds) // it may be checked elsewhere than it will run
             for (const MemberConfig& m : b.members)
-                if (const std::string why = why_absent(m); !why.empty())
-                    say(stderr, args.config + ": note: " + b.name + ": member " + m.name + ": " + why);
+                for (const std::string& what : machine_notes(m))
+                    say(stderr, args.config + ": note: " + b.name + ": member " + m.name + ": " + what);
         say(stdout, args.config + ": ok");
         return kOk;
     }

@@ -144,6 +144,7 @@ private:
     Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
     Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
     class Reload; // reload.cpp: the steps
+    Result<void> read_again();
     Result<void> apply(Config next);
     Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);
     void reload_loop();

@@ -71,6 +71,14 @@ std::string member_changes(const MemberOptions& was, const MemberOptions& is) {
 } // namespace
 
 Result<void> Program::reload() {
+    const auto done = read_again();
+    log_line(done                                 ? fmt::format("{}: reloaded", config_file_)
+             : done.error().starts_with(kApplied) ? fmt::format("{}: {}", config_file_, done.error())
+                                                  : "reload refused: " + done.error());
+    return done;
+}
+
+Result<void> Program::read_again() {
     const std::lock_guard lock(mutex_);
     if (ending_) return Error{"the program is ending"};
     if (acting().starts_with("console")) log_line(acting() + ": reading the file again");
@@ -194,7 +202,7 @@ public:
     Result<void> serve(const NewBond& b) override {
         if (!made_.contains(b.config.name))
             if (auto done = make_bond(b); !done) return done;
-        p_.units_.push_back(std::move(made_[b.config.name]));
+        p_.units_.push_back(std::move(made_.extract(b.config.name).mapped()));
         BondUnit& unit = *p_.units_.back();
         unit.put_history_before(histories_[b.config.name]);
         p_.enter_service(unit);
@@ -346,11 +354,7 @@ void Program::reload_loop() {
         const Acting who(wanted ? reload_asker_ : std::string());
         lock.unlock();
         look_for_members();
-        const auto done = wanted ? reload() : Result<void>();
-        if (wanted)
-            log_line(done                                 ? fmt::format("{}: reloaded", config_file_)
-                     : done.error().starts_with(kApplied) ? fmt::format("{}: {}", config_file_, done.error())
-                                                          : "reload refused: " + done.error());
+        if (wanted) (void)reload(); // what comes of it is in the log
         lock.lock();
     }
 }

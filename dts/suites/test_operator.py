@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """What operators get wrong, and what happens to them: each is told in one line, and nothing breaks."""
+import copy
 import fcntl
 import os
+import signal
+import stat
 
 import pytest
 
@@ -94,3 +97,84 @@ def test_a_log_that_nobody_reads_holds_nobody_up(fresh):
         assert bond.stop() == 0 and bond.stop_seconds < 2
     finally:
         os.close(reader)
+
+
+@pytest.fixture
+def two(fresh):
+    """Two bonds of two members each."""
+    wires = fresh.sink(4)
+    config = app.bond_config([wires.devargs(0), wires.devargs(1)])
+    second = copy.deepcopy(config["bonds"][0])
+    config["bonds"].append({**second, "name": "bond1", "members": [{"device": wires.devargs(i)} for i in (2, 3)]})
+    return wires, fresh.bond_from(wires.a, config)
+
+
+def all_usable(bond, *names):
+    return all((info := bond.info(name)) and info["usable_members"] == 2 for name in names)
+
+
+def test_two_bonds_get_new_names_in_one_reload(two):
+    wires, bond = two
+    config = copy.deepcopy(bond.config)
+    for number, of in enumerate(config["bonds"]):
+        of["name"] = f"lan{number}"
+    bond.write(config)
+    assert bond.client("reload").returncode == 0
+    eventually(lambda: all_usable(bond, "lan0", "lan1"), 10)
+    assert {"lan0", "lan1"} <= set(wires.a.devices()) and not {"bond0", "bond1"} & set(wires.a.devices())
+
+
+def test_two_deleted_logical_netdevs_are_made_again_in_one_reload(two):
+    wires, bond = two
+    for name in ("bond0", "bond1"):
+        wires.a.run("ip", "link", "del", name)
+    for name in ("bond0", "bond1"):
+        eventually(lambda n=name: bond.client("status", "--health", n).returncode == 2, 5, "its health is down")
+    assert "has been deleted" in bond.client("status", "--health", "bond0").stdout and bond.info()["link_up"] == 0
+    assert bond.client("reload").returncode == 0
+    eventually(lambda: bond.client("status", "--health").returncode == 0, 10, "both are well again")
+    assert "bond.yaml: reloaded" in bond.log
+
+
+def test_health_counts_members_that_are_not_there(two):
+    wires, bond = two
+    wires.a.run("ip", "link", "del", "m3")
+    eventually(lambda: bond.client("status", "--health", "bond1").returncode == 1, 5, "degraded")
+    said = bond.client("status", "--health", "bond1").stdout
+    assert "1 of 2 members usable" in said and "m3: no such device" in said
+    assert "Not usable since: 20" in bond.client("status", "bond1").stdout
+    wires.a.run("ip", "link", "set", "bond0", "down")
+    eventually(lambda: bond.client("status", "--health", "bond0").returncode == 2, 5, "down")
+    assert "set down" in bond.client("status", "--health", "bond0").stdout
+    assert bond.client("remove", "member", "bond1", "m3").returncode == 0
+    eventually(lambda: any("member m3 removed, by" in e["detail"] for e in bond.ask("/bond/events,bond1")), 3)
+
+
+def test_the_status_file_is_for_everybody_and_a_refused_reload_is_in_the_log(two):
+    wires, bond = two
+    path = f"/run/dpdk-bond/{bond.file_prefix}/net/bonding/bond0"
+    eventually(lambda: stat.S_IMODE(os.stat(path).st_mode) == 0o444, 5, "everybody may read it")
+    config = copy.deepcopy(bond.config)
+    config["runtime"]["memory_mb"] = 300
+    bond.write(config)
+    assert bond.client("reload").returncode == 1
+    assert "reload refused: " in bond.log and "memory_mb cannot change" in bond.log
+
+
+def test_an_instance_that_does_not_answer_is_told_of(two):
+    wires, bond = two
+    bond.process.send_signal(signal.SIGSTOP)
+    try:
+        done = bond.client("reload", timeout=30)
+        assert done.returncode == 1 and "does not answer" in done.stderr
+    finally:
+        bond.process.send_signal(signal.SIGCONT)
+    assert bond.client("reload").returncode == 0
+
+
+def test_after_a_kill_it_starts_again_at_once(two, fresh):
+    wires, bond = two
+    for _ in range(3):
+        bond.process.kill()  # and nobody waits for it
+        bond = fresh.bond_from(wires.a, bond.config)
+        assert all_usable(bond, "bond0", "bond1")
