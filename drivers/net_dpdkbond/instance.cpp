@@ -2,12 +2,15 @@
 #include "drivers/net_dpdkbond/instance.hpp"
 
 #include <fmt/format.h>
+#include <rte_eal.h>
 
 #include <algorithm>
+#include <memory>
 #include <shared_mutex>
 #include <thread>
 
 #include "drivers/net_dpdkbond/port.hpp"
+#include "ops/console.hpp"
 #include "ops/telemetry.hpp"
 
 namespace dpdkbond {
@@ -19,19 +22,25 @@ const Error kNotHere{"a port of an application does not do that"};
 class Ports final : public Instance {
 public:
     void enter(BondPort& port) {
-        const std::unique_lock lock(mutex_);
-        ports_.push_back(&port);
-        if (ports_.size() == 1 && !register_telemetry(*this))
-            log_port(LogLevel::warning, "DPDK's telemetry takes no more commands: /bond/… is not there");
-    }
-    void leave(BondPort& port) {
-        bool last = false;
         {
             const std::unique_lock lock(mutex_);
-            std::erase(ports_, &port);
-            last = ports_.empty();
+            ports_.push_back(&port);
+            if (ports_.size() != 1) return;
         }
-        if (last) forget_telemetry();
+        if (!register_telemetry(*this))
+            log_port(LogLevel::warning, "DPDK's telemetry takes no more commands: /bond/… is not there");
+        console_ = std::make_unique<Console>(*this);
+        if (auto open = console_->listen(std::string(rte_eal_get_runtime_dir()) + "/console"); !open)
+            log_port(LogLevel::notice, "no console: " + open.error());
+    }
+    void leave(BondPort& port) {
+        {
+            const std::unique_lock lock(mutex_); // whoever asks it has his answer first
+            std::erase(ports_, &port);
+            if (!ports_.empty()) return;
+        }
+        console_.reset();
+        forget_telemetry();
     }
 
     std::vector<std::string> bond_names() override {
@@ -116,6 +125,7 @@ private:
 
     std::shared_mutex mutex_; // guards the list; a port that is on it lives
     std::vector<BondPort*> ports_;
+    std::unique_ptr<Console> console_; // owner: the application's thread that makes and closes ports
 };
 
 Ports& ports() {

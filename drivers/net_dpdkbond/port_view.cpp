@@ -197,6 +197,7 @@ Result<void> BondPort::set_member_link(std::string_view member, bool up) {
 }
 
 Result<void> BondPort::set_option(std::string_view option, std::string_view value) {
+    if (option == "active_slave") return set_active(value); // no setting
     const std::lock_guard lock(mutex_);
     if (!running_) return kStopped;
     BondOptions options = config_.options;
@@ -214,6 +215,9 @@ Result<void> BondPort::set_option(std::string_view option, std::string_view valu
         if (auto may = may_change_running(mode, *def, true); !may) return may;
         if (auto set = set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
+        const auto named = [&](const auto& d) { return d->config.name == options.primary; };
+        if (def->name == "primary" && !options.primary.empty() && std::ranges::none_of(devices_, named))
+            return Error{fmt::format("primary: {} has no member {}", config_.name, options.primary)};
         given |= option_bit(option_index(*def));
         end_other_monitor(*def, options, given);
     }

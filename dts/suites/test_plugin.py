@@ -6,6 +6,7 @@ import re
 import pytest
 
 from framework import plugin
+from framework.app import binary
 from framework.peers import ovs
 from framework.plugin import BondPmd, Guest
 from framework.topology import BOND_ADDRESS, HOST_ADDRESS
@@ -207,10 +208,24 @@ def test_a_member_that_was_detached_joins_when_it_is_back(fresh):
 
 def test_status_of_dpdk_bond_works_with_the_applications_prefix(fresh):
     _, _, pmd = behind_a_switch(fresh, "mode=1,up_delay=200")
-    from framework.app import binary
     text = pmd.ns.run(binary(), "status", "--file-prefix", pmd.file_prefix).stdout
     assert "Bonding Mode: fault-tolerance (active-backup)" in text and "Up Delay (ms): 200" in text
     assert text.count("Slave Interface: net_af_packet") == 2
+
+
+def test_options_change_at_run_time_by_the_console(fresh):
+    _, _, pmd = behind_a_switch(fresh, "mode=1")
+
+    def dpdk_bond(*words):
+        return pmd.ns.run(binary(), *words, "--file-prefix", pmd.file_prefix, check=False)
+    assert dpdk_bond("set", "bond", plugin.BOND, "updelay", "300").returncode == 0
+    assert pmd.info()["options"]["updelay"] == 300
+    assert dpdk_bond("set", "bond", plugin.BOND, "active", "net_af_packet1").returncode == 0
+    eventually(lambda: pmd.info()["active_member"] == "net_af_packet1", 2, "the named member is active")
+    assert dpdk_bond("set", "member", plugin.BOND, "net_af_packet1", "link", "down").returncode == 0
+    eventually(lambda: pmd.info()["active_member"] == "net_af_packet0", 2, "it is out")
+    refused = dpdk_bond("set", "bond", plugin.BOND, "primary", "nobody")
+    assert refused.returncode == 1 and "net_dpdkbond0 has no member nobody" in refused.stdout + refused.stderr
 
 
 @pytest.mark.parametrize("devargs, key", [
