@@ -62,10 +62,10 @@ std::optional<BondView> Program::bond(std::string_view name) {
     if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
     for (MemberStatus& s : view.status.members) { // a penalty sinks without anybody saying so
-        const Time at = now();
-        s.flap_penalty = decayed(s.flap_penalty, at - s.flap_penalty_at,
+        const Time present = now();
+        s.flap_penalty = decayed(s.flap_penalty, present - s.flap_penalty_at,
                                  std::chrono::seconds(view.options.damping_half_life));
-        s.flap_penalty_at = at;
+        s.flap_penalty_at = present;
     }
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
