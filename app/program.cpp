@@ -230,6 +230,7 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         // The EAL has seen to it that no other instance has this prefix: what lies there is of one that died.
         if (auto left = restore_leftovers(state_dir_); left)
             for (const std::string& line : left.value()) log_line(line);
+        forget_dead_claims();
         give_in_to_signals();
         pools_ = make_pools(config_);
         pool_ = pools_.begin()->second;

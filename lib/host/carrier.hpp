@@ -5,8 +5,11 @@
 
 #include <string>
 
+#include <algorithm>
+
 #include "base/fd.hpp"
 #include "base/result.hpp"
+#include "base/time.hpp"
 
 namespace dpdkbond {
 
@@ -38,7 +41,22 @@ private:
     Fd file_;
 };
 
-// The same, once.
+// How often a thread looks at carriers. While others hold the rtnl lock a look spins in the kernel, so after
+// one that took long as much time passes, but not more than what a poll of links may take anyway.
+class LookPace {
+public:
+    [[nodiscard]] bool due(Time now) const { return now >= next_; }
+    void took(Time began, Time ended) {
+        if (ended - began >= kLong) next_ = ended + std::min(ended - began, kLongestPause);
+    }
+
+private:
+    static constexpr Duration kLong = std::chrono::milliseconds(1),
+                              kLongestPause = std::chrono::milliseconds(100);
+    Time next_{};
+};
+
+// CarrierPoll::carrier(), once.
 bool carrier_now(const std::string& name);
 
 // Whether the kernel may deliver carrier changes of this netdev up to a second late. It hurries (linkwatch's

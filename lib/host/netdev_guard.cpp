@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <system_error>
+#include <unistd.h>
 
 #include "host/bpf.hpp"
 #include "host/files.hpp"
@@ -17,6 +18,7 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPrefix = "netdev-";
+constexpr std::string_view kClaimPrefix = "member-";
 
 fs::path state_file_of(const fs::path& state_dir, const std::string& name) {
     return state_dir / (std::string(kPrefix) + name);
@@ -26,8 +28,15 @@ fs::path state_file_of(const fs::path& state_dir, const std::string& name) {
 // however that ends. An error: another process that lives, or another guard of this one, holds the netdev.
 Result<CrashNote> claim(const NetnsId& netns, int ifindex) {
     const std::uint64_t space = netns.cookie != 0 ? netns.cookie : netns.inode;
-    return CrashNote::hold(fs::path(kLentNotes) /
-                           ("member-" + std::to_string(space) + "-" + std::to_string(ifindex)));
+    const fs::path file = fs::path(kLentNotes) /
+                          (std::string(kClaimPrefix) + std::to_string(space) + "-" + std::to_string(ifindex));
+    auto claimed = CrashNote::hold(file);
+    // For a moment forget_dead_claims() of another process may hold what a dead owner left.
+    for (int i = 0; i < 10 && !claimed; ++i) {
+        usleep(1000);
+        claimed = CrashNote::hold(file);
+    }
+    return claimed;
 }
 
 // The line to report for a state file; nothing if it is to be kept. `mine`: the netdev that the caller has
@@ -60,6 +69,29 @@ std::optional<std::string> settle_leftover(const fs::path& file, int mine = 0) {
     fs::remove(file, ignored);
     if (held) held.remove();
     return line;
+}
+
+std::vector<fs::path> states_in(const fs::path& state_dir) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (fs::directory_iterator it(state_dir, error), end; !error && it != end; it.increment(error))
+        if (it->path().filename().string().starts_with(kPrefix)) files.push_back(it->path());
+    return files;
+}
+
+// The caller has claimed this netdev, so whoever noted its state in a folder of another instance is dead.
+void settle_states_of(int ifindex, const fs::path& state_root, const fs::path& own) {
+    std::error_code error;
+    for (fs::directory_iterator it(state_root, error), end; !error && it != end; it.increment(error)) {
+        if (it->path() == own) continue;
+        for (const fs::path& file : states_in(it->path())) {
+            const auto text = read_text(file);
+            const auto state = text ? NetdevState::parse(*text) : std::nullopt;
+            if (!state || state->ifindex != ifindex || state->netns != NetnsId::current()) continue;
+            (void)settle_leftover(file, ifindex);
+            ::rmdir(it->path().c_str()); // unless another note is in it
+        }
+    }
 }
 
 void add_word(std::string& list, const std::string& word) { list += (list.empty() ? "" : ", ") + word; }
@@ -108,6 +140,8 @@ Result<NetdevGuard> NetdevGuard::take(const std::string& name, const NetdevGuard
     if (!options.state_dir.empty())
         if (const fs::path file = state_file_of(options.state_dir, name); fs::exists(file))
             (void)settle_leftover(file, link.value().ifindex);
+    if (!options.state_root.empty())
+        settle_states_of(link.value().ifindex, options.state_root, options.state_dir);
     auto state = NetdevState::of(name);
     if (!state) return Error{state.error()};
     if (!options.state_dir.empty()) {
@@ -181,12 +215,24 @@ Result<std::vector<std::string>> restore_leftovers(const fs::path& state_dir) {
     fs::directory_iterator entries(state_dir, error);
     if (error == std::errc::no_such_file_or_directory) return lines;
     if (error) return Error{"cannot read " + state_dir.string() + ": " + error.message()};
-    std::vector<fs::path> files;
-    for (const auto& entry : entries)
-        if (entry.path().filename().string().starts_with(kPrefix)) files.push_back(entry.path());
-    for (const fs::path& file : files)
+    for (const fs::path& file : states_in(state_dir))
         if (auto line = settle_leftover(file)) lines.push_back(std::move(*line));
     return lines;
+}
+
+unsigned forget_dead_claims(const fs::path& notes) {
+    std::vector<fs::path> files;
+    std::error_code error;
+    for (fs::directory_iterator it(notes, error), end; !error && it != end; it.increment(error))
+        if (it->path().filename().string().starts_with(kClaimPrefix)) files.push_back(it->path());
+    unsigned forgotten = 0;
+    for (const fs::path& file : files) { // one at a time: somebody may be about to claim it
+        auto dead = CrashNote::hold(file);
+        if (!dead) continue;
+        dead.value().remove();
+        ++forgotten;
+    }
+    return forgotten;
 }
 
 Result<SegmentationShield> ask_peer_to_segment(const std::string& name) {

@@ -21,6 +21,9 @@ struct NetdevGuardOptions {
     // Where to note what was changed, for restore_leftovers() after a crash; created if missing. Empty:
     // nowhere.
     std::filesystem::path state_dir;
+    // Where the folders of all instances lie: what one of them that died changed of this netdev is put right
+    // before it is taken. Empty: nowhere.
+    std::filesystem::path state_root = {};
     // Also drop by tcx what the netdev receives before the kernel's protocols see it.
     bool use_tcx = true;
     // Leave GRO as it is: whoever reads the netdev knows what to do with merged frames.
@@ -75,6 +78,10 @@ private:
 // be put right are kept. One line for each netdev that was dealt with. Call it when no other process can be
 // using the directory.
 Result<std::vector<std::string>> restore_leftovers(const std::filesystem::path& state_dir);
+
+// Locks of netdevs that processes held which have died, in this namespace or another, are removed; their
+// number. Nothing has to be undone for them: what was changed stands in the state files. Any thread, any time.
+unsigned forget_dead_claims(const std::filesystem::path& notes = kLentNotes);
 
 // A veth's far end hands over TCP segments of up to 64 KiB, which nothing on a real wire would. The kernel
 // stops that while a native XDP program is attached to our end: then the far end segments in software.

@@ -93,9 +93,11 @@ public:
     ~NetlinkWatcher();
 
     [[nodiscard]] int fd() const { return socket_.get(); } // readable: call dispatch()
-    // Handles everything that is waiting; never blocks for news. After an overrun of the socket buffer the
-    // tables are read again, and what vanished unheard is reported as deleted.
+    // Handles what is waiting, some dozens of messages at most; never blocks for news. After an overrun of
+    // the socket buffer the tables are read again, and what vanished unheard is reported as deleted.
     Result<void> dispatch();
+    // An overrun has not been made good yet: call dispatch() again, also without news.
+    [[nodiscard]] bool behind() const { return behind_; }
     // Reports every link and address there is in this namespace, and deletions of those known before that are
     // no more.
     Result<void> resync();
@@ -106,6 +108,7 @@ public:
 private:
     NetlinkWatcher(Fd socket, std::unique_ptr<RtSocket> query, Callbacks callbacks);
     void take(nlmsghdr* header, int nsid);
+    Result<void> catch_up();
     int our_number_in(int nsid);
     void take_link(const LinkEvent& link);
     void take_address(const AddressEvent& address);
@@ -117,7 +120,7 @@ private:
     std::set<std::pair<int, IpPrefix>> addresses_;
     std::vector<std::uint8_t> buffer_;
     std::map<int, int> our_numbers_; // namespace → the number that it has for ours
-    bool tells_groups_ = false;
+    bool tells_groups_ = false, behind_ = false;
     std::uint64_t overruns_ = 0;
 };
 

@@ -16,11 +16,17 @@ namespace {
 
 struct Exchange {
     const RtSocket::Visitor* visit;
+    std::uint32_t sequence = 0; // of the request
     bool done = false;
     bool interrupted = false;
     int error = 0; // errno
     std::string explanation;
 };
+
+// What is still there of an exchange that failed is nobody's answer.
+int on_sequence(nl_msg* message, void* arg) {
+    return nlmsg_hdr(message)->nlmsg_seq == static_cast<Exchange*>(arg)->sequence ? NL_OK : NL_SKIP;
+}
 
 int on_valid(nl_msg* message, void* arg) {
     (*static_cast<Exchange*>(arg)->visit)(nlmsg_hdr(message));
@@ -94,9 +100,11 @@ Result<void> RtSocket::exchange(RtMessage& message, const Visitor& visit) {
     if (const int sent = nl_send_auto(socket_.get(), message.message_.get()); sent < 0)
         return Error{std::string("cannot send a netlink request: ") + nl_geterror(sent)};
 
-    Exchange state{.visit = &visit, .explanation = {}};
+    Exchange state{
+        .visit = &visit, .sequence = nlmsg_hdr(message.message_.get())->nlmsg_seq, .explanation = {}};
     const std::unique_ptr<nl_cb, decltype(&nl_cb_put)> callbacks(nl_cb_alloc(NL_CB_DEFAULT), &nl_cb_put);
     if (!callbacks) return Error{"no memory for a netlink request"};
+    nl_cb_set(callbacks.get(), NL_CB_SEQ_CHECK, NL_CB_CUSTOM, on_sequence, &state);
     nl_cb_set(callbacks.get(), NL_CB_VALID, NL_CB_CUSTOM, on_valid, &state);
     nl_cb_set(callbacks.get(), NL_CB_FINISH, NL_CB_CUSTOM, on_end, &state);
     nl_cb_set(callbacks.get(), NL_CB_ACK, NL_CB_CUSTOM, on_end, &state);

@@ -20,6 +20,7 @@ namespace dpdkbond {
 namespace {
 
 constexpr std::size_t kDatagram = 64 * 1024; // more than the kernel puts into one
+constexpr unsigned kDatagramsAtOnce = 64;    // others of the caller's thread wait meanwhile
 
 // Younger than the headers: Linux 6.14.
 constexpr int kIpv4Groups = 37, kIpv6Groups = 38; // RTNLGRP_IPV4_MCADDR, RTNLGRP_IPV6_MCADDR
@@ -146,8 +147,7 @@ void NetlinkWatcher::take(nlmsghdr* header, int nsid) {
 }
 
 Result<void> NetlinkWatcher::dispatch() {
-    bool lost = false;
-    for (;;) {
+    for (unsigned n = 0; n < kDatagramsAtOnce;) {
         iovec data{buffer_.data(), buffer_.size()};
         alignas(cmsghdr) char extra[128];
         msghdr message{};
@@ -155,29 +155,36 @@ Result<void> NetlinkWatcher::dispatch() {
         message.msg_iovlen = 1;
         message.msg_control = extra;
         message.msg_controllen = sizeof extra;
-        const ssize_t n = ::recvmsg(socket_.get(), &message, MSG_TRUNC);
-        if (n < 0) {
+        const ssize_t got = ::recvmsg(socket_.get(), &message, MSG_TRUNC);
+        if (got < 0) {
             if (errno == EINTR) continue;
-            if (errno == EAGAIN) break;
+            if (errno == EAGAIN) return behind_ ? catch_up() : Result<void>{};
             if (errno != ENOBUFS) return Error{"cannot receive from netlink: " + errno_text(errno)};
-            lost = true;
+            behind_ = true;
             continue;
         }
-        if (static_cast<std::size_t>(n) > buffer_.size()) {
-            lost = true;
+        ++n;
+        if (static_cast<std::size_t>(got) > buffer_.size()) {
+            behind_ = true;
             continue;
         }
         const int nsid = origin(message);
-        int left = static_cast<int>(n);
+        int left = static_cast<int>(got);
         for (auto* header = reinterpret_cast<nlmsghdr*>(buffer_.data()); nlmsg_ok(header, left);
              header = nlmsg_next(header, &left))
             take(header, nsid);
     }
-    if (!lost) return {};
-    // The kernel drops everything until the queue has been emptied once; it is empty now, so a dump misses
-    // nothing.
+    return {};
+}
+
+// The kernel drops everything until the queue has been emptied once; it is empty now, so a dump misses
+// nothing.
+Result<void> NetlinkWatcher::catch_up() {
+    auto done = resync();
+    if (!done) return done;
+    behind_ = false;
     ++overruns_;
-    return resync();
+    return {};
 }
 
 Result<void> NetlinkWatcher::resync() {

@@ -11,6 +11,7 @@
 #include <algorithm>
 #include <csignal>
 #include <stdexcept>
+#include <utility>
 
 #include "dpdk/clock.hpp"
 #include "host/log.hpp"
@@ -142,6 +143,13 @@ void HostWatch::look_at(const Watched& w) {
     if (control_.post_link(w.bond, w.member->id, link)) w.member->last_posted = link;
 }
 
+bool HostWatch::carrier_changed(MemberPort& member) {
+    const Time began = now();
+    const bool changed = member.carrier_changed();
+    pace_.took(began, now());
+    return changed;
+}
+
 void HostWatch::on_tick() {
     std::uint64_t ticks = 0;
     [[maybe_unused]] const ssize_t got = read(timer_, &ticks, sizeof ticks);
@@ -155,7 +163,7 @@ void HostWatch::on_tick() {
     if (slow) last_slow_poll_ = at;
     if (slow) doubt_.arm(); // so often at most
     for (const Watched& w : members_) {
-        if (full || (w.member->netdev_lags && w.member->carrier_changed())) look_at(w);
+        if (full || (w.member->netdev_lags && pace_.due(at) && carrier_changed(*w.member))) look_at(w);
         if (slow) hooks_.on_poll(w.bond, *w.member);
     }
 }
@@ -183,8 +191,12 @@ void HostWatch::run() {
         pollfd fds[] = {{netlink_->fd(), POLLIN, 0},          {timer_, POLLIN, 0}, {signals_, POLLIN, 0},
                         {control_.outbox_event(), POLLIN, 0}, {end_, POLLIN, 0},   {doubt_.fd(), POLLIN, 0}};
         if (poll(fds, 6, -1) < 0) continue;
-        if (fds[0].revents != 0)
-            if (auto done = netlink_->dispatch(); !done) log_line("rtnetlink: " + done.error());
+        if (fds[0].revents != 0 || netlink_->behind()) {
+            const auto done = netlink_->dispatch(); // what failed is tried again at each tick
+            const std::string trouble = done ? "" : done.error();
+            if (std::exchange(netlink_trouble_, trouble) != trouble && !done)
+                log_line("rtnetlink: " + trouble);
+        }
         if (fds[1].revents != 0) on_tick();
         if (fds[2].revents != 0) {
             signalfd_siginfo info;

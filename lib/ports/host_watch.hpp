@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "engine/control.hpp"
+#include "host/carrier.hpp"
 #include "host/netlink.hpp"
 #include "ports/logical_watch.hpp"
 #include "ports/member_port.hpp"
@@ -57,6 +58,7 @@ private:
     void on_tick();
     void on_link(const LinkEvent& link);
     void look_at(const Watched& w);
+    bool carrier_changed(MemberPort& member);
     void hear_control();
 
     Control& control_;
@@ -64,6 +66,8 @@ private:
     LogicalWatch logical_;
     Doubt doubt_;
     std::optional<NetlinkWatcher> netlink_;
+    std::string netlink_trouble_; // as it was told; owner: the host thread
+    LookPace pace_;               // of looks at lagging netdevs
     int timer_ = -1, signals_ = -1, end_ = -1;
     std::thread thread_;
     std::mutex mutex_; // guards what follows

@@ -58,8 +58,11 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
 
     const std::string below = socket_netdev(config.device);
     if (!below.empty()) {
-        auto guard =
-            NetdevGuard::take(below, {setup.state_dir, true, setup.merge && is_packet_socket(config.device)});
+        NetdevGuardOptions options;
+        options.state_dir = setup.state_dir;
+        options.state_root = options.state_dir.parent_path();
+        options.merge = setup.merge && is_packet_socket(config.device);
+        auto guard = NetdevGuard::take(below, options);
         if (!guard) return Error{guard.error()};
         if (guard.value().in_use() && !config.force)
             return Error{*guard.value().in_use() + "; free it, or say force: true to take it all the same"};

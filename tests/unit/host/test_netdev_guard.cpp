@@ -367,6 +367,58 @@ TEST_CASE("a note whose dead owner had our process number is put right all the s
     CHECK(fs::is_empty(dir.path));
 }
 
+TEST_CASE("what an instance of another file prefix changed before it died is put right first [L15]",
+          "[L15]") {
+    const TempDir root;
+    Lab lab;
+    const LinkEvent before = get_link("m0").value();
+    crash_holding_m0(root.path / "one");
+    {
+        auto guard = NetdevGuard::take("m0", {.state_dir = root.path / "two", .state_root = root.path});
+        REQUIRE(guard.ok());
+        REQUIRE(guard.value().release().ok());
+    }
+    CHECK(get_link("m0").value() == before);
+    CHECK(read_conf("m0", "ipv6/disable_ipv6") == "0");
+    CHECK_FALSE(fs::exists(root.path / "one"));
+}
+
+TEST_CASE("locks that dead processes held are removed, those of living ones stay") {
+    const TempDir notes;
+    const TempDir states;
+    Lab lab;
+    const auto in = [](const fs::path& folder) {
+        unsigned count = 0;
+        if (!fs::exists(folder)) return count;
+        for (const auto& entry : fs::directory_iterator(folder))
+            count += entry.path().filename().string().starts_with("member-") ? 1 : 0;
+        return count;
+    };
+    SECTION("of any namespace, in the folder that instances share") {
+        const unsigned others = in(kLentNotes);
+        crash_holding_m0(states.path);
+        CHECK(in(kLentNotes) > others);
+        lab.peer.run([&] { CHECK(forget_dead_claims() >= 1); });
+        auto guard = NetdevGuard::take("m0", {.state_dir = states.path});
+        REQUIRE(guard.ok());
+        forget_dead_claims();
+        CHECK_FALSE(NetdevGuard::take("m0", {}).ok()); // the lock of the living guard is still there
+        REQUIRE(guard.value().release().ok());
+    }
+    SECTION("one by one") {
+        auto living = CrashNote::hold(notes.path / "member-1-1");
+        REQUIRE(living.ok());
+        std::ofstream(notes.path / "member-1-2") << "";
+        std::ofstream(notes.path / "member-9-3") << "";
+        std::ofstream(notes.path / "0000:01:00.0") << "driver e1000e";
+        CHECK(forget_dead_claims(notes.path) == 2);
+        CHECK(fs::exists(notes.path / "member-1-1"));
+        CHECK(fs::exists(notes.path / "0000:01:00.0"));
+        CHECK(in(notes.path) == 1);
+        CHECK(forget_dead_claims(notes.path / "nowhere") == 0);
+    }
+}
+
 TEST_CASE("a note names no file but the settings that a guard changes", "[L9]") {
     Lab lab;
     auto text = NetdevState::of("m0").value().to_text();

@@ -2,8 +2,12 @@
 #include <catch2/catch.hpp>
 
 #include <algorithm>
+#include <fcntl.h>
+#include <filesystem>
 #include <fstream>
 #include <map>
+#include <set>
+#include <unistd.h>
 
 #include "host/carrier.hpp"
 #include "host/netlink.hpp"
@@ -177,6 +181,67 @@ TEST_CASE("links are renamed and listed under the new name") {
     REQUIRE(links.ok());
     CHECK(std::ranges::any_of(links.value(), [](const LinkEvent& e) { return e.name == "w9"; }));
     CHECK(std::ranges::none_of(links.value(), [](const LinkEvent& e) { return e.name == "w0"; }));
+}
+
+TEST_CASE("a storm of changes is heard some messages at a time, and wholly in the end [L12]", "[L12]") {
+    const ScopedLink cleanup("w0");
+    ip("link add w0 type veth peer name w1");
+    Heard heard;
+    auto watcher = NetlinkWatcher::open(heard.callbacks());
+    REQUIRE(watcher.ok());
+    for (std::uint32_t mtu = 1000; mtu < 1300; ++mtu) REQUIRE(set_mtu("w0", mtu).ok());
+    REQUIRE(watcher.value().dispatch().ok());
+    CHECK(heard.links.size() >= 32);
+    CHECK(heard.links.size() <= 100);
+    CHECK(dispatch_until(watcher.value(), [&] { return heard.last("w0")->mtu == 1299; }));
+    CHECK(watcher.value().overruns() == 0);
+}
+
+TEST_CASE("tables that could not be read after an overrun are read again without news [L12]", "[L12]") {
+    const ScopedLink cleanup("w0");
+    ip("link add w0 type veth peer name w1");
+    Heard heard;
+    const auto descriptors = [] {
+        std::set<int> fds;
+        for (const auto& entry : std::filesystem::directory_iterator("/proc/self/fd"))
+            fds.insert(std::stoi(entry.path().filename().string()));
+        std::erase_if(fds, [](int fd) { return ::fcntl(fd, F_GETFD) < 0; }); // that of the folder itself
+        return fds;
+    };
+    const std::set<int> before = descriptors();
+    auto watcher = NetlinkWatcher::open(heard.callbacks(), 4096);
+    REQUIRE(watcher.ok());
+    int query = -1; // by which tables are read
+    for (const int fd : descriptors())
+        if (!before.contains(fd) && fd != watcher.value().fd()) query = fd;
+    REQUIRE(query >= 0);
+    for (std::uint32_t mtu = 1000; mtu < 1050; ++mtu) REQUIRE(set_mtu("w0", mtu).ok());
+
+    const Fd kept(::dup(query)), broken(::open("/dev/null", O_RDWR));
+    REQUIRE(::dup2(broken.get(), query) == query);
+    CHECK_FALSE(watcher.value().dispatch().ok());
+    CHECK(watcher.value().behind());
+    REQUIRE(::dup2(kept.get(), query) == query);
+    REQUIRE(watcher.value().dispatch().ok());
+    CHECK_FALSE(watcher.value().behind());
+    CHECK(watcher.value().overruns() == 1);
+    REQUIRE(heard.last("w0") != nullptr);
+    CHECK(heard.last("w0")->mtu == 1049);
+}
+
+TEST_CASE("looks at carriers that took long are spaced, others are not [L13]", "[L13]") {
+    using std::chrono::microseconds, std::chrono::milliseconds;
+    LookPace pace;
+    Time at = Time{} + std::chrono::seconds(5);
+    CHECK(pace.due(at));
+    pace.took(at, at + microseconds(20));
+    CHECK(pace.due(at + microseconds(20)));
+    pace.took(at, at + milliseconds(30));
+    CHECK_FALSE(pace.due(at + milliseconds(59)));
+    CHECK(pace.due(at + milliseconds(60)));
+    pace.took(at, at + milliseconds(2000)); // somebody creates hundreds of netdevs
+    CHECK_FALSE(pace.due(at + milliseconds(2099)));
+    CHECK(pace.due(at + milliseconds(2100)));
 }
 
 TEST_CASE("routes by a device make it used, those that come by themselves do not") {
