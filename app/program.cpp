@@ -428,7 +428,7 @@ void Program::run(bool console) {
     }
     wait_until_said(all, kEndPatience);
     for (BondUnit* unit : all)
-        if (unit->capture) unit->capture->stop(); // the last words are in it
+        if (unit->capture) unit->capture->stop(kEndPatience); // the last words are in it
 }
 
 } // namespace dpdkbond

@@ -3,8 +3,8 @@
 // and the capture's own thread writes them. A slow disk costs copies, which are counted; it delays no worker.
 #pragma once
 
-#include <atomic>
-#include <condition_variable>
+#include <chrono>
+#include <cstdint>
 #include <functional>
 #include <memory>
 #include <mutex>
@@ -13,10 +13,9 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/mac.hpp"
 #include "base/result.hpp"
 #include "base/time.hpp"
-#include "capture/pcapng.hpp"
-#include "capture/port_tap.hpp"
 
 namespace dpdkbond {
 
@@ -48,43 +47,22 @@ public:
     Capture(const Capture&) = delete;
     Capture& operator=(const Capture&) = delete;
 
-    void stop(); // when it returns the file is complete and closed
+    // When it returns the file is complete and closed, and no worker copies for it. A file that takes nothing
+    // for as long as `patience` (a network disk whose server is gone) is given up: it ends where it ends.
+    void stop(Duration patience = std::chrono::seconds(1));
     // A member leaves, and no worker serves it any more; before its port stops. The rest goes on.
     void forget(std::uint16_t port);
 
-    [[nodiscard]] bool running() const { return running_.load(); }
-    [[nodiscard]] const std::vector<CapturedMember>& members() const { return plan_.members; }
+    [[nodiscard]] bool running() const;
+    [[nodiscard]] const std::vector<CapturedMember>& members() const;
     [[nodiscard]] std::string text() const; // one line: what it does or has done
 
 private:
-    Capture(CapturePlan plan, Fd file);
-    void run();
-    void drain(Time until);
-    void flush();
-    void finish();
-    void wait_for_workers();
-    [[nodiscard]] bool anyone_left() const;
+    struct Work;
+    explicit Capture(std::shared_ptr<Work> work);
 
-    const CapturePlan plan_;
-    Fd file_;
-    const std::uint64_t start_ns_; // since 1970
-    Time end_{};
-    std::unique_ptr<TapRings> rings_;
-    std::vector<std::unique_ptr<PortTap>> taps_; // attached ones: guarded by mutex_
-    std::vector<std::byte> buffer_;
-    Pcapng out_{buffer_};
-    std::uint64_t written_ = 0;             // bytes in the file, whole blocks
-    std::uint64_t buffered_ = 0;            // frames in buffer_
-    std::atomic<std::uint64_t> in_file_{0}; // frames
-    std::string failure_;                   // why writing has ended early; owner: the thread
-
-    mutable std::mutex mutex_;
-    std::condition_variable wake_;
-    bool stop_ = false;      // guarded by mutex_
-    std::string reason_;     // why it has ended; guarded by mutex_
-    std::uint64_t lost_ = 0; // what taps had counted that were given up; guarded by mutex_
-    std::atomic<bool> running_{false};
-    std::mutex join_mutex_; // several may stop it at once
+    const std::shared_ptr<Work> work_; // its thread's too, which may hang in a write
+    std::mutex join_mutex_;            // several may stop it at once
     std::thread thread_;
 };
 

@@ -1,8 +1,17 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch.hpp>
 
-#include <cstring>
+#include <fcntl.h>
+#include <unistd.h>
 
+#include <atomic>
+#include <chrono>
+#include <cstring>
+#include <string>
+#include <vector>
+
+#include "base/fd.hpp"
+#include "capture/capture.hpp"
 #include "capture/port_tap.hpp"
 #include "datapath/rx_engine.hpp"
 #include "rig.hpp"
@@ -103,4 +112,38 @@ TEST_CASE("a frame in several segments is copied whole") {
     const auto record = rings.of_lcore[rte_lcore_id()]->front();
     REQUIRE(record.size() == sizeof(TappedFrame) + 128);
     CHECK(take_copies(rings).out == Numbers{2});
+}
+
+TEST_CASE("a capture whose file takes nothing any more is given up, and no worker copies for it [L11]",
+          "[L11]") {
+    const NothingLost check;
+    Rig rig(Mode::active_backup, 2);
+    int ends[2];
+    REQUIRE(::pipe(ends) == 0);
+    Fd reader(ends[0]);
+    const std::string path = "/proc/self/fd/" + std::to_string(ends[1]);
+    const Fd filler(::open(path.c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+    CapturePlan plan;
+    plan.bond = "bond0";
+    plan.members = {{"m0", "", rig.port(0), {}}};
+    plan.length = std::chrono::hours(1);
+    std::atomic<unsigned> graces{0};
+    plan.grace = [&graces] { return ++graces != 0; };
+    auto prepared = Capture::prepare(std::move(plan), Fd(ends[1])); // its writes wait for room
+    REQUIRE(prepared.ok());
+    Capture& capture = *prepared.value();
+    std::vector<char> page(4096);
+    while (::write(filler.get(), page.data(), page.size()) > 0) {
+    }
+    REQUIRE(capture.start().ok());
+    rig.send(frames(0, 20));
+    capture.stop(std::chrono::milliseconds(50)); // returns
+    CHECK_FALSE(capture.running());
+    CHECK(graces == 1);
+    CHECK(capture.text().find("its file takes no more data") != std::string::npos);
+    rig.send(frames(0, 20)); // nothing copies it
+    CHECK(take_numbers(rig.port(0)).size() == 40);
+    reader = Fd(); // the write fails, and its thread ends
+    capture.stop();
+    CHECK(graces == 1);
 }
