@@ -67,7 +67,8 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         mac = opened.front()->port->permanent_mac();
     LogicalConfig up = config.logical;
     up.offloads = takes_long_frames(config);
-    auto logical = LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive);
+    auto logical =
+        LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive, warnings);
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
     if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);

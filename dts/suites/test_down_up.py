@@ -10,7 +10,7 @@ import time
 
 import pytest
 
-from framework import spray
+from framework import app, spray
 from framework.balance import Flows, Hosts
 from framework.topology import HOST_ADDRESS
 from framework.wait import eventually
@@ -80,11 +80,14 @@ def test_balance_alb_with_two_addresses_known_to_one_host_over_link_flaps(fresh)
         eventually(lambda a=address: answered(a), 10, f"{address} answers after the flaps")
 
 
-def test_a_tap_with_all_its_queues_carries_frames(fresh):
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_tap_with_eight_queues_carries_frames(fresh, workers):
     wires = fresh.topology(2, pcap=False)
-    bond = fresh.bond(wires, mode="balance-xor", xmit_hash_policy="layer3+4", logical={"queues": 4})
+    cpus = app.processors()
+    bond = fresh.bond(wires, mode="balance-xor", xmit_hash_policy="layer3+4", logical={"queues": 8},
+                      runtime={"worker_lcores": sorted({cpus[1], cpus[0]}) if workers == 2 else [cpus[1]]})
     bond.wait_up(2, 10)
-    assert wires.a.run("ls", "/sys/class/net/bond0/queues").stdout.split().count("tx-3") == 1
+    assert wires.a.run("ls", "/sys/class/net/bond0/queues").stdout.split().count("tx-7") == 1
     with Flows(wires.a, {(HOST_ADDRESS, 9000 + i): 2 for i in range(32)}):
         before = [bond.member(name)["tx_packets"] for name in wires.members]
         eventually(lambda: all(bond.member(name)["tx_packets"] > count + 100 for name, count in zip(wires.members, before)), 10,

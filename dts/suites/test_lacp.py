@@ -6,7 +6,7 @@ import time
 
 import pytest
 
-from framework.app import bond_config, unique_prefix
+from framework.app import bond_config, processors, unique_prefix
 from framework.frames import DST, IP, SRC, UDP, Ether, Raw, build, number_of
 from framework.peers.lacp_port import A, C, D, G, S, T, Partner, is_slow, marker, parse
 from framework.peers.relay import relayed_wires
@@ -48,6 +48,12 @@ def pair(lab, **options):
 @pytest.fixture(scope="module")
 def net(lab):
     return pair(lab)
+
+
+def test_m18_one_processor_is_enough(fresh):
+    cpu = processors()[0]
+    _, near, far = pair(fresh, runtime={"control_lcore": cpu, "worker_lcores": [cpu]})
+    eventually(lambda: agreed(near) and agreed(far), 12, "both ends agree on both links")
 
 
 @pytest.fixture

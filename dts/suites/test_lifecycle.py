@@ -78,6 +78,33 @@ def test_after_kill_9_it_starts_again(fresh):
     assert again.stop() == 0
 
 
+def test_m18_one_processor_is_enough(fresh):
+    wires = fresh.topology(2, pcap=False)
+    cpu = app.processors()[0]
+    bond = fresh.bond(wires, runtime={"control_lcore": cpu, "worker_lcores": [cpu]})
+    ping = fresh.ping(wires.a, HOST_ADDRESS).settled()
+    wires.cut(0)
+    bond.wait_active("m1", 2)
+    ping.settled()
+    assert bond.stop() == 0
+    assert bond.stop_seconds < 2
+
+
+def test_locks_of_instances_that_died_are_gone_after_the_next_start(fresh):
+    def locks():
+        folder = "/run/dpdk-bond.lent"
+        return {name for name in os.listdir(folder) if name.startswith("member-")} if os.path.isdir(folder) else set()
+    wires = fresh.sink(1)
+    before = locks()
+    bond = fresh.bond(wires, addresses=[])
+    mine = locks() - before
+    assert mine
+    bond.stop(signal.SIGKILL)
+    assert mine <= locks()
+    fresh.bond(fresh.sink(1), addresses=[])  # in another namespace, under another file prefix
+    assert not mine & locks()
+
+
 def test_addresses_mtu_and_mac_of_the_logical_interface_are_as_configured(fresh):
     topology = fresh.topology(2, ipv6=True)
     bond = fresh.bond(topology, addresses=["192.0.2.1/24", "2001:db8::1/64"],

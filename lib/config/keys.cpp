@@ -41,7 +41,7 @@ constexpr std::array kLogical = {
     FileKey{"mac", "a unicast MAC address", "Linux's rule for the mode", "the bond's address"},
     FileKey{"mtu", "68-65535 bytes", "1500", "of the interface and its members"},
     FileKey{"queues", "auto, 1-16", "auto",
-            "auto: one a worker, and one where backend is device; a tap has 4 at most"},
+            "auto: one a worker, and one where backend is device; virtio-user has 8 at most"},
     FileKey{"offloads", "auto, off", "auto",
             "auto: checksums and segments may be left undone between the kernel and the bond; a tap only"},
     FileKey{"manage", "self, none", "self",

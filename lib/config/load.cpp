@@ -76,7 +76,8 @@ std::optional<YAML::Mark> second_document(const std::string& text) {
 
 unsigned queues_for(LogicalBackend backend, std::size_t workers) {
     if (backend == LogicalBackend::device) return 1; // nobody knows what it can have
-    return static_cast<unsigned>(std::clamp<std::size_t>(workers, 1, kMaxTapQueues));
+    const std::size_t most = backend == LogicalBackend::tap ? kMaxLogicalQueues : kMaxVirtioUserQueues;
+    return static_cast<unsigned>(std::clamp<std::size_t>(workers, 1, most));
 }
 
 // Readers for the keys of a section, which the table of keys names; in its order.

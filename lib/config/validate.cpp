@@ -62,8 +62,10 @@ private:
             const unsigned lcore = runtime.worker_lcores[i];
             if (!seen.insert(lcore).second)
                 add(key, std::to_string(lcore) + " is there twice; list each lcore once");
-            if (lcore == runtime.control_lcore && !is_broken("runtime.control_lcore")) {
-                add(key, std::to_string(lcore) + " is control_lcore; give the workers lcores of their own");
+            if (lcore == runtime.control_lcore && runtime.idle == Idle::busy &&
+                !is_broken("runtime.control_lcore")) {
+                add(key, std::to_string(lcore) + " is control_lcore; with idle: busy the workers need lcores "
+                                                 "of their own");
             }
         }
     }
@@ -148,7 +150,7 @@ private:
             }
         }
         if (!is_broken(key + ".queues"))
-            if (const std::string queues = tap_queues_problem(logical); !queues.empty())
+            if (const std::string queues = logical_queues_problem(logical); !queues.empty())
                 add(key + ".queues", queues);
         if (!logical.managed && logical.backend == LogicalBackend::device)
             add(key + ".manage", "none is for a netdev, and backend: device has none; leave it out");
@@ -263,14 +265,20 @@ std::string eal_arg_problem(const std::string& arg) {
     return {};
 }
 
-std::string tap_queues_problem(const LogicalConfig& logical) {
-    const bool tap = logical.backend == LogicalBackend::tap ||
-                     (logical.backend == LogicalBackend::device && logical.device.starts_with("net_tap"));
-    if (!tap || logical.queues <= kMaxTapQueues) return {};
-    return fmt::format(
-        "a tap has at most {} queues: DPDK's driver hands over 2 descriptors for each, and 8 at most; "
-        "allowed: 1-{}, or backend: virtio-user",
-        kMaxTapQueues, kMaxTapQueues);
+std::string logical_queues_problem(const LogicalConfig& logical) {
+    const auto is = [&](const char* driver) {
+        return logical.backend == LogicalBackend::device && logical.device.starts_with(driver);
+    };
+    if (is("net_tap") && logical.queues > kMaxNetTapQueues)
+        return fmt::format(
+            "DPDK's net_tap has at most {} queues: it hands over 2 descriptors for each, and 8 at "
+            "most; allowed: 1-{}, or backend: tap",
+            kMaxNetTapQueues, kMaxNetTapQueues);
+    const bool virtio = logical.backend == LogicalBackend::virtio_user || is("net_virtio_user");
+    if (virtio && logical.queues > kMaxVirtioUserQueues)
+        return fmt::format("DPDK's virtio-user has at most {} queues; allowed: 1-{}, or backend: tap",
+                           kMaxVirtioUserQueues, kMaxVirtioUserQueues);
+    return {};
 }
 
 std::string unknown_member_problem(const std::string& name, std::span<const MemberConfig> members) {

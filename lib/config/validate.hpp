@@ -22,7 +22,7 @@ std::string socket_group_problem(const std::string& group); // asks the system f
 std::string eal_arg_problem(const std::string& arg);
 
 // What is wrong with the number of queues of a tap; empty: nothing, or it is no tap for certain.
-std::string tap_queues_problem(const LogicalConfig& logical);
+std::string logical_queues_problem(const LogicalConfig& logical);
 
 // What is wrong with a member's queue_id beside those of others; empty: nothing.
 std::string queue_id_problem(std::uint16_t queue_id, unsigned queues, std::span<const MemberConfig> others);

@@ -43,7 +43,9 @@ std::uint64_t buffers_in_queues(const std::string& device, unsigned rx_queues, u
     if (is("net_af_packet")) return number_of(device, "qpairs", 1) * kPacketQueue;
     if (is("net_null") || is("net_pcap")) return 0; // they copy
     if (is("net_tap"))                              // copies what it sends
-        return std::min(std::max(rx_queues, tx_queues), kMaxTapQueues) * kRing;
+        return std::min(std::max(rx_queues, tx_queues), kMaxNetTapQueues) * kRing;
+    if (is("tap_"))
+        return std::max(rx_queues, tx_queues) * kRing; // pieces of super-frames that are on the way
     if (is("net_af_xdp")) return number_of(device, "queue_count", 1) * kXdpQueue;
     if (is("net_ring")) return kRing;
     if (is("net_memif")) return 2 * kRing;
@@ -70,7 +72,7 @@ BufferNeed buffer_need(const Config& config, const std::function<bool(const Memb
                 need.queues += buffers_in_queues(m.device, workers + 1, workers); // one for slow protocols
         if (!logical) continue;
         const std::string device = b.logical.backend == LogicalBackend::device ? b.logical.device
-                                   : b.logical.backend == LogicalBackend::tap  ? "net_tap"
+                                   : b.logical.backend == LogicalBackend::tap  ? "tap_"
                                                                                : "net_virtio_user";
         need.queues += buffers_in_queues(device, b.logical.queues, b.logical.queues);
     }

@@ -46,7 +46,8 @@ struct LogicalConfig {
 
 // DPDK's net_tap hands over two descriptors for each queue and has room for eight: with more it overruns its
 // stack.
-inline constexpr unsigned kMaxTapQueues = 4;
+inline constexpr unsigned kMaxNetTapQueues = 4;
+inline constexpr unsigned kMaxVirtioUserQueues = 8; // net_virtio_user refuses more
 
 enum class CarrierKind : std::uint8_t { automatic, ethdev, netdev };
 

@@ -18,9 +18,13 @@ namespace dpdkbond {
 
 namespace {
 
-LogicalBackend choose(LogicalBackend asked) {
+LogicalBackend choose(const LogicalConfig& config) {
+    const LogicalBackend asked = config.backend;
     if (asked == LogicalBackend::device) return asked;
-    if (asked != LogicalBackend::tap && vhost_net_works()) return LogicalBackend::virtio_user;
+    const bool is_for_virtio_user =
+        asked == LogicalBackend::virtio_user ||
+        (asked == LogicalBackend::automatic && config.queues <= kMaxVirtioUserQueues);
+    if (is_for_virtio_user && vhost_net_works()) return LogicalBackend::virtio_user;
     provide_tun();
     return asked == LogicalBackend::virtio_user ? asked : LogicalBackend::tap;
 }
@@ -45,21 +49,27 @@ Result<Port> open_tap(const std::string& device, const std::string& bond, const 
 
 } // namespace
 
-bool LogicalPort::will_be_tap(const LogicalConfig& config) {
-    return choose(config.backend) == LogicalBackend::tap;
-}
+bool LogicalPort::will_be_tap(const LogicalConfig& config) { return choose(config) == LogicalBackend::tap; }
 
 Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
-                                                       std::optional<Mac> mac, rte_mempool* pool,
-                                                       bool sleepy) {
+                                                       std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
+                                                       std::vector<std::string>& warnings) {
+    const LogicalBackend backend = choose(config);
+    auto logical = open_as(backend, bond, config, mac, pool, sleepy);
+    if (logical || config.backend != LogicalBackend::automatic || backend == LogicalBackend::tap)
+        return logical;
+    provide_tun();
+    auto tap = open_as(LogicalBackend::tap, bond, config, mac, pool, sleepy);
+    if (!tap) return logical; // what keeps both from serving
+    warnings.push_back(fmt::format("{}; a tap serves instead of vhost-net", logical.error()));
+    return tap;
+}
+
+Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend, const std::string& bond,
+                                                          const LogicalConfig& config, std::optional<Mac> mac,
+                                                          rte_mempool* pool, bool sleepy) {
     std::unique_ptr<LogicalPort> logical(new LogicalPort);
-    const LogicalBackend backend = choose(config.backend);
     const bool in_kernel = backend != LogicalBackend::device;
-    if (backend == LogicalBackend::tap && config.queues > kMaxTapQueues)
-        return Error{
-            fmt::format("{}: logical.queues: vhost-net is not to be had here, and the tap that would serve "
-                        "instead has at most {} queues, not {}",
-                        bond, kMaxTapQueues, config.queues)};
     if (in_kernel && get_link(bond).ok())
         return Error{
             fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};

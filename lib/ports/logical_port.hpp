@@ -19,8 +19,10 @@ namespace dpdkbond {
 
 class LogicalPort {
 public:
+    // With backend auto a tap serves where virtio-user does not start; the warning says why.
     static Result<std::unique_ptr<LogicalPort>> open(const std::string& bond, const LogicalConfig& config,
-                                                     std::optional<Mac> mac, rte_mempool* pool, bool sleepy);
+                                                     std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
+                                                     std::vector<std::string>& warnings);
 
     // Whether open() would make a tap.
     static bool will_be_tap(const LogicalConfig& config);
@@ -50,6 +52,9 @@ public:
 
 private:
     LogicalPort() = default;
+    static Result<std::unique_ptr<LogicalPort>> open_as(LogicalBackend backend, const std::string& bond,
+                                                        const LogicalConfig& config, std::optional<Mac> mac,
+                                                        rte_mempool* pool, bool sleepy);
     std::string backend_, netdev_, name_;
     int ifindex_ = 0;
     std::vector<int> tun_fds_; // the queues of the netdev; the driver owns them

@@ -12,8 +12,8 @@
 #include <utility>
 
 #include "base/fd.hpp"
+#include "base/strong_id.hpp"
 #include "host/files.hpp"
-#include "options/model.hpp"
 #include "ports/netdev_port.hpp"
 
 namespace dpdkbond {
@@ -107,8 +107,8 @@ public:
     OwnTap(const LinkEvent& link, Fd first) : NetdevPort(link), first_(std::move(first)) {}
 
     [[nodiscard]] std::string_view driver() const override { return "tap"; }
-    [[nodiscard]] std::uint16_t max_rx_queues() const override { return kMaxTapQueues; }
-    [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMaxTapQueues; }
+    [[nodiscard]] std::uint16_t max_rx_queues() const override { return kMaxLogicalQueues; }
+    [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMaxLogicalQueues; }
 
     // A queue of the netdev's is one to receive from and one to send to: there are as many of each.
     Result<void> start(std::uint16_t rx, std::uint16_t tx, rte_mempool* pool) override {

@@ -203,8 +203,18 @@ TEST_CASE("all problems are told at once and in the order of the file") {
         "balance-spray (7)\n"
         "f:8:5: bonds[0].miimon: \"-1\" is out of range; allowed: 0-2147483647\n"
         "f:9:11: runtime.idle: \"lazy\" is not one of its values; allowed: adaptive, busy\n"
-        "f:9:42: runtime.worker_lcores[1]: 1 is there twice; list each lcore once\n"
-        "f:9:45: runtime.worker_lcores[2]: 0 is control_lcore; give the workers lcores of their own\n");
+        "f:9:42: runtime.worker_lcores[1]: 1 is there twice; list each lcore once\n");
+}
+
+TEST_CASE("control and a worker share a processor only if both sleep [M18]", "[M18]") {
+    const auto with = [](const std::string& runtime) {
+        return problems("bonds: [{name: b}]\nruntime: {" + runtime + "}\n");
+    };
+    CHECK(with("control_lcore: 0, worker_lcores: [0]").empty());
+    CHECK(with("control_lcore: 2, worker_lcores: [1, 2], idle: adaptive").empty());
+    CHECK(with("control_lcore: 0, worker_lcores: [0], idle: busy") ==
+          "f:2:45: runtime.worker_lcores[0]: 0 is control_lcore; with idle: busy the workers need lcores of "
+          "their own\n");
 }
 
 TEST_CASE("a key may be there once, whatever its spelling") {
@@ -325,20 +335,21 @@ TEST_CASE("DPDK's arguments that would cut off status, console or the lock are r
     CHECK(args("\"--vdev=net_null2\"").empty());
 }
 
-TEST_CASE("a tap with more queues than its driver survives is refused [NEW1]", "[NEW1]") {
-    for (const char* backend : {"backend: tap", "{backend: device, device: net_tap7}"}) {
-        const bool device = backend[0] == '{';
-        const auto with = [&](int queues) {
-            const std::string logical =
-                device ? "{backend: device, device: net_tap7, queues: " + std::to_string(queues) + "}"
-                       : "{backend: tap, queues: " + std::to_string(queues) + "}";
-            return problems("bonds: [{name: b, mode: 1, logical: " + logical + "}]\n");
-        };
-        CHECK(with(4).empty());
-        CHECK(with(5).find("a tap has at most 4 queues") != std::string::npos);
-        CHECK(with(16).find("a tap has at most 4 queues") != std::string::npos);
+TEST_CASE("more queues than the driver of the logical interface has are refused [NEW1][L23]", "[NEW1][L23]") {
+    const auto with = [&](const std::string& backend, int queues) {
+        return problems("bonds: [{name: b, mode: 1, logical: {" + backend +
+                        ", queues: " + std::to_string(queues) + "}}]\n");
+    };
+    const std::string net_tap = "backend: device, device: net_tap7";
+    CHECK(with(net_tap, 4).empty());
+    CHECK(with(net_tap, 5).find("net_tap has at most 4 queues") != std::string::npos);
+    CHECK(with(net_tap, 16).find("net_tap has at most 4 queues") != std::string::npos);
+    for (const std::string virtio : {"backend: virtio-user", "backend: device, device: net_virtio_user7"}) {
+        CHECK(with(virtio, 8).empty());
+        CHECK(with(virtio, 9).find("virtio-user has at most 8 queues; allowed: 1-8, or backend: tap") !=
+              std::string::npos);
     }
-    CHECK(problems("bonds: [{name: b, mode: 1, logical: {backend: virtio-user, queues: 8}}]\n").empty());
+    for (const std::string any : {"backend: tap", "backend: auto"}) CHECK(with(any, 16).empty());
 }
 
 TEST_CASE("more members and logical interfaces than DPDK has ports for are refused [M1]", "[M1]") {
@@ -740,5 +751,8 @@ TEST_CASE("a logical interface has a queue for each worker, and a device one, wh
     CHECK(queues("[1, 2, 3]", "queues: auto") == 3);
     CHECK(queues("[1, 2, 3]", "queues: 2") == 2);
     CHECK(queues("[1, 2, 3]", "backend: device, device: net_memif0") == 1);
-    CHECK(queues("[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]", "") <= 16);
+    const std::string many = "[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18]";
+    CHECK(queues(many, "") == 8);
+    CHECK(queues(many, "backend: virtio-user") == 8);
+    CHECK(queues(many, "backend: tap") == 16);
 }
