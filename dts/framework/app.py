@@ -29,6 +29,12 @@ def unique_prefix(role="bond"):
     return f"dts-{os.getpid()}-{role}{next(_count)}"
 
 
+def processors():
+    """Those of control and of the worker that a configuration is given: two where there are two."""
+    usable = sorted(os.sched_getaffinity(0))
+    return usable[0], usable[min(1, len(usable) - 1)]
+
+
 def to_yaml(value, indent=0):
     """A configuration (dicts, lists, scalars) as YAML in block style; strings are quoted."""
     pad = "  " * indent
@@ -48,8 +54,9 @@ def _flat(value):
 def bond_config(members, mode="active-backup", name="bond0", prefix=None, addresses=(), logical=None, runtime=None,
                 **options):
     """A configuration of one bond. `members`: devargs or member dicts."""
+    control, worker = processors()
     return {
-        "runtime": {"control_lcore": 0, "worker_lcores": [1], "memory_mb": 256,
+        "runtime": {"control_lcore": control, "worker_lcores": [worker], "memory_mb": 256,
                     "file_prefix": prefix or unique_prefix(), **(runtime or {})},
         "bonds": [{"name": name, "mode": mode, **options,
                    "logical": {"backend": "tap", "addresses": list(addresses), **(logical or {})},
@@ -272,7 +279,8 @@ class TestPmd(DpdkProcess):
 
     def __init__(self, ns, *vdevs):
         prefix = unique_prefix("pmd")
-        command = ["stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "--file-prefix",
+        control, worker = processors()
+        command = ["stdbuf", "-o0", "dpdk-testpmd", "--lcores", f"0@{control},1@{worker}", "--no-huge", "-m", "256", "--no-pci", "--file-prefix",
                    prefix, *[f"--vdev={vdev}" for vdev in vdevs], "--", "-i", "--total-num-mbufs=8192", "--nb-cores=1",
                    "--port-topology=paired"]
         super().__init__(ns, prefix)

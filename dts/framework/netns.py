@@ -11,20 +11,16 @@ import fcntl
 import itertools
 import json
 import os
-import signal
 import socket
 import struct
 import subprocess
 
-CLONE_NEWNS, CLONE_NEWNET = 0x00020000, 0x40000000
-MS_REC, MS_PRIVATE = 0x4000, 0x40000
-PR_SET_PDEATHSIG = 1
+CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PREFIX = "dts"
 RUN_DIR = "/run/netns"
 
 _libc = ctypes.CDLL(None, use_errno=True)
-_libc.mount.argtypes = (ctypes.c_char_p, ctypes.c_char_p, ctypes.c_char_p, ctypes.c_ulong, ctypes.c_char_p)
 _count = itertools.count()
 _living = {}
 
@@ -33,10 +29,6 @@ def _call(function, *arguments):
     if function(*arguments) != 0:
         error = ctypes.get_errno()
         raise OSError(error, os.strerror(error))
-
-
-def _die_with_parent():
-    _libc.prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
 
 
 class CommandFailed(RuntimeError):
@@ -76,22 +68,22 @@ class Netns:
         with self.entered():
             return socket.socket(*arguments)
 
-    def _enter_child(self):
-        _die_with_parent()
-        if os.getpgrp() != os.getpid():
-            os.setpgid(0, 0)  # Ctrl-C at the terminal is for us: we end our children in order
-        _call(_libc.setns, self.fd, CLONE_NEWNET)
+    def _inside(self, command):
+        """The command's words, to be run inside. Each of these programs becomes the next one, so the pid stays; the first one
+        sees to it that the process ends when we end. No Python runs between fork and exec: this process may have threads."""
         # /sys/class/net shows the namespace of whoever mounted it: give the child one of its own.
-        if _libc.unshare(CLONE_NEWNS) == 0 and _libc.mount(b"none", b"/sys", None, MS_REC | MS_PRIVATE, None) == 0:
-            _libc.mount(b"sysfs", b"/sys", b"sysfs", 0, None)
+        own_sys = "mount --make-rprivate /sys && mount -t sysfs sysfs /sys; exec \"$@\""
+        return ["setpriv", "--pdeathsig", "KILL", "nsenter", f"--net={RUN_DIR}/{self.name}",
+                "unshare", "--mount", "--propagation", "unchanged", "sh", "-c", own_sys, "sh", *map(str, command)]
 
     def popen(self, *command, **options):
         """Start a command inside; the Popen's pid is the command's own. It dies when this process dies."""
-        return subprocess.Popen([str(word) for word in command], preexec_fn=self._enter_child, **options)
+        # Ctrl-C at the terminal is for us: we end our children in order.
+        return subprocess.Popen(self._inside(command), process_group=0, **options)
 
     def run(self, *command, check=True, timeout=60, **options):
         """Run a command inside to its end; returns CompletedProcess with text output."""
-        return run(command, check=check, timeout=timeout, preexec_fn=self._enter_child, **options)
+        return run(self._inside(command), check=check, timeout=timeout, process_group=0, **options)
 
     def ip_json(self, *words):
         """`ip -j WORDS...` as Python objects."""

@@ -5,12 +5,10 @@ A guest's root is the outer machine's, read-only: it runs the programs that were
 frame leaves the machine. Emulation only (TCG), so that every machine shows the same: figures of speed mean nothing here.
 """
 import atexit
-import ctypes
 import itertools
 import json
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import tempfile
@@ -23,7 +21,6 @@ from .wait import eventually
 
 FIRST_SLOT = 0x10  # NIC i sits at 0000:00:10.0 + i
 _living = []
-_libc = ctypes.CDLL(None)
 
 
 def nic_address(i):
@@ -83,8 +80,8 @@ class Vm:
             command += nic.arguments(i, iommu)
         self._began = time.monotonic()
         with open(self._path("qemu.log"), "wb") as log:
-            self.process = subprocess.Popen(command, stdin=subprocess.DEVNULL, stdout=log, stderr=log,
-                                            preexec_fn=lambda: _libc.prctl(1, signal.SIGKILL))  # ends when we end
+            self.process = subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *command],  # ends when we end
+                                            stdin=subprocess.DEVNULL, stdout=log, stderr=log)
         _living.append(self)
 
     def _path(self, name):
