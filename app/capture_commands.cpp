@@ -46,7 +46,7 @@ Result<std::string> Program::start_capture(std::string_view bond, std::string_vi
     if (!prepared) return Error{prepared.error()};
     const std::shared_ptr<Capture> capture = std::move(prepared).value();
 
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     const auto again = capture_plan(bond, member); // time has passed
     if (!again) return Error{again.error()};
     if (again.value().members != capture->members())

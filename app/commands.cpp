@@ -58,7 +58,7 @@ std::string mode_list() {
 
 Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
                                       std::string_view value) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     BondUnit& u = *unit.value();
@@ -110,7 +110,7 @@ void Program::change_member(BondUnit& unit, MemberPort& member, const MemberOpti
 }
 
 Result<void> Program::set_active(std::string_view bond, std::string_view member) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     return choose_active(*unit.value(), member == "none" || member == "None" ? "" : member);
@@ -129,7 +129,7 @@ Result<void> Program::choose_active(BondUnit& unit, std::string_view member) {
 
 Result<void> Program::set_member_option(std::string_view bond, std::string_view member,
                                         std::string_view option, std::string_view value) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     auto m = member_or_error(*unit.value(), member);
@@ -153,7 +153,7 @@ Result<void> Program::set_member_option(std::string_view bond, std::string_view 
 }
 
 Result<void> Program::set_member_link(std::string_view bond, std::string_view member, bool up) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     auto m = member_or_error(*unit.value(), member);
@@ -170,7 +170,7 @@ Result<void> Program::set_member_link(std::string_view bond, std::string_view me
 
 Result<void> Program::add_member(std::string_view bond, std::string_view device,
                                  std::span<const std::string> settings) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     BondUnit& u = *unit.value();
@@ -194,7 +194,7 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device,
 }
 
 Result<void> Program::remove_member(std::string_view bond, std::string_view member) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     if (unit.value()->waiting.remove(member)) {
@@ -209,7 +209,7 @@ Result<void> Program::remove_member(std::string_view bond, std::string_view memb
 }
 
 Result<void> Program::clear_stats(std::string_view bond) {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
     unit.value()->clear_counters();

@@ -3,7 +3,7 @@
 // the host together, and carries out what operators ask for.
 //
 // Threads: the main thread is the control lcore; workers are lcores; the host thread, the reload thread, the
-// console's and telemetry's are ordinary. What they ask for goes one at a time (mutex_), takes effect on
+// console's and telemetry's are ordinary. What they ask for goes one at a time (Command), takes effect on
 // control by Control::call(), and is undone as a whole when a part of it fails.
 #pragma once
 
@@ -132,6 +132,38 @@ private:
     void on_poll(std::uint32_t bond, MemberPort& member);
     void log_warnings(const BondUnit& unit, const std::vector<std::string>& warnings);
 
+    // While one lives nobody else changes anything; mutex_ is held …
+    class Command {
+    public:
+        explicit Command(Program& p) : p_(p), one_(p.command_mutex_), state_(p.mutex_) {
+            p_.command_lock_ = &state_;
+        }
+        ~Command() { p_.command_lock_ = nullptr; }
+        Command(const Command&) = delete;
+        Command& operator=(const Command&) = delete;
+
+    private:
+        Program& p_;
+        std::lock_guard<std::mutex> one_;
+        std::unique_lock<std::mutex> state_;
+    };
+    // … but for what takes long (a NIC is bound, a worker is waited for) and changes nothing that queries
+    // read: they are answered meanwhile.
+    class Meanwhile {
+    public:
+        explicit Meanwhile(Program& p) : state_(p.command_lock_) {
+            if (state_ != nullptr) state_->unlock();
+        }
+        ~Meanwhile() {
+            if (state_ != nullptr) state_->lock();
+        }
+        Meanwhile(const Meanwhile&) = delete;
+        Meanwhile& operator=(const Meanwhile&) = delete;
+
+    private:
+        std::unique_lock<std::mutex>* state_; // nullptr: the program starts or ends, and nobody asks
+    };
+
     // ---- queries.cpp, commands.cpp, reload.cpp; mutex_ is held
     BondQueries queries(BondUnit& unit);
     BondUnit* find(std::string_view bond);
@@ -170,7 +202,9 @@ private:
     ServiceManager service_;
     StatusFiles status_files_;
 
-    std::mutex mutex_; // guards what follows; one command at a time
+    std::mutex command_mutex_;                             // one command at a time; taken before mutex_
+    std::mutex mutex_;                                     // guards what follows
+    std::unique_lock<std::mutex>* command_lock_ = nullptr; // on mutex_, of the command that is carried out
     std::vector<std::unique_ptr<BondUnit>> units_;
     std::vector<std::unique_ptr<BondUnit>> stuck_; // have left, but a worker that hangs may still use them
     bool ending_ = false;

@@ -79,7 +79,7 @@ Result<void> Program::reload() {
 }
 
 Result<void> Program::read_again() {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     if (ending_) return Error{"the program is ending"};
     if (acting().starts_with("console")) log_line(acting() + ": reading the file again");
     LoadedConfig loaded = load_config(config_file_);

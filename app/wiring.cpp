@@ -42,6 +42,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
 
 Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond, const MemberConfig& member,
                                                          std::vector<std::string>& warnings) {
+    const Meanwhile others(*this);
     if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
     auto port = MemberPort::open(member, member_setup(bond, member), warnings);
     if (!port) pci_.give_back(member);
@@ -125,6 +126,7 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
 }
 
 void Program::leave_service(std::unique_ptr<BondUnit> leaving) {
+    const Meanwhile others(*this); // which do not find it any more
     BondUnit& unit = *leaving;
     for (auto& member : unit.members) dismiss(unit, *member);
     wait_until_said({&unit}, kWorkerPatience);
@@ -141,7 +143,10 @@ void Program::leave_service(std::unique_ptr<BondUnit> leaving) {
     const bool seen = rcu_->wait(kWorkerPatience);
     for (auto& member : unit.members) remove_queues(member->port->id());
     remove_queues(unit.logical->port().id());
-    if (seen) return; // and with it the bond
+    if (seen) {
+        leaving.reset();
+        return;
+    }
     log_line(fmt::format("{}: a worker does not come round: its devices stay open until the program ends",
                          unit.config.name));
     stuck_.push_back(std::move(leaving));
@@ -201,7 +206,7 @@ Result<void> Program::bring_in(BondUnit& unit, const MemberConfig& member) {
 }
 
 void Program::look_for_members() {
-    const std::lock_guard lock(mutex_);
+    const Command command(*this);
     if (ending_) return;
     const auto why = [](const MemberConfig& m) { return why_absent(m); };
     for (const auto& unit : units_) {
@@ -256,7 +261,10 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     host_->forget_member(member);
     dismiss(unit, member);
     (void)unit.macs->apply(); // others take over what it wore
-    wait_until_said({&unit}, kWorkerPatience);
+    {
+        const Meanwhile others(*this);
+        wait_until_said({&unit}, kWorkerPatience);
+    }
     control_->call([&] {
         control_->listen(unit.number, member.id, -1);
         unit.core->bond.remove_member(member.id, now());
@@ -282,6 +290,7 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     }
     std::vector<MemberConfig> devices;
     for (const auto& left : unit.leaving) devices.push_back(left->config);
+    const Meanwhile others(*this); // a NIC goes back to its driver in seconds
     unit.leaving.clear();
     for (const MemberConfig& device : devices) pci_.give_back(device);
 }
@@ -306,6 +315,7 @@ void Program::remove_queues(std::uint16_t port) {
 }
 
 bool Program::wait_until_unseen(BondUnit& unit) {
+    const Meanwhile others(*this);
     const Time end = now() + kWorkerPatience;
     for (;; usleep(100)) {
         bool seen = false;

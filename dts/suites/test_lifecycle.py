@@ -90,6 +90,38 @@ def test_m18_one_processor_is_enough(fresh):
     assert bond.stop_seconds < 2
 
 
+def test_m17_ordinary_threads_leave_the_lcores_alone(fresh):
+    control, worker = app.processors()
+    if control == worker:
+        pytest.skip("there is one processor")
+    bond = fresh.bond(fresh.sink(1), addresses=[], runtime={"control_lcore": control, "worker_lcores": [control]})
+    allowed = {}
+    for task in os.listdir(f"/proc/{bond.pid}/task"):
+        with open(f"/proc/{bond.pid}/task/{task}/comm", encoding="ascii") as file:
+            name = file.read().strip()
+        allowed[name] = os.sched_getaffinity(int(task))
+    assert control not in allowed["bond-host"]
+    assert os.sched_getaffinity(bond.pid) == {control}  # the main thread has become the control lcore
+
+
+def test_l7_a_signal_while_starting_does_not_wait_for_the_rest_of_the_start(fresh):
+    wires = fresh.sink(1)
+    own = as_the_kernel_sees(wires.a, "m0")
+    config = app.bond_config([wires.devargs(0)] + [f"net_null{i}" for i in range(25)], prefix=app.unique_prefix())
+    bond = fresh.bond_from(wires.a, config, wait=False)
+
+    def signals_wait():
+        if not os.readlink(f"/proc/{bond.pid}/exe").startswith(os.path.realpath(app.binary())):
+            return False
+        with open(f"/proc/{bond.pid}/status", encoding="ascii") as file:
+            blocked = next(line.split()[1] for line in file if line.startswith("SigBlk"))
+        return int(blocked, 16) >> (signal.SIGTERM - 1) & 1
+    eventually(signals_wait, 10, "signals are blocked", every=0.001)
+    assert bond.stop(timeout=10) == 0
+    assert "while starting: stopping" in bond.log
+    assert as_the_kernel_sees(wires.a, "m0") == own
+
+
 def test_locks_of_instances_that_died_are_gone_after_the_next_start(fresh):
     def locks():
         folder = "/run/dpdk-bond.lent"
@@ -169,6 +201,20 @@ def test_m5_a_worker_that_hangs_keeps_nobody_from_leaving_or_ending(fresh):
     assert "worker lcore 1 does not end" in bond.log
     assert [as_the_kernel_sees(topology.a, name) for name in topology.members] == own
     assert not os.path.exists(os.path.dirname(socket_path(bond.file_prefix)))
+
+
+def test_l19_queries_are_answered_while_a_command_takes_its_time(fresh):
+    bond = fresh.bond(fresh.topology(2))
+    StoppedThread(bond.pid, "rte-worker-1")
+    command = threading.Thread(target=bond.console, args=("remove member bond0 m1",))
+    command.start()
+    answers = 0
+    while command.is_alive():  # it waits for the worker
+        begun = "member m1 removed" in str(bond.events())
+        answers += begun and bond.info() is not None
+    command.join()
+    assert answers > 3, answers
+    assert bond.info()["members"] == ["m0"]
 
 
 def test_m11_the_instance_that_has_the_prefix_is_named(fresh, tmp_path):
