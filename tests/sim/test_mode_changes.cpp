@@ -199,6 +199,60 @@ TEST_CASE("a frame of the logical interface that no member can send is counted [
     CHECK(h.bond.frames_lost().no_member == 1);
 }
 
+TEST_CASE("frames of control's own that find no room are counted, whichever mode made them [D23]", "[D23]") {
+    std::uint8_t frame[64];
+    constexpr unsigned kMany = 3000;
+    SECTION("balance-alb: what the logical interface sends") {
+        House h(Mode::balance_alb);
+        h.join(0, own(0));
+        h.join(1, own(1));
+        h.apply();
+        h.arps();
+        for (unsigned i = 0; i < kMany; ++i) {
+            const auto length =
+                build_arp(frame, kHostMac, kBondMac, {ArpOp::reply, kBondMac, kOurs, kHostMac, kHost});
+            h.bond.handle_frame(kNoMember, {frame, length}, h.now);
+        }
+        const std::size_t sent = h.arps().size();
+        CHECK(h.bond.frames_lost().no_room > 0);
+        CHECK(sent + h.bond.frames_lost().no_room >= kMany);
+    }
+    SECTION("balance-spray: answers about members' own addresses") {
+        BondOptions o;
+        o.spray.addresses.push_back({"m0", IpPrefix{false, Ipv4{{10, 0, 0, 1}}, {}, 24}});
+        o.spray.peers.push_back({Ipv4{{10, 99, 255, 2}}, {{"m0", Ipv4{{10, 0, 0, 2}}, {}, 0}}});
+        House h(Mode::balance_spray, o);
+        h.join(0, own(0));
+        h.apply();
+        h.arps();
+        const Ipv4 theirs{{10, 0, 0, 2}}, ours{{10, 0, 0, 1}};
+        const Mac everybody{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};
+        for (unsigned i = 0; i < kMany; ++i) {
+            const auto length =
+                build_arp(frame, everybody, kHostMac, {ArpOp::request, kHostMac, theirs, Mac{}, ours});
+            h.bond.handle_frame(id(0), {frame, length}, h.now);
+        }
+        const std::size_t sent = h.arps().size();
+        CHECK(h.bond.frames_lost().no_room > 0);
+        CHECK(sent + h.bond.frames_lost().no_room >= kMany);
+    }
+    SECTION("the counts outlive the mode") {
+        House h(Mode::balance_alb);
+        h.join(0, own(0));
+        h.apply();
+        h.arps();
+        for (unsigned i = 0; i < kMany; ++i) {
+            const auto length =
+                build_arp(frame, kHostMac, kBondMac, {ArpOp::reply, kBondMac, kOurs, kHostMac, kHost});
+            h.bond.handle_frame(kNoMember, {frame, length}, h.now);
+        }
+        const std::uint64_t before = h.bond.frames_lost().no_room;
+        REQUIRE(before > 0);
+        h.change(Mode::active_backup);
+        CHECK(h.bond.frames_lost().no_room >= before);
+    }
+}
+
 TEST_CASE("readers are told when a member's delay has run out, and when a leaving one is taken out") {
     BondOptions o;
     o.updelay = 1000;

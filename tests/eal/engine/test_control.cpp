@@ -2,9 +2,12 @@
 // The control lcore without devices: what it hands over, how much of its inbox it takes at a time, calls.
 #include <catch2/catch.hpp>
 
+#include <sys/socket.h>
+
 #include <atomic>
 #include <thread>
 
+#include "base/fd.hpp"
 #include "engine/control.hpp"
 #include "rig.hpp"
 
@@ -172,6 +175,30 @@ TEST_CASE("a full inbox is taken in portions [L21]", "[L21]") {
         }
     }
     CHECK(rounds >= posted / 64);
+}
+
+TEST_CASE("control reads no socket of a member or bond that has left [L1]", "[L1]") {
+    Rcu rcu(1);
+    Control control(Idle::busy, World::get().pool);
+    auto core = core_of(Mode::lacp, 2, rcu);
+    control.set_bond(0, core.get());
+    int ends[2];
+    REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) == 0);
+    const Fd ours(ends[0]), theirs(ends[1]);
+    char byte = 'x';
+    const auto left_alone = [&] {
+        REQUIRE(::send(theirs.get(), &byte, 1, 0) == 1);
+        control.serve();
+        return ::recv(ours.get(), &byte, 1, 0) == 1;
+    };
+    control.listen(0, MemberId{1}, ours.get());
+    CHECK_FALSE(left_alone());
+    control.listen(0, MemberId{1}, -1);
+    CHECK(left_alone());
+    control.listen(0, MemberId{0}, ours.get());
+    CHECK_FALSE(left_alone());
+    control.set_bond(0, nullptr);
+    CHECK(left_alone()); // its number may be another descriptor's now
 }
 
 TEST_CASE("calls of many threads run one at a time, from the first to the last [L3] [M15]", "[L3][M15]") {

@@ -5,6 +5,8 @@
 
 #include <cstdlib>
 #include <string>
+#include <string_view>
+#include <vector>
 
 #include "catch_session.hpp"
 #include "eal_options.hpp"
@@ -14,9 +16,12 @@ namespace dpdkbond::testing {
 
 namespace {
 rte_mempool* g_pool = nullptr;
-}
+std::vector<std::string> g_log; // lines of DPDK's
+} // namespace
 
 rte_mempool* frame_pool() { return g_pool; }
+
+std::vector<std::string>& dpdk_log() { return g_log; }
 
 bool command(const std::string& line) { return std::system((line + " >/dev/null 2>&1").c_str()) == 0; }
 
@@ -28,7 +33,9 @@ int main(int argc, char** argv) {
     if (::unshare(CLONE_NEWNET) != 0 || !command("ip link set lo up")) return kSkipped;
     if (!command("ip link add probe0 type veth peer name probe1") || !command("ip link del probe0"))
         return kSkipped;
-    const dpdkbond::Eal eal(eal_options("bondports"));
+    dpdkbond::EalOptions options = eal_options("bondports");
+    options.log = [](std::string_view line) { g_log.emplace_back(line); };
+    const dpdkbond::Eal eal(options);
     g_pool = rte_pktmbuf_pool_create("frames", 8191, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     const int result = run_tests(argc, argv);
     rte_mempool_free(g_pool);

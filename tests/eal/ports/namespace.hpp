@@ -4,12 +4,14 @@
 #pragma once
 
 #include <string>
+#include <vector>
 
 struct rte_mempool;
 
 namespace dpdkbond::testing {
 
 rte_mempool* frame_pool();
+std::vector<std::string>& dpdk_log();  // what DPDK has logged, line by line
 bool command(const std::string& line); // whether it succeeded
 
 struct Veth { // a0 and b0, up, without IPv6

@@ -4,20 +4,25 @@
 #include <catch2/catch.hpp>
 
 #include <rte_ethdev.h>
+#include <rte_log.h>
 #include <sched.h>
 #include <sys/mount.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <filesystem>
 #include <functional>
 #include <string>
 #include <thread>
 #include <vector>
 
+#include "dpdk/eal.hpp"
 #include "namespace.hpp"
 #include "ports/logical_port.hpp"
+#include "ports/member_port.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::testing;
@@ -57,6 +62,49 @@ bool with_useless_vhost(const std::function<void()>& what) {
 }
 
 } // namespace
+
+TEST_CASE("sockets of DPDK's packet driver always have room in their send buffers [M4]", "[M4]") {
+    const Veth cable;
+    MemberConfig config;
+    config.name = "m0";
+    config.device = "net_af_packet_m4,iface=a0,pmd=1";
+    MemberSetup setup;
+    setup.pool = frame_pool();
+    std::vector<std::string> warnings;
+    auto member = MemberPort::open(config, setup, warnings);
+    INFO((member ? "" : member.error()));
+    REQUIRE(member.ok());
+    REQUIRE(member.value()->port->driver() == "net_af_packet");
+    REQUIRE_FALSE(member.value()->sockets.empty());
+    for (const int socket : member.value()->sockets) {
+        int bytes = 0;
+        socklen_t size = sizeof bytes;
+        REQUIRE(::getsockopt(socket, SOL_SOCKET, SO_SNDBUF, &bytes, &size) == 0);
+        CHECK(bytes >= 1 << 29); // a ring has some 2 MB
+    }
+}
+
+TEST_CASE("DPDK's log lines come by our log, none by a stream that may block [M12]", "[M12]") {
+    dpdk_log().clear();
+    rte_log(RTE_LOG_ERR, RTE_LOGTYPE_USER1, "first\nsecond %d\n", 2);
+    REQUIRE(dpdk_log().size() == 2);
+    CHECK(dpdk_log()[0].ends_with("first"));
+    CHECK(dpdk_log()[1] == "second 2");
+}
+
+TEST_CASE("an instance that started without NICs can be given some later [M6]", "[M6]") {
+    const auto with = [](std::vector<std::string> nics) {
+        EalOptions o;
+        o.pci_allow = std::move(nics);
+        return Eal::arguments(o);
+    };
+    const auto has = [](const std::vector<std::string>& args, const char* arg) {
+        return std::ranges::find(args, arg) != args.end();
+    };
+    CHECK_FALSE(has(with({}), "--no-pci")); // the PCI bus could not be had any more
+    CHECK(has(with({}), "-a"));             // and without a list all NICs would be taken
+    CHECK(has(with({"0000:01:00.0"}), "0000:01:00.0"));
+}
 
 TEST_CASE("a tap has as many queues as it is asked for", "[logical]") {
     for (const unsigned queues : {1U, 8U, 16U}) {

@@ -249,6 +249,22 @@ TEST_CASE_METHOD(Server, "more consoles than there may be are told so, and place
     CHECK(again);
 }
 
+TEST_CASE_METHOD(Server,
+                 "a console for which there is no thread is turned away, and the next one served [M14]",
+                 "[M14]") {
+    REQUIRE(console.listen(path()).ok());
+    pthread_attr_t before, huge;
+    REQUIRE(pthread_getattr_default_np(&before) == 0);
+    REQUIRE(pthread_getattr_default_np(&huge) == 0);
+    REQUIRE(pthread_attr_setstacksize(&huge, std::size_t{1} << 47U) ==
+            0); // more than there are addresses for
+    REQUIRE(pthread_setattr_default_np(&huge) == 0);
+    const auto answer = join()->rest();
+    REQUIRE(pthread_setattr_default_np(&before) == 0);
+    CHECK(answer == "error: too many consoles\n");
+    CHECK(join()->sees(kPrompt));
+}
+
 TEST_CASE_METHOD(Server, "a socket that a dead process left is replaced, a living one and a file are not") {
     REQUIRE(console.listen(path()).ok());
     Console second(instance);
