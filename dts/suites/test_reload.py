@@ -117,6 +117,7 @@ def test_a_bad_file_changes_nothing_and_says_why(net, fresh, text):
 
 def test_a_member_that_cannot_be_opened_changes_nothing(net):
     _, bond = net
+    eventually(lambda: bond.info()["logical"]["addresses"] != 0, 3, "its addresses have been read")
     before = bond.info()
     length = len(bond.log)
     changed(bond, lambda b: (b["members"].append({"device": "net_af_packet9,iface=nosuch"}), b.update(updelay=300)))
