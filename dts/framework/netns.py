@@ -31,6 +31,11 @@ def _call(function, *arguments):
         raise OSError(error, os.strerror(error))
 
 
+def _own_group(options):
+    """Ctrl-C at the terminal is for us: we end our children in order. A session of its own is a group of its own."""
+    return options if options.get("start_new_session") else {**options, "process_group": 0}
+
+
 class CommandFailed(RuntimeError):
     """A command inside a namespace ended with a status other than 0."""
 
@@ -78,12 +83,11 @@ class Netns:
 
     def popen(self, *command, **options):
         """Start a command inside; the Popen's pid is the command's own. It dies when this process dies."""
-        # Ctrl-C at the terminal is for us: we end our children in order.
-        return subprocess.Popen(self._inside(command), process_group=0, **options)
+        return subprocess.Popen(self._inside(command), **_own_group(options))
 
     def run(self, *command, check=True, timeout=60, **options):
         """Run a command inside to its end; returns CompletedProcess with text output."""
-        return run(self._inside(command), check=check, timeout=timeout, process_group=0, **options)
+        return run(self._inside(command), check=check, timeout=timeout, **_own_group(options))
 
     def ip_json(self, *words):
         """`ip -j WORDS...` as Python objects."""

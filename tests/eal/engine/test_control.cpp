@@ -180,7 +180,7 @@ TEST_CASE("a full inbox is taken in portions [L21]", "[L21]") {
 TEST_CASE("control reads no socket of a member or bond that has left [L1]", "[L1]") {
     Rcu rcu(1);
     Control control(Idle::busy, World::get().pool);
-    auto core = core_of(Mode::lacp, 2, rcu);
+    auto core = core_of(Mode::ieee8023ad, 2, rcu);
     control.set_bond(0, core.get());
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_DGRAM | SOCK_NONBLOCK, 0, ends) == 0);
