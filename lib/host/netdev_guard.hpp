@@ -80,7 +80,8 @@ private:
 Result<std::vector<std::string>> restore_leftovers(const std::filesystem::path& state_dir);
 
 // Locks of netdevs that processes held which have died, in this namespace or another, are removed; their
-// number. Nothing has to be undone for them: what was changed stands in the state files. Any thread, any time.
+// number. Nothing has to be undone for them: what was changed stands in the state files. Any thread, any
+// time.
 unsigned forget_dead_claims(const std::filesystem::path& notes = kLentNotes);
 
 // A veth's far end hands over TCP segments of up to 64 KiB, which nothing on a real wire would. The kernel
