@@ -312,7 +312,7 @@ void Loader::read_bond(const Node& node, const std::string& path) {
                                  {"logical", [&](auto& v, auto& at) { read_logical(bond.logical, v, at); }},
                                  {"members", [&](auto& v, auto& at) { reader_.list(v, at, member); }}});
     for (const ModeSection* section : mode_sections())
-        keys.push_back({std::string(section->name), [this, &bond, section](auto& v, auto& at) {
+        keys.push_back({section->name, [this, &bond, section](auto& v, auto& at) {
                             section->read(reader_, bond.options, v, at);
                         }});
     add_option_keys(keys, false, bond.options, unused, bond.given);
