@@ -4,10 +4,13 @@
 The port behind it, net_af_packet9, is cabled to a namespace of its own, `guest`, whose host talks through the bond while testpmd
 forwards.
 """
+import atexit
+import functools
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 
 from .app import ROOT, DpdkProcess, unique_prefix
 from .netns import Netns, veth
@@ -21,6 +24,14 @@ def plugin():
     """The plug-in under test: $DPDK_BOND_PLUGIN, else the one of build/."""
     return os.path.abspath(os.environ.get("DPDK_BOND_PLUGIN")
                            or os.path.join(ROOT, "build", "drivers", "net_dpdkbond", "librte_net_dpdkbond.so"))
+
+
+@functools.cache
+def loadable():
+    """A copy of it where EAL loads it from, wherever this tree lies: EAL refuses plug-ins below a folder that everybody may write to."""
+    folder = tempfile.mkdtemp(prefix="dts-plugin-", dir="/run")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return shutil.copy(plugin(), folder)
 
 
 def why_not():
@@ -48,7 +59,7 @@ class BondPmd(DpdkProcess):
         vdevs = [v for i, v in enumerate(vdevs) if i not in late] + [bond] + [vdevs[i] for i in late]
         if up:
             vdevs.append(f"net_af_packet9,iface={up}")
-        self.start("stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", plugin(),
+        self.start("stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
                    "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs], "--log-level=pmd.net.dpdkbond:info", "--",
                    "-i", "--total-num-mbufs=8192", "--nb-cores=1", "--port-topology=paired", *words, stdin=subprocess.PIPE)
         if not wait:

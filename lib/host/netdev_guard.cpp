@@ -193,7 +193,7 @@ bool NetdevGuard::suit_peer() {
     const auto link = get_link(before_->ifindex);
     const auto peer = link ? get_peer(link.value()) : Error{link.error()};
     if (!peer) return finishes_;
-    const bool program = peer.value().promisc && peer.value().master_ifindex == 0;
+    const bool program = peer.value().master_ifindex == 0;
     if (program != finishes_ && set_tx_checksum(link.value().name, !program)) finishes_ = program;
     return finishes_;
 }

@@ -54,10 +54,11 @@ public:
     [[nodiscard]] const std::string& describe() const { return description_; }
     [[nodiscard]] bool drops_by_tcx() const { return static_cast<bool>(tcx_); }
     [[nodiscard]] int ifindex() const;
-    // A veth hands frames over as they are. A kernel at the far end takes unfinished checksums and
-    // super-frames; a program there (Open vSwitch's userspace, a DPDK driver) takes them for errors. It shows
-    // by a far end that was made promiscuous and has no master, and while it does the kernel finishes and
-    // cuts here what is sent. Call it now and then, as programs come and go. True: frames are finished now.
+    // A veth hands frames over as they are. A bridge at the far end takes unfinished checksums and
+    // super-frames; a program that reads it (Open vSwitch's userspace, a DPDK driver, a relay) takes them for
+    // errors, and whether there is one cannot be seen. So the kernel finishes and cuts here what is sent
+    // unless the far end has a master. Call it now and then, as masters come and go. True: frames are
+    // finished now.
     bool suit_peer();
 
 private:
