@@ -3,9 +3,8 @@
 // current.
 #pragma once
 
-#include <string>
-
 #include <algorithm>
+#include <string>
 
 #include "base/fd.hpp"
 #include "base/result.hpp"

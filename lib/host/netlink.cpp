@@ -52,15 +52,14 @@ Result<void> change_flags(const char* act, const std::string& name, unsigned fla
     return change(act, name, message);
 }
 
-Result<void> change_attribute(const char* act, const std::string& name, int attribute, const void* data,
+Result<void> change_attribute(const char* act, const Result<LinkEvent>& link, int attribute, const void* data,
                               std::size_t size) {
-    auto link = get_link(name);
     if (!link) return Error{link.error()};
     ifinfomsg info{};
     info.ifi_index = link.value().ifindex;
     RtMessage message(RTM_NEWLINK, 0, info);
     message.put(attribute, data, size);
-    return change(act, name, message);
+    return change(act, link.value().name, message);
 }
 
 Result<void> change_address(const char* act, const std::string& name, const IpPrefix& prefix, int type,
@@ -118,11 +117,19 @@ Result<void> set_admin_up(const std::string& name, bool up) {
 }
 
 Result<void> set_mac(const std::string& name, const Mac& mac) {
-    return change_attribute("set the MAC of", name, IFLA_ADDRESS, mac.data(), mac.bytes.size());
+    return change_attribute("set the MAC of", get_link(name), IFLA_ADDRESS, mac.data(), mac.bytes.size());
 }
 
 Result<void> set_mtu(const std::string& name, std::uint32_t mtu) {
-    return change_attribute("set the MTU of", name, IFLA_MTU, &mtu, sizeof mtu);
+    return change_attribute("set the MTU of", get_link(name), IFLA_MTU, &mtu, sizeof mtu);
+}
+
+Result<void> set_mac(int ifindex, const Mac& mac) {
+    return change_attribute("set the MAC of", get_link(ifindex), IFLA_ADDRESS, mac.data(), mac.bytes.size());
+}
+
+Result<void> set_mtu(int ifindex, std::uint32_t mtu) {
+    return change_attribute("set the MTU of", get_link(ifindex), IFLA_MTU, &mtu, sizeof mtu);
 }
 
 Result<void> set_promisc(const std::string& name, bool on) {
@@ -135,14 +142,14 @@ Result<void> set_allmulti(const std::string& name, bool on) {
 
 Result<void> set_carrier(const std::string& name, bool carrier) {
     const std::uint8_t value = carrier ? 1 : 0;
-    return change_attribute("set the carrier of", name, IFLA_CARRIER, &value, sizeof value);
+    return change_attribute("set the carrier of", get_link(name), IFLA_CARRIER, &value, sizeof value);
 }
 
 Result<void> rename_link(const std::string& name, const std::string& new_name) {
     if (!is_netdev_name(new_name))
         return Error{"cannot rename netdev " + name + " to '" + new_name +
                      "': a name has 1 to 15 characters"};
-    return change_attribute("rename", name, IFLA_IFNAME, new_name.c_str(), new_name.size() + 1);
+    return change_attribute("rename", get_link(name), IFLA_IFNAME, new_name.c_str(), new_name.size() + 1);
 }
 
 Result<void> add_address(const std::string& name, const IpPrefix& prefix) {

@@ -8,7 +8,6 @@
 #include "host/fd_finder.hpp"
 #include "host/in_namespace.hpp"
 #include "host/link_speed.hpp"
-#include "host/netdev_by_index.hpp"
 #include "host/netlink.hpp"
 #include "host/vhost.hpp"
 #include "ports/own_tap.hpp"
@@ -147,7 +146,7 @@ Result<void> LogicalPort::set_carrier(bool up) {
 
 Result<void> LogicalPort::set_mac(const Mac& mac) {
     auto done = !in_kernel() ? port_->set_mac(mac)
-                             : visit([&](const LinkEvent& at) { return set_mac_of(at.ifindex, mac); });
+                             : visit([&](const LinkEvent& at) { return dpdkbond::set_mac(at.ifindex, mac); });
     if (done) mac_ = mac;
     return done;
 }
@@ -172,7 +171,7 @@ Result<void> LogicalPort::set_speed(std::uint32_t mbps) {
 
 Result<void> LogicalPort::set_mtu(std::uint32_t mtu) {
     if (!in_kernel()) return port_->set_mtu(mtu);
-    return visit([&](const LinkEvent& at) { return set_mtu_of(at.ifindex, mtu); });
+    return visit([&](const LinkEvent& at) { return dpdkbond::set_mtu(at.ifindex, mtu); });
 }
 
 } // namespace dpdkbond

@@ -8,7 +8,6 @@
 #include <utility>
 
 #include "dpdk/clock.hpp"
-#include "host/netdev_by_index.hpp"
 
 namespace dpdkbond {
 
@@ -116,7 +115,8 @@ void LogicalWatch::take_mac(std::uint32_t bond, const Logical& l, const Mac& mac
         kept = core->bond.mac();
     });
     // With fail_over_mac active it is the active member's, whatever anybody says.
-    if (kept != mac) (void)l.port->visit([&](const LinkEvent& at) { return set_mac_of(at.ifindex, kept); });
+    if (kept != mac)
+        (void)l.port->visit([&](const LinkEvent& at) { return dpdkbond::set_mac(at.ifindex, kept); });
 }
 
 // The MTU that holds from now on.
@@ -128,7 +128,7 @@ std::uint32_t LogicalWatch::take_mtu(std::uint32_t bond, const Logical& l, std::
                 "packet buffers of this run hold an MTU of {}, not of {}; it stays {}. Set logical.mtu "
                 "in the file and restart",
                 l.max_mtu, mtu, l.wishes.mtu));
-        (void)l.port->visit([&](const LinkEvent& at) { return set_mtu_of(at.ifindex, l.wishes.mtu); });
+        (void)l.port->visit([&](const LinkEvent& at) { return dpdkbond::set_mtu(at.ifindex, l.wishes.mtu); });
         return l.wishes.mtu;
     }
     control_.call([&] {

@@ -15,7 +15,6 @@
 #include "engine/control.hpp"
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
-#include "host/netdev_by_index.hpp"
 #include "ports/packet_socket.hpp"
 #include "ports/socket_filter.hpp"
 #include "ports/tap_signals.hpp"
@@ -221,7 +220,7 @@ std::optional<std::string> MemberPort::wear_mac(const Mac& mac) {
 
 Result<void> MemberPort::set_mac(const Mac& mac) {
     auto done = mac == mac_now() ? Result<void>()
-                : guard_         ? set_mac_of(guard_->ifindex(), mac)
+                : guard_         ? dpdkbond::set_mac(guard_->ifindex(), mac)
                                  : port->set_mac(mac);
     if (done) worn_ = mac;
     return done;
@@ -236,7 +235,7 @@ Result<void> MemberPort::set_mtu(std::uint32_t mtu) {
         link = get_link(guard_->ifindex());
     }
     if (link && link.value().mtu == mtu) return {};
-    return set_mtu_of(guard_->ifindex(), mtu);
+    return dpdkbond::set_mtu(guard_->ifindex(), mtu);
 }
 
 std::vector<std::string> MemberPort::apply_filter() {
