@@ -22,8 +22,7 @@ void Program::on_notice(const Notice& notice) {
     const Event& e = notice.event;
     unit->remember(e);
     status_files_.poke();
-    log_line(fmt::format("{}{}{}: {}{}{}", unit->config.name, e.member.empty() ? "" : " ", e.member.view(),
-                         event_name(e.kind), e.detail.empty() ? "" : ": ", e.detail.view()));
+    log_line(event_text(unit->config.name, e));
 }
 
 void Program::carry_out(BondUnit& unit, const Wanted& wanted) {

@@ -10,6 +10,7 @@
 #include <cstring>
 #include <utility>
 
+#include "dpdk/port.hpp"
 #include "drivers/net_dpdkbond/ethdev.hpp"
 #include "engine/control.hpp"
 #include "host/link_speed.hpp"
@@ -19,10 +20,6 @@ namespace dpdkbond {
 namespace {
 
 std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
-
-bool is_kernel_socket(std::string_view driver) {
-    return driver == "net_af_packet" || driver == "net_af_xdp" || driver == "net_pcap";
-}
 
 LinkState from(const rte_eth_link& link) {
     LinkState state;
@@ -38,6 +35,12 @@ std::string netdev_of(const rte_device* device) {
     const rte_devargs* devargs = device != nullptr ? rte_dev_devargs(device) : nullptr;
     if (devargs == nullptr || devargs->args == nullptr) return {};
     return devargs_value(fmt::format("{},{}", devargs->name, devargs->args), "iface");
+}
+
+// By which DPDK knows the port of a member's device.
+std::string port_name(const MemberConfig& config) {
+    const std::string head = devargs_head(config.device);
+    return pci_address(head).value_or(head);
 }
 
 } // namespace
@@ -61,29 +64,28 @@ Result<bool> BondedDevice::take(std::uint16_t port, const rte_eth_dev_owner& own
 }
 
 Result<bool> BondedDevice::find(const rte_eth_dev_owner& owner) {
-    rte_ether_addr mac;
     if (here_ && !lost_) {
-        if (permanent_mac_.is_zero() && rte_eth_macaddr_get(port_, &mac) == 0)
-            permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+        if (permanent_mac_.is_zero()) read_mac();
         return true;
     }
-    const std::string head = devargs_head(config.device);
-    const std::string name = pci_address(head).value_or(head);
     std::uint16_t port = 0;
-    if (rte_eth_dev_get_port_by_name(name.c_str(), &port) != 0) return false;
+    if (rte_eth_dev_get_port_by_name(port_name(config).c_str(), &port) != 0) return false;
     auto taken = take(port, owner);
     if (!taken) return taken;
-    if (rte_eth_macaddr_get(port, &mac) == 0) permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+    read_mac();
     rte_eth_dev_info info;
     if (rte_eth_dev_info_get(port, &info) == 0) driver_ = info.driver_name;
     return true;
 }
 
+void BondedDevice::read_mac() {
+    rte_ether_addr mac;
+    if (rte_eth_macaddr_get(port_, &mac) == 0) permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+}
+
 Result<bool> BondedDevice::appeared(std::uint16_t port, const rte_eth_dev_owner& owner) {
     if (here_ && !lost_) return false;
-    const std::string head = devargs_head(config.device);
-    const std::string name = pci_address(head).value_or(head);
-    if (name != rte_eth_devices[port].data->name) return false;
+    if (port_name(config) != rte_eth_devices[port].data->name) return false;
     return take(port, owner);
 }
 
@@ -166,8 +168,7 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     driver_ = info.driver_name != nullptr ? info.driver_name : "";
     if (rte_eth_devices[port_].data->dev_started != 0)
         rte_eth_dev_stop(port_); // its user before us has left it so
-    rte_ether_addr mac;
-    if (rte_eth_macaddr_get(port_, &mac) == 0) permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
+    read_mac();
     mac_refused_ = false;
     const bool lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
     auto done = configure(setup, lsc);
@@ -176,7 +177,7 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     filter_ = std::make_unique<PortFilter>(ethdev_filter(port_));
     carrier_.reset();
     std::string netdev = config.carrier.netdev;
-    if (config.carrier.kind == CarrierKind::automatic && is_kernel_socket(driver_))
+    if (config.carrier.kind == CarrierKind::automatic && is_kernel_socket_driver(driver_))
         netdev = netdev_of(info.device);
     if (!netdev.empty()) carrier_ = std::make_unique<CarrierPoll>(netdev);
     return {};
@@ -279,7 +280,7 @@ MemberInfo BondedDevice::info() const {
     i.data.rx_queues = static_cast<std::uint8_t>(std::min<unsigned>(rx_queues_, 255));
     i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(tx_queues_, 255));
     i.data.first_worker = 0;
-    i.data.kernel_socket = is_kernel_socket(driver_);
+    i.data.kernel_socket = is_kernel_socket_driver(driver_);
     return i;
 }
 

@@ -33,9 +33,8 @@ struct DeviceSetup {
         std::uint16_t descriptors;
         const rte_eth_rxconf* conf;
     };
-    std::vector<Rx> rx;                      // of each receive queue of the port
-    std::vector<std::uint16_t> tx;           // descriptors of each of its transmit queues …
-    const rte_eth_txconf* tx_conf = nullptr; // … and what the application asked of the first
+    std::vector<Rx> rx;            // of each receive queue of the port
+    std::vector<std::uint16_t> tx; // descriptors of each of its transmit queues
     std::uint32_t mtu = 0;
 };
 
@@ -84,10 +83,10 @@ public:
     [[nodiscard]] MemberInfo info() const;
     [[nodiscard]] rte_eth_dev_info capabilities() const; // zero while it is not here
     [[nodiscard]] rte_eth_stats stats() const;
-    rte_eth_stats stats_before{}; // when they were last cleared
 
 private:
     Result<bool> take(std::uint16_t port, const rte_eth_dev_owner& owner);
+    void read_mac(); // that it wears now, as its permanent one
     Result<void> configure(const DeviceSetup& setup, bool link_interrupts);
     std::vector<std::string> apply_filter();
     static int on_event(std::uint16_t port, rte_eth_event_type event, void* self, void* ret);

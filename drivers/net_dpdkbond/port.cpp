@@ -135,7 +135,6 @@ DeviceSetup BondPort::device_setup() const {
     setup.conf = &dev_.data->dev_conf;
     for (const RxQueue* q : rx_) setup.rx.push_back({q->pool, q->descriptors, &q->conf});
     for (const TxQueue* q : tx_) setup.tx.push_back(q->descriptors);
-    if (!tx_.empty()) setup.tx_conf = &tx_[0]->conf;
     setup.mtu = config_.logical.mtu;
     return setup;
 }

@@ -11,6 +11,7 @@
 #include "datapath/rx_engine.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/net_dpdkbond/port.hpp"
+#include "engine/wear_macs.hpp"
 #include "ops/wall_clock.hpp"
 
 namespace dpdkbond {
@@ -160,9 +161,7 @@ void BondPort::hear(const Notice& notice) {
         return;
     }
     const Event& e = notice.event;
-    log_port(e.kind == EventKind::warning ? LogLevel::warning : LogLevel::info,
-             fmt::format("{}{}{}: {}{}{}", config_.name, e.member.empty() ? "" : " ", e.member.view(),
-                         event_name(e.kind), e.detail.empty() ? "" : ": ", e.detail.view()));
+    log_port(e.kind == EventKind::warning ? LogLevel::warning : LogLevel::info, event_text(config_.name, e));
     const std::lock_guard lock(history_mutex_);
     history_.add(e, wall_ns(e.at));
 }
@@ -200,22 +199,7 @@ void BondPort::apply_macs() {
     Running& r = *running_;
     MacPlan plan;
     r.control.call([&] { plan = r.core.bond.mac_plan(); });
-    const auto device_of = [&](MemberId id) {
-        const auto it = std::ranges::find(devices_, id, [](const auto& d) { return d->id; });
-        return it != devices_.end() ? it->get() : nullptr;
-    };
-    FixedVec<MacStep, kMaxMembers> wanted;
-    for (const MemberMac& m : plan.members)
-        if (const BondedDevice* device = device_of(m.id)) wanted.push_back({m.id, device->mac(), m.mac});
-    for (const MemberMac& step : order_mac_steps({wanted.begin(), wanted.size()}, plan.bond))
-        if (const auto warning = device_of(step.id)->wear_mac(step.mac)) warn(step.id, *warning);
-    FixedVec<Mac, kMaxMembers> all;
-    if (plan.accept_all)
-        for (const MemberMac& m : plan.members) all.push_back(m.mac);
-    for (auto& device : devices_)
-        if (device->id != kNoMember)
-            for (const std::string& what : device->accept_also({all.begin(), all.size()}))
-                warn(device->id, what);
+    wear_macs(plan, devices_, [this](MemberId member, const std::string& what) { warn(member, what); });
     if (!plan.bond.is_zero())
         std::memcpy(dev_.data->mac_addrs[0].addr_bytes, plan.bond.data(), RTE_ETHER_ADDR_LEN);
     r.control.call([&] { r.core.bond.macs_applied(plan.version, now()); });

@@ -45,16 +45,7 @@ PortCounters BondPort::total() {
     for (unsigned q = 0; q < dev_.data->nb_tx_queues; ++q)
         if (const auto* tx = static_cast<TxQueue*>(dev_.data->tx_queues[q]))
             whole(tx->counters, c.bond.tx_packets, c.bond.tx_bytes);
-    for (std::size_t i = 0; i < devices_.size(); ++i) {
-        const rte_eth_stats s = devices_[i]->stats();
-        MemberCounters& m = c.members[i];
-        m.rx_bytes = s.ibytes;
-        m.tx_bytes = s.obytes;
-        m.missed = s.imissed;
-        m.no_buffer = s.rx_nombuf;
-        m.rx_errors = s.ierrors;
-        m.tx_errors = s.oerrors;
-    }
+    for (std::size_t i = 0; i < devices_.size(); ++i) put_device_counts(c.members[i], devices_[i]->stats());
     return c;
 }
 

@@ -324,10 +324,12 @@ rte_eth_stats Port::stats() const {
 
 std::vector<int> Port::rx_fds() const { return ops_ ? ops_->rx_fds() : std::vector<int>{}; }
 
-bool Port::is_kernel_socket() const {
-    return driver_ == "packet_socket" || driver_ == "net_af_packet" || driver_ == "net_af_xdp" ||
-           driver_ == "net_pcap";
+bool is_kernel_socket_driver(std::string_view driver) {
+    return driver == "packet_socket" || driver == "net_af_packet" || driver == "net_af_xdp" ||
+           driver == "net_pcap";
 }
+
+bool Port::is_kernel_socket() const { return is_kernel_socket_driver(driver_); }
 
 bool Port::has_link_state() const { return !is_kernel_socket(); }
 

@@ -23,6 +23,9 @@ namespace dpdkbond {
 
 inline constexpr std::uint16_t kQueueDescriptors = 1024; // of each queue, where the PMD has so many
 
+// Its port is a netdev of the kernel, read by a socket: the driver knows no link state of its own.
+bool is_kernel_socket_driver(std::string_view driver);
+
 struct PortSetup {
     std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has
     std::uint16_t tx_queues = 1;
@@ -80,7 +83,7 @@ public:
     [[nodiscard]] bool carries_offloads() const { return ops_ != nullptr; }
     // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums
     // unfinished.
-    [[nodiscard]] bool is_kernel_socket() const;
+    [[nodiscard]] bool is_kernel_socket() const; // see is_kernel_socket_driver()
     // What it has no notion of: link state comes from a netdev, or not at all.
     [[nodiscard]] bool has_link_state() const;
 

@@ -49,6 +49,15 @@ MemberCounters sum_of_member(const BondCore& core, MemberId id) {
     return sum;
 }
 
+void put_device_counts(MemberCounters& to, const rte_eth_stats& stats) {
+    to.rx_bytes = stats.ibytes;
+    to.tx_bytes = stats.obytes;
+    to.missed = stats.imissed;
+    to.no_buffer = stats.rx_nombuf;
+    to.rx_errors = stats.ierrors;
+    to.tx_errors = stats.oerrors;
+}
+
 BondCounters sum_of_bond(const BondCore& core) {
     BondCounters sum;
     for (const Lane* lane : core.lanes) {

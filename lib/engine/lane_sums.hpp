@@ -2,6 +2,8 @@
 // What a bond's lanes and its control have counted, summed up. Any thread.
 #pragma once
 
+#include <rte_ethdev.h>
+
 #include "bond/status.hpp"
 #include "engine/bond_core.hpp"
 
@@ -9,6 +11,8 @@ namespace dpdkbond {
 
 // Packets and drops of a member's slot; what its device counts is left out.
 MemberCounters sum_of_member(const BondCore& core, MemberId id);
+// What the member's device counts: bytes, and what it lost.
+void put_device_counts(MemberCounters& to, const rte_eth_stats& stats);
 // All but the logical interface's bytes.
 BondCounters sum_of_bond(const BondCore& core);
 

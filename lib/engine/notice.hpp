@@ -2,6 +2,8 @@
 #pragma once
 
 #include <cstdint>
+#include <string>
+#include <string_view>
 
 #include "bond/events.hpp"
 #include "bond/wanted.hpp"
@@ -19,5 +21,8 @@ struct Notice {
     Event event;
     Wanted wanted;
 };
+
+// "bond0 m1: carrier_down: …", as logs have it.
+std::string event_text(std::string_view bond, const Event& event);
 
 } // namespace dpdkbond
