@@ -139,7 +139,8 @@ private:
             if (mode)
                 b.mode = *mode;
             else
-                add(p.key, fmt::format("{} is no mode; allowed: {}", in_quotes(p.value), every_mode()));
+                add(p.key,
+                    fmt::format("{} is no mode; allowed: {}", in_quotes(p.value), every_mode_phrase()));
             broken_ |= !mode;
         } else if (p.key == "mac") {
             b.logical.mac = Mac::parse(p.value);
@@ -156,14 +157,6 @@ private:
         } else {
             take_option(p, option);
         }
-    }
-
-    static std::string every_mode() {
-        std::string text;
-        for (const ModeDef& def : mode_table())
-            text +=
-                fmt::format("{}{} ({})", text.empty() ? "" : ", ", def.name, static_cast<unsigned>(def.mode));
-        return text;
     }
 
     void take_option(const Pair& p, std::string_view option) {

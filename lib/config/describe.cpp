@@ -126,9 +126,9 @@ std::string markdown_modes() {
     return out;
 }
 
-std::string markdown_section(const ModeSection& section) {
-    std::string out = "| Key | What it does | Values | Default |\n|---|---|---|---|\n";
-    for (const SectionKey& key : section.keys)
+std::string markdown_table(std::string_view what, std::span<const SectionKey> keys) {
+    std::string out = "| Key | What it " + std::string(what) + " | Values | Default |\n|---|---|---|---|\n";
+    for (const SectionKey& key : keys)
         out += "| " + cell(code(key.name)) + " " + cell(std::string(key.help) + ".") + " " +
                cell(std::string(key.values)) + " " +
                cell(key.default_text.empty() ? "needed" : std::string(key.default_text)) + "\n";
@@ -139,7 +139,7 @@ std::string markdown_sections() {
     std::string out;
     for (const ModeSection* s : mode_sections())
         out += "\n## The section `" + std::string(s->name) + "` of a bond in mode " +
-               std::string(mode_of(*s).name) + "\n\n" + markdown_section(*s);
+               std::string(mode_of(*s).name) + "\n\n" + markdown_table("does", s->keys);
     return out;
 }
 
@@ -155,14 +155,8 @@ std::string keys_heading(Section section) {
 
 std::string markdown_keys() {
     std::string out;
-    for (const Section section : kSections) {
-        out += "\n## " + keys_heading(section) +
-               "\n\n| Key | What it is | Values | Default |\n|---|---|---|---|\n";
-        for (const FileKey& key : keys_of(section))
-            out += "| " + cell(code(key.name)) + " " + cell(std::string(key.help) + ".") + " " +
-                   cell(std::string(key.values)) + " " +
-                   cell(key.default_text.empty() ? "needed" : std::string(key.default_text)) + "\n";
-    }
+    for (const Section section : kSections)
+        out += "\n## " + keys_heading(section) + "\n\n" + markdown_table("is", keys_of(section));
     return out;
 }
 
@@ -170,7 +164,7 @@ std::string keys_text() {
     std::string out;
     for (const Section section : kSections) {
         out += "\nKeys of " + std::string(section_name(section)) + "\n  " + padded("NAME", 20) + "DEFAULT\n";
-        for (const FileKey& key : keys_of(section)) {
+        for (const SectionKey& key : keys_of(section)) {
             const std::string_view def = key.default_text.empty() ? "needed" : key.default_text;
             out += "  " + padded(std::string(key.name), 20) + std::string(def) + "\n" +
                    wrapped(std::string(key.help), "      ") +

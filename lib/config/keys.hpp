@@ -6,18 +6,13 @@
 #include <span>
 #include <string_view>
 
+#include "config/section.hpp"
+
 namespace dpdkbond {
 
 enum class Section { runtime, bond, logical, member };
 
-struct FileKey {
-    std::string_view name;
-    std::string_view values;
-    std::string_view default_text; // empty: the key is needed
-    std::string_view help;
-};
-
-std::span<const FileKey> keys_of(Section section); // in the order in which a file is best written
+std::span<const SectionKey> keys_of(Section section); // in the order in which a file is best written
 std::string_view
 section_name(Section section); // "runtime", "bonds[]", "bonds[].logical", "bonds[].members[]"
 

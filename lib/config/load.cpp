@@ -83,7 +83,7 @@ unsigned queues_for(LogicalBackend backend, std::size_t workers) {
 // Readers for the keys of a section, which the table of keys names; in its order.
 Keys by_table(Section section, const Keys& readers) {
     Keys keys;
-    for (const FileKey& key : keys_of(section)) {
+    for (const SectionKey& key : keys_of(section)) {
         const auto reader = std::ranges::find(readers, key.name, &YamlReader::Key::name);
         if (reader == readers.end()) throw std::logic_error("no reader for the key " + std::string(key.name));
         keys.push_back(*reader);
@@ -284,14 +284,11 @@ void Loader::read_mode(BondConfig& bond, const Node& node, const std::string& pa
         return;
     }
     std::vector<std::string_view> names;
-    std::string list;
-    for (const ModeDef& def : mode_table()) {
-        names.push_back(def.name);
-        list += (list.empty() ? "" : ", ") + modes_phrase({def.mode});
-    }
+    for (const ModeDef& def : mode_table()) names.push_back(def.name);
     const std::string near = nearest_name(*text, names);
-    reader_.broken(path, in_quotes(*text) + " is not a mode; " +
-                             (near.empty() ? "allowed: " + list : "did you mean " + near + "?"));
+    reader_.broken(path,
+                   in_quotes(*text) + " is not a mode; " +
+                       (near.empty() ? "allowed: " + every_mode_phrase() : "did you mean " + near + "?"));
 }
 
 void Loader::read_bond(const Node& node, const std::string& path) {

@@ -21,7 +21,8 @@ std::string metrics_problem(const std::string& address);
 std::string socket_group_problem(const std::string& group); // asks the system for its groups
 std::string eal_arg_problem(const std::string& arg);
 
-// What is wrong with the number of queues of a tap; empty: nothing, or it is no tap for certain.
+// What is wrong with the number of the logical interface's queues; empty: nothing, or its backend is not
+// known yet.
 std::string logical_queues_problem(const LogicalConfig& logical);
 
 // What is wrong with a member's queue_id beside those of others; empty: nothing.

@@ -115,14 +115,17 @@ std::string list_of(ModeSet modes, std::string (*of)(const ModeDef&)) {
     return text;
 }
 
+std::string name_and_number(const ModeDef& def) {
+    return std::string(def.name) + " (" + std::to_string(static_cast<unsigned>(def.mode)) + ")";
+}
+
 } // namespace
 
 std::string modes_phrase(ModeSet modes) {
-    if (modes == modes_with({any})) return "every mode";
-    return list_of(modes, [](const ModeDef& def) {
-        return std::string(def.name) + " (" + std::to_string(static_cast<unsigned>(def.mode)) + ")";
-    });
+    return modes == modes_with({any}) ? "every mode" : list_of(modes, name_and_number);
 }
+
+std::string every_mode_phrase() { return list_of(modes_with({any}), name_and_number); }
 
 std::string mode_names(ModeSet modes) {
     return list_of(modes, [](const ModeDef& def) { return std::string(def.name); });

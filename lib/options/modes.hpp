@@ -81,6 +81,7 @@ std::string_view mode_name(Mode mode);                 // "balance-rr" …
 std::optional<Mode> parse_mode(std::string_view text); // name or number
 // "active-backup (1), balance-tlb (5)"; "every mode" for all of them.
 std::string modes_phrase(ModeSet modes);
+std::string every_mode_phrase();       // "balance-rr (0), …": all of them, each by name and number
 std::string mode_names(ModeSet modes); // "active-backup, balance-tlb"
 
 } // namespace dpdkbond

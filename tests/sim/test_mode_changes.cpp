@@ -202,17 +202,20 @@ TEST_CASE("a frame of the logical interface that no member can send is counted [
 TEST_CASE("frames of control's own that find no room are counted, whichever mode made them [D23]", "[D23]") {
     std::uint8_t frame[64];
     constexpr unsigned kMany = 3000;
+    const auto says_a_lot = [&](House& h) { // the logical interface
+        for (unsigned i = 0; i < kMany; ++i) {
+            const auto length =
+                build_arp(frame, kHostMac, kBondMac, {ArpOp::reply, kBondMac, kOurs, kHostMac, kHost});
+            h.bond.handle_frame(kNoMember, {frame, length}, h.now);
+        }
+    };
     SECTION("balance-alb: what the logical interface sends") {
         House h(Mode::balance_alb);
         h.join(0, own(0));
         h.join(1, own(1));
         h.apply();
         h.arps();
-        for (unsigned i = 0; i < kMany; ++i) {
-            const auto length =
-                build_arp(frame, kHostMac, kBondMac, {ArpOp::reply, kBondMac, kOurs, kHostMac, kHost});
-            h.bond.handle_frame(kNoMember, {frame, length}, h.now);
-        }
+        says_a_lot(h);
         const std::size_t sent = h.arps().size();
         CHECK(h.bond.frames_lost().no_room > 0);
         CHECK(sent + h.bond.frames_lost().no_room >= kMany);
@@ -241,11 +244,7 @@ TEST_CASE("frames of control's own that find no room are counted, whichever mode
         h.join(0, own(0));
         h.apply();
         h.arps();
-        for (unsigned i = 0; i < kMany; ++i) {
-            const auto length =
-                build_arp(frame, kHostMac, kBondMac, {ArpOp::reply, kBondMac, kOurs, kHostMac, kHost});
-            h.bond.handle_frame(kNoMember, {frame, length}, h.now);
-        }
+        says_a_lot(h);
         const std::uint64_t before = h.bond.frames_lost().no_room;
         REQUIRE(before > 0);
         h.change(Mode::active_backup);

@@ -4,6 +4,7 @@
 #include <map>
 
 #include "config/carry_out.hpp"
+#include "plan_bonds.hpp"
 
 using namespace dpdkbond;
 
@@ -14,14 +15,6 @@ MemberConfig member(const std::string& name, const std::string& netdev) {
     m.name = name;
     m.device = "net_af_packet_" + netdev + ",iface=" + netdev;
     return m;
-}
-
-BondConfig bond(const std::string& name, std::vector<MemberConfig> members) {
-    BondConfig b;
-    b.name = name;
-    b.mode = Mode::active_backup;
-    b.members = std::move(members);
-    return b;
 }
 
 // Devices that one user can have at a time, as on a machine.

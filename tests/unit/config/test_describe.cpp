@@ -51,7 +51,7 @@ TEST_CASE("every key of the file stands in the texts, with its default", "[opera
     const std::string text = modes_text(), page = options_markdown();
     for (const Section section : {Section::runtime, Section::bond, Section::logical, Section::member}) {
         CHECK_FALSE(keys_of(section).empty());
-        for (const FileKey& key : keys_of(section)) {
+        for (const SectionKey& key : keys_of(section)) {
             INFO(section_name(section) << ' ' << key.name);
             CHECK(text.find("\n  " + std::string(key.name) + " ") != std::string::npos);
             CHECK(page.find("| `" + std::string(key.name) + "` |") != std::string::npos);

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include "config/plan.hpp"
+#include "plan_bonds.hpp"
 
 using namespace dpdkbond;
 
@@ -12,14 +13,6 @@ MemberConfig member(const std::string& name, int number) {
     m.name = name;
     m.device = "net_af_packet" + std::to_string(number) + ",iface=" + name;
     return m;
-}
-
-BondConfig bond(const std::string& name, std::vector<MemberConfig> members) {
-    BondConfig b;
-    b.name = name;
-    b.mode = Mode::active_backup;
-    b.members = std::move(members);
-    return b;
 }
 
 struct World {
