@@ -16,13 +16,7 @@ MemberCounters BondUnit::raw_counters(const MemberPort& member) const {
     MemberCounters sum = sum_of_member(*core, member.id);
     // What the port itself counted: the one source of bytes, so that the data path need not look at each
     // frame's length.
-    const rte_eth_stats stats = member.port->stats();
-    sum.rx_bytes = stats.ibytes;
-    sum.tx_bytes = stats.obytes;
-    sum.missed = stats.imissed;
-    sum.no_buffer = stats.rx_nombuf;
-    sum.rx_errors = stats.ierrors;
-    sum.tx_errors = stats.oerrors;
+    put_device_counts(sum, member.port->stats());
     return sum;
 }
 
@@ -57,6 +51,10 @@ void BondUnit::clear_counters() {
 void BondUnit::remember(const Event& event) {
     const std::lock_guard lock(history_mutex_);
     history_.add(event, wall_ns(event.at));
+}
+
+bool BondUnit::lists(std::string_view member) {
+    return find_member(member) != nullptr || waiting.find(member) != nullptr;
 }
 
 void BondUnit::record_members() {

@@ -30,11 +30,12 @@ public:
     const std::uint32_t number; // index into Control's and the workers' tables
     BondConfig config;          // as it runs now; its members are those that are there
     std::unique_ptr<LogicalPort> logical;
-    std::unique_ptr<BondCore> core;                   // control's, once it was told of it
-    std::vector<NodePtr<Lane>> lanes;                 // each in memory of its worker's node
-    std::vector<std::unique_ptr<MemberPort>> members; // in the order in which they joined
-    WaitingMembers waiting;                           // wanted, but not there
-    void record_members();                            // config follows `members`
+    std::unique_ptr<BondCore> core;                    // control's, once it was told of it
+    std::vector<NodePtr<Lane>> lanes;                  // each in memory of its worker's node
+    std::vector<std::unique_ptr<MemberPort>> members;  // in the order in which they joined
+    WaitingMembers waiting;                            // wanted, but not there
+    [[nodiscard]] bool lists(std::string_view member); // there, or wanted
+    void record_members();                             // config follows `members`
     // Such as have left the bond while a worker that hangs may still use them: closed once it has come round.
     std::vector<std::unique_ptr<MemberPort>> leaving;
 

@@ -8,7 +8,6 @@
 #include "ops/acting.hpp"
 #include "options/remarks.hpp"
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 namespace dpdkbond {
 
@@ -45,17 +44,6 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     return {};
 }
 
-namespace {
-
-std::string mode_list() {
-    std::vector<std::string> modes;
-    for (const ModeDef& def : mode_table())
-        modes.push_back(fmt::format("{} ({})", def.name, static_cast<unsigned>(def.mode)));
-    return fmt::format("{}", fmt::join(modes, ", "));
-}
-
-} // namespace
-
 Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
                                       std::string_view value) {
     const Command command(*this);
@@ -67,7 +55,8 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     Mode mode = u.config.mode;
     if (option == "mode") {
         const auto parsed = parse_mode(value);
-        if (!parsed) return Error{fmt::format("mode: {} is no mode; allowed: {}", value, mode_list())};
+        if (!parsed)
+            return Error{fmt::format("mode: {} is no mode; allowed: {}", value, every_mode_phrase())};
         mode = *parsed;
         take_over_options(mode, options, given);
     } else {
@@ -77,8 +66,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         if (auto may = may_change_running(mode, *def, !u.members.empty()); !may) return may;
         if (auto set = dpdkbond::set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
-        if (def->name == "primary" && !options.primary.empty() && u.find_member(options.primary) == nullptr &&
-            u.waiting.find(options.primary) == nullptr)
+        if (def->name == "primary" && !options.primary.empty() && !u.lists(options.primary))
             return Error{fmt::format("primary: {} has no member {}", bond, options.primary)};
         if (def->name == "active_slave") return choose_active(u, options.active_slave); // no setting
         given |= option_bit(option_index(*def));
@@ -177,7 +165,7 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device,
     auto made = member_of_words(device, settings);
     if (!made) return Error{made.error()};
     const MemberConfig& config = made.value();
-    if (u.find_member(config.name) != nullptr || u.waiting.find(config.name) != nullptr)
+    if (u.lists(config.name))
         return Error{fmt::format("{}: {} has a member of that name already", config.name, bond)};
     if (const std::string wrong =
             queue_id_problem(config.options.queue_id, u.config.logical.queues, u.config.members);
@@ -197,14 +185,11 @@ Result<void> Program::remove_member(std::string_view bond, std::string_view memb
     const Command command(*this);
     auto unit = find_or_error(bond);
     if (!unit) return Error{unit.error()};
-    if (unit.value()->waiting.remove(member)) {
-        note(*unit.value(), fmt::format("member {} removed{}", member, by_whom()));
-        return {};
-    }
-    auto m = member_or_error(*unit.value(), member);
-    if (!m) return Error{m.error()};
-    note(*unit.value(), fmt::format("member {} removed{}", member, by_whom()));
-    part(*unit.value(), *m.value());
+    BondUnit& u = *unit.value();
+    const auto m = member_or_error(u, member);
+    if (!m && !u.waiting.remove(member)) return Error{m.error()};
+    note(u, fmt::format("member {} removed{}", member, by_whom()));
+    if (m) part(u, *m.value());
     return {};
 }
 

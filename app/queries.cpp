@@ -54,10 +54,9 @@ std::optional<BondView> Program::bond(std::string_view name) {
     view.status.logical_name = unit->logical->name();
     view.options = unit->config.options;
     const LogicalFacts at = host_->logical(unit->number);
-    const bool gone = unit->logical->is_gone();
-    view.logical = {at.known,      at.up,      gone,      at.mac,       at.promiscuous,
+    view.logical = {at.known,      at.up,      at.gone,   at.mac,       at.promiscuous,
                     at.all_groups, at.unicast, at.groups, at.addresses, at.vlans};
-    view.status.link_up = view.status.link_up && !gone;
+    view.status.link_up = view.status.link_up && !at.gone;
     if (at.known) view.status.logical_name = at.name;
     if (lacp::BondStatus lacp; lacp_status(*unit->core->controller, lacp)) view.lacp = lacp;
     view.counters = unit->counters();
@@ -71,6 +70,7 @@ std::optional<BondView> Program::bond(std::string_view name) {
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
     for (const WaitingMember& w : unit->waiting.all()) {
+        if (unit->find_member(w.config.name) != nullptr) continue; // it is just leaving
         view.members.push_back(waiting_view(w));
         if (view.status.health != Health::ok) continue;
         view.status.health = Health::degraded;

@@ -214,9 +214,8 @@ void Program::look_for_members() {
             MemberPort* member = unit->find_member(m.name);
             const std::string gone = member != nullptr ? member->why_gone() : std::string();
             if (gone.empty()) continue;
-            const MemberConfig config = member->config;
+            unit->waiting.add(member->config, gone, now()); // first, so that it is listed while it leaves
             part(*unit, *member);
-            unit->waiting.add(config, gone, now());
             log_warnings(*unit, {fmt::format("member {}: {}; it joins when it appears", m.name, gone)});
         }
         for (const MemberConfig& m : unit->waiting.due(now(), why)) {

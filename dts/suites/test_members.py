@@ -157,7 +157,7 @@ def test_a15_a_netdev_that_is_made_anew_joins_again_by_itself(fresh):
     for _ in range(2):
         wires.a.run("ip", "link", "del", "m0")
         bond.wait_active("m1")
-        eventually(lambda: (bond.member("m0") or {}).get("objection") == "no such device: there is no netdev m0 in this namespace", 3)
+        eventually(lambda: bond.member("m0")["objection"] == "no such device: there is no netdev m0 in this namespace", 3)
         assert warned(bond, "m0", "has gone")
         veth(wires.a, "m0", wires.sink, wires.far[0])
         bond.wait_up(2, 5)
