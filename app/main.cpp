@@ -13,7 +13,9 @@
 #include "config/args.hpp"
 #include "config/describe.hpp"
 #include "config/import.hpp"
+#include "config/import_file.hpp"
 #include "config/load.hpp"
+#include "config/schema.hpp"
 #include "host/log.hpp"
 #include "host/nics.hpp"
 #include "ops/client.hpp"
@@ -64,8 +66,10 @@ int run_or_check(const Args& args) {
     return kOk;
 }
 
-int import(const std::string& dev) {
-    const auto yaml = import_bond(dev);
+int import(const std::vector<std::string>& what) {
+    const bool files =
+        what.size() > 1 || what[0].find('/') != std::string::npos || access(what[0].c_str(), F_OK) == 0;
+    const auto yaml = files ? import_files(what[0], what.size() > 1 ? what[1] : "") : import_bond(what[0]);
     if (!yaml) return complain(yaml.error(), kFailed);
     say(stdout, yaml.value());
     return kOk;
@@ -90,8 +94,8 @@ int dispatch(const Args& args) {
     case Args::Verb::capture: return capture_command(prefix, args.operands);
     case Args::Verb::console: return console_command(prefix, args.commands);
     case Args::Verb::command: return console_verb(prefix, args.operands);
-    case Args::Verb::import: return import(args.operands[0]);
-    case Args::Verb::modes: say(stdout, modes_text()); return kOk;
+    case Args::Verb::import: return import(args.operands);
+    case Args::Verb::modes: say(stdout, args.schema ? config_schema() : modes_text()); return kOk;
     case Args::Verb::nics: return nics(args.json);
     case Args::Verb::version: say(stdout, "dpdk-bond " DPDKBOND_VERSION); return kOk;
     case Args::Verb::help: say(stdout, usage(args.topic)); return kOk;

@@ -27,8 +27,8 @@ constexpr std::array<VerbDef, 11> kVerbs{{
     {"set", Args::Verb::command, 1, kAny, "set bond|member NAME ..."},
     {"add", Args::Verb::command, 1, kAny, "add member NAME DEVICE [SETTING VALUE]... [force]"},
     {"remove", Args::Verb::command, 1, kAny, "remove member NAME MEMBER"},
-    {"import", Args::Verb::import, 1, 1, "import DEV"},
-    {"modes", Args::Verb::modes, 0, 0, "modes"},
+    {"import", Args::Verb::import, 1, 2, "import DEV | import FILE|DIR [BOND]"},
+    {"modes", Args::Verb::modes, 0, 0, "modes [--schema]"},
     {"nics", Args::Verb::nics, 0, 0, "nics [--json]"},
 }};
 
@@ -80,6 +80,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.json = true;
         } else if (a == "--health") {
             args.health = true;
+        } else if (a == "--schema") {
+            args.schema = true;
         } else if (a.size() > 1 && a[0] == '-') {
             return bad(a + ": no such option");
         } else if (verb == nullptr && args.config.empty()) {
@@ -109,12 +111,14 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         if (check && args.console) return bad("-i does not go with --check");
         if (!args.commands.empty()) return bad("-e goes with console");
         if (args.health) return bad("--health goes with status");
+        if (args.schema) return bad("--schema goes with modes");
         args.verb = check ? Args::Verb::check : Args::Verb::run;
         return args;
     }
     args.verb = verb->verb;
     if (!args.commands.empty() && args.verb != Args::Verb::console) return bad("-e goes with console");
     if (args.health && args.verb != Args::Verb::status) return bad("--health goes with status");
+    if (args.schema && args.verb != Args::Verb::modes) return bad("--schema goes with modes");
     if (!args.config.empty() || args.console || check)
         return bad("-c, -i and --check do not go with " + std::string(verb->word));
     if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics)
@@ -171,7 +175,12 @@ std::string usage() {
   dpdk-bond remove member NAME MEMBER
                               what these do on the console
   dpdk-bond import DEV        YAML for an existing Linux bond
-  dpdk-bond modes             the modes and every option
+  dpdk-bond import FILE|DIR [BOND]
+                              YAML for the bonds that files of netplan, ifcfg,
+                              NetworkManager, networkd or ifupdown describe;
+                              a name with / in it is a file
+  dpdk-bond modes [--schema]  the modes and every option; or the configuration
+                              as a JSON schema
   dpdk-bond nics [--json]     the NICs of this machine, to choose members from
   dpdk-bond --version | --help | COMMAND --help
 

@@ -31,6 +31,7 @@ struct Args {
     bool console = false;                   // run: -i
     bool json = false;                      // status, nics
     bool health = false;                    // status
+    bool schema = false;                    // modes
     std::vector<std::string> commands;      // console: -e
     std::optional<std::string> file_prefix; // all
     std::string topic;                      // help: the command that it is about

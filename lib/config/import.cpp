@@ -16,6 +16,7 @@
 #include <vector>
 
 #include "base/quote.hpp"
+#include "config/import_file.hpp"
 #include "config/import_surroundings.hpp"
 #include "config/names.hpp"
 #include "options/model.hpp"
@@ -77,22 +78,6 @@ std::string option_line(const OptionDef& def, const std::string& shown) {
     }
     const std::string text = def.get(bond, member, def);
     return text == def.default_text ? "" : line + yaml_value(def, text);
-}
-
-// The PCI device of a netdev. Drivers such as virtio have a device of their own below the PCI device.
-std::optional<std::string> pci_of(const fs::path& netdev) {
-    std::error_code error;
-    fs::path device = fs::canonical(netdev / "device", error);
-    if (error) return std::nullopt;
-    if (device.filename().string().starts_with("virtio")) device = device.parent_path();
-    return pci_address(device.filename().string());
-}
-
-// These drivers work below DPDK and must stay bound.
-bool is_bifurcated(const fs::path& netdev) {
-    std::error_code error;
-    const std::string driver = fs::read_symlink(netdev / "device" / "driver", error).filename().string();
-    return driver == "mlx5_core" || driver == "mlx4_core" || driver == "mana";
 }
 
 class Importer {
@@ -265,10 +250,10 @@ private:
 
     void add_member(Mode mode, const std::string& slave, std::size_t index) {
         const fs::path netdev = net_ / slave;
-        if (const auto pci = pci_of(netdev)) {
-            line(3, "- device: " + in_quotes(*pci));
+        if (const auto pci = member_nic_of(slave, net_)) {
+            line(3, "- device: " + in_quotes(pci->address));
             add_name(slave);
-            if (is_bifurcated(netdev)) line(4, "driver: none");
+            if (pci->keeps_driver) line(4, "driver: none");
         } else {
             line(3, "- device: " + in_quotes("net_af_packet" + std::to_string(index) + ",iface=" + slave));
             if (!member_name_problem(slave).empty()) add_name(slave);

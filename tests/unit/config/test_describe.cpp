@@ -1,4 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
+#include <algorithm>
 #include <fstream>
 #include <sstream>
 
@@ -6,6 +7,7 @@
 
 #include "config/describe.hpp"
 #include "config/keys.hpp"
+#include "config/schema.hpp"
 #include "options/model.hpp"
 #include "options/options.hpp"
 
@@ -62,4 +64,20 @@ TEST_CASE("every key of the file stands in the texts, with its default", "[opera
                     std::to_string(defaults.runtime.memory_mb) + " |") != std::string::npos);
     CHECK(page.find("| `mode` | what the bond does with its members. | a mode's name or number | " +
                     std::string(mode_name(BondConfig().mode)) + " |") != std::string::npos);
+}
+
+TEST_CASE("the schema has every key and option, and each mode's own") {
+    const std::string schema = config_schema();
+    const auto has = [&](std::string_view key) {
+        return schema.find('"' + std::string(key) + "\": {") != std::string::npos;
+    };
+    for (const OptionDef& def : option_table()) {
+        CAPTURE(def.name);
+        CHECK(has(def.name));
+        for (const std::string_view alias : def.aliases) CHECK(has(alias));
+    }
+    for (const Section section : {Section::runtime, Section::bond, Section::logical, Section::member})
+        for (const SectionKey& key : keys_of(section)) CHECK(has(key.name));
+    for (const ModeSection* section : mode_sections()) CHECK(has(section->name));
+    CHECK(std::ranges::count(schema, '{') == std::ranges::count(schema, '}'));
 }
