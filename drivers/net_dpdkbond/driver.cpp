@@ -1,29 +1,24 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What EAL knows of the plug-in: the driver net_dpdkbond of its virtual bus.
 #include <fmt/format.h>
-#include <rte_log.h>
 
 #include <cerrno>
 #include <exception>
 #include <memory>
 
 #include "drivers/net_dpdkbond/ethdev.hpp"
-#include "drivers/net_dpdkbond/instance.hpp"
 #include "drivers/net_dpdkbond/ops.hpp"
+#include "drivers/net_dpdkbond/removal.hpp"
+#include "embed/instance.hpp"
 
 namespace dpdkbond {
 
 namespace {
 
-int log_type() {
-    static const int type = rte_log_register_type_and_pick_level("pmd.net.dpdkbond", RTE_LOG_NOTICE);
-    return type < 0 ? RTE_LOGTYPE_EAL : type;
-}
-
 int probe(rte_vdev_device* vdev) {
     const char* const name = rte_vdev_device_name(vdev);
     if (rte_eal_process_type() != RTE_PROC_PRIMARY) {
-        log_port(
+        log_line(
             LogLevel::error,
             fmt::format("{}: a secondary process cannot have it: control and its state are the primary's",
                         name));
@@ -31,24 +26,24 @@ int probe(rte_vdev_device* vdev) {
     }
     const std::string built = fmt::format("{} {}.{:02}.", RTE_VER_PREFIX, RTE_VER_YEAR, RTE_VER_MONTH);
     if (!std::string_view(rte_version()).starts_with(built)) {
-        log_port(LogLevel::error, fmt::format("{}: this plug-in is built for {}x, and here is {}", name,
+        log_line(LogLevel::error, fmt::format("{}: this plug-in is built for {}x, and here is {}", name,
                                               built, rte_version()));
         return -EINVAL;
     }
     const char* const text = rte_vdev_device_args(vdev);
     ParsedPortArgs parsed = parse_port_args(name, text != nullptr ? text : "");
     for (const std::string& problem : parsed.problems)
-        log_port(LogLevel::error, fmt::format("{}: {}", name, problem));
+        log_line(LogLevel::error, fmt::format("{}: {}", name, problem));
     if (!parsed.problems.empty()) return -EINVAL;
     if (parsed.args.socket_id >= 0) vdev->device.numa_node = parsed.args.socket_id;
 
-    rte_eth_dev* const dev = rte_eth_vdev_allocate(vdev, sizeof(BondPort*));
+    rte_eth_dev* const dev = rte_eth_vdev_allocate(vdev, sizeof(PluginPort*));
     if (dev == nullptr) {
-        log_port(LogLevel::error, fmt::format("{}: DPDK has no room for one more port", name));
+        log_line(LogLevel::error, fmt::format("{}: DPDK has no room for one more port", name));
         return -ENOMEM;
     }
     const auto refuse = [&](const std::string& why, int code) {
-        log_port(LogLevel::error, fmt::format("{}: {}", name, why));
+        log_line(LogLevel::error, fmt::format("{}: {}", name, why));
         rte_eth_dev_release_port(dev);
         return code;
     };
@@ -62,9 +57,10 @@ int probe(rte_vdev_device* vdev) {
     dev->data->dev_link.link_status = RTE_ETH_LINK_DOWN;
     dev->data->promiscuous = 0;
     try {
-        auto** const slot = static_cast<BondPort**>(dev->data->dev_private);
-        *slot = new BondPort(*dev, std::move(parsed.args));
-        enter_instance(**slot);
+        auto** const slot = static_cast<PluginPort**>(dev->data->dev_private);
+        *slot = new PluginPort(*dev, std::move(parsed.args));
+        enter_instance((*slot)->bond);
+        watch_removals();
     } catch (const std::exception& e) {
         return refuse(e.what(), -EINVAL);
     }
@@ -84,12 +80,6 @@ rte_vdev_driver driver;
 
 } // namespace
 
-void log_port(LogLevel level, const std::string& text) {
-    const std::uint32_t levels[] = {RTE_LOG_ERR, RTE_LOG_WARNING, RTE_LOG_NOTICE, RTE_LOG_INFO};
-    rte_log(levels[static_cast<unsigned>(level)], static_cast<std::uint32_t>(log_type()), "%s\n",
-            text.c_str());
-}
-
 } // namespace dpdkbond
 
 extern "C" {
@@ -102,6 +92,7 @@ RTE_PMD_EXPORT_NAME(net_dpdkbond, __COUNTER__);
 
 // EAL calls it when it loads the plug-in.
 [[gnu::constructor]] static void register_driver() {
+    dpdkbond::set_log_type("pmd.net.dpdkbond");
     dpdkbond::driver.probe = dpdkbond::probe;
     dpdkbond::driver.remove = dpdkbond::remove;
     dpdkbond::driver.driver.name = "net_dpdkbond";

@@ -5,32 +5,36 @@
 #include <exception>
 #include <new>
 
-#include "drivers/net_dpdkbond/instance.hpp"
+#include "embed/instance.hpp"
 
 namespace dpdkbond {
 
-namespace {
-
-// DPDK is C: what is thrown ends here.
-template <class F> int guarded(rte_eth_dev* dev, F f) {
+int caught(rte_eth_dev* dev) {
     try {
-        return f(port_of(dev));
+        throw;
     } catch (const std::bad_alloc&) {
         return -ENOMEM;
     } catch (const std::exception& e) {
-        log_port(LogLevel::error, std::string(dev->data->name) + ": " + e.what());
+        log_line(LogLevel::error, std::string(dev->data->name) + ": " + e.what());
         return -EIO;
     }
 }
 
+namespace {
+
 Mac mac_of(const rte_ether_addr& address) { return Mac::from_bytes(address.addr_bytes); }
 
 int configure(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) { return p.configure(); });
+    return guarded(dev, [&](EmbeddedBond& p) {
+        if (dev->data->dev_conf.intr_conf.rxq == 0) return p.configure();
+        log_line(LogLevel::error,
+                 p.name() + ": receive interrupts: a bond has none; poll its queues, or sleep between polls");
+        return -ENOTSUP;
+    });
 }
 
 int start(rte_eth_dev* dev) {
-    return guarded(dev, [&](BondPort& p) {
+    return guarded(dev, [&](EmbeddedBond& p) {
         const int rc = p.start();
         if (rc != 0) return rc;
         for (unsigned q = 0; q < dev->data->nb_rx_queues; ++q)
@@ -42,7 +46,7 @@ int start(rte_eth_dev* dev) {
 }
 
 int stop(rte_eth_dev* dev) {
-    return guarded(dev, [&](BondPort& p) {
+    return guarded(dev, [&](EmbeddedBond& p) {
         dev->data->dev_started = 0;
         for (unsigned q = 0; q < dev->data->nb_rx_queues; ++q)
             dev->data->rx_queue_state[q] = RTE_ETH_QUEUE_STATE_STOPPED;
@@ -66,10 +70,10 @@ void tx_queue_release(rte_eth_dev* dev, std::uint16_t queue) {
 
 int close_port(rte_eth_dev* dev) {
     if (rte_eal_process_type() != RTE_PROC_PRIMARY) return 0;
-    auto** const slot = static_cast<BondPort**>(dev->data->dev_private);
+    auto** const slot = static_cast<PluginPort**>(dev->data->dev_private);
     if (slot == nullptr || *slot == nullptr) return 0;
-    BondPort* const port = *slot;
-    leave_instance(*port); // nobody asks it any more
+    PluginPort* const port = *slot;
+    leave_instance(port->bond); // nobody asks it any more
     stop(dev);
     for (std::uint16_t q = 0; q < dev->data->nb_rx_queues; ++q) rx_queue_release(dev, q);
     for (std::uint16_t q = 0; q < dev->data->nb_tx_queues; ++q) tx_queue_release(dev, q);
@@ -79,24 +83,40 @@ int close_port(rte_eth_dev* dev) {
 }
 
 int reset(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) {
+    return guarded(dev, [](EmbeddedBond& p) {
         const int rc = p.stop();
         return rc != 0 ? rc : p.configure();
     });
 }
 
 int info_get(rte_eth_dev* dev, rte_eth_dev_info* info) {
-    return guarded(dev, [&](BondPort& p) { return p.info(*info); });
+    return guarded(dev, [&](EmbeddedBond& p) { return p.info(*info); });
 }
 
 int rx_queue_setup(rte_eth_dev* dev, std::uint16_t queue, std::uint16_t descriptors, unsigned,
                    const rte_eth_rxconf* conf, rte_mempool* pool) {
-    return guarded(dev, [&](BondPort& p) { return p.set_rx_queue(queue, descriptors, *conf, pool); });
+    return guarded(dev, [&](EmbeddedBond&) {
+        auto* q = new RxQueue; // ethdev frees the one before
+        q->port = dev->data->port_id;
+        q->number = queue;
+        q->pool = pool;
+        q->descriptors = descriptors;
+        q->conf = *conf;
+        dev->data->rx_queues[queue] = q;
+        return 0;
+    });
 }
 
 int tx_queue_setup(rte_eth_dev* dev, std::uint16_t queue, std::uint16_t descriptors, unsigned,
                    const rte_eth_txconf* conf) {
-    return guarded(dev, [&](BondPort& p) { return p.set_tx_queue(queue, descriptors, *conf); });
+    return guarded(dev, [&](EmbeddedBond&) {
+        auto* q = new TxQueue;
+        q->number = queue;
+        q->descriptors = descriptors;
+        q->conf = *conf;
+        dev->data->tx_queues[queue] = q;
+        return 0;
+    });
 }
 
 void rxq_info_get(rte_eth_dev* dev, std::uint16_t queue, rte_eth_rxq_info* info) {
@@ -115,7 +135,7 @@ void txq_info_get(rte_eth_dev* dev, std::uint16_t queue, rte_eth_txq_info* info)
 int link_update(rte_eth_dev*, int) { return 0; } // the port's host thread keeps it
 
 int stats_get(rte_eth_dev* dev, rte_eth_stats* stats) {
-    return guarded(dev, [&](BondPort& p) {
+    return guarded(dev, [&](EmbeddedBond& p) {
         const PortCounters c = p.counters();
         stats->ipackets = c.bond.rx_packets;
         stats->ibytes = c.bond.rx_bytes;
@@ -136,37 +156,37 @@ int stats_get(rte_eth_dev* dev, rte_eth_stats* stats) {
 }
 
 int stats_reset(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) {
+    return guarded(dev, [](EmbeddedBond& p) {
         p.clear_counters();
         return 0;
     });
 }
 
 int promiscuous_enable(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) { return p.set_promiscuous(true); });
+    return guarded(dev, [](EmbeddedBond& p) { return p.set_promiscuous(true); });
 }
 int promiscuous_disable(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) { return p.set_promiscuous(false); });
+    return guarded(dev, [](EmbeddedBond& p) { return p.set_promiscuous(false); });
 }
 int allmulticast_enable(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) { return p.set_allmulticast(true); });
+    return guarded(dev, [](EmbeddedBond& p) { return p.set_allmulticast(true); });
 }
 int allmulticast_disable(rte_eth_dev* dev) {
-    return guarded(dev, [](BondPort& p) { return p.set_allmulticast(false); });
+    return guarded(dev, [](EmbeddedBond& p) { return p.set_allmulticast(false); });
 }
 
 int mac_addr_set(rte_eth_dev* dev, rte_ether_addr* address) {
-    return guarded(dev, [&](BondPort& p) { return p.set_mac(mac_of(*address)); });
+    return guarded(dev, [&](EmbeddedBond& p) { return p.set_mac(mac_of(*address)); });
 }
 int mac_addr_add(rte_eth_dev* dev, rte_ether_addr* address, std::uint32_t, std::uint32_t) {
-    return guarded(dev, [&](BondPort& p) { return p.set_address(mac_of(*address), true); });
+    return guarded(dev, [&](EmbeddedBond& p) { return p.set_address(mac_of(*address), true); });
 }
 void mac_addr_remove(rte_eth_dev* dev, std::uint32_t index) {
     const Mac mac = mac_of(dev->data->mac_addrs[index]);
-    guarded(dev, [&](BondPort& p) { return p.set_address(mac, false); });
+    guarded(dev, [&](EmbeddedBond& p) { return p.set_address(mac, false); });
 }
 int set_mc_addr_list(rte_eth_dev* dev, rte_ether_addr* list, std::uint32_t count) {
-    return guarded(dev, [&](BondPort& p) {
+    return guarded(dev, [&](EmbeddedBond& p) {
         std::vector<Mac> groups;
         for (std::uint32_t i = 0; i < count; ++i) groups.push_back(mac_of(list[i]));
         return p.set_groups(std::move(groups));
@@ -174,8 +194,19 @@ int set_mc_addr_list(rte_eth_dev* dev, rte_ether_addr* list, std::uint32_t count
 }
 
 int mtu_set(rte_eth_dev* dev, std::uint16_t mtu) {
-    return guarded(dev, [&](BondPort& p) { return p.set_mtu(mtu); });
+    return guarded(dev, [&](EmbeddedBond& p) { return p.set_mtu(mtu); });
 }
+
+// Those that all members know.
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 7, 0, 0)
+const std::uint32_t* ptypes(rte_eth_dev* dev, std::size_t* count) {
+    const std::vector<std::uint32_t>& known = plugin_port_of(dev).ptypes();
+    *count = known.size() - 1; // without the end
+    return known.data();
+}
+#else
+const std::uint32_t* ptypes(rte_eth_dev* dev) { return plugin_port_of(dev).ptypes().data(); }
+#endif
 
 eth_dev_ops port_ops() {
     eth_dev_ops ops{};
@@ -211,6 +242,8 @@ eth_dev_ops port_ops() {
     ops.reta_update = shared::reta_update;
     ops.reta_query = shared::reta_query;
     ops.vlan_filter_set = shared::vlan_filter;
+    ops.vlan_offload_set = shared::vlan_offload;
+    ops.dev_supported_ptypes_get = ptypes;
     ops.flow_ops_get = shared::flow_ops;
     return ops;
 }

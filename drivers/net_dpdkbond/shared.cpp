@@ -1,101 +1,95 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What is set on all members alike, so that a frame finds the same queue by whichever it comes: all of them
-// take it, or none has it.
-#include <rte_flow.h>
-#include <rte_flow_driver.h>
+// SharedSettings as ethdev calls them.
+#include <rte_errno.h>
 
 #include <algorithm>
 #include <cerrno>
-#include <memory>
 
 #include "drivers/net_dpdkbond/ops.hpp"
-
-// A rule of the port: one on each member.
-struct rte_flow {
-    struct Part {
-        std::uint16_t port;
-        rte_flow* rule;
-    };
-    std::vector<Part> parts;
-};
 
 namespace dpdkbond::shared {
 
 namespace {
 
-// set(port) on each member; at the first that refuses undo(port) on those before. 0 or that error.
-template <class Set, class Undo> int on_all(rte_eth_dev* dev, Set set, Undo undo) {
-    BondPort& p = port_of(dev);
-    const std::lock_guard lock(p.devices());
-    const std::vector<std::uint16_t> ports = p.members();
-    for (std::size_t i = 0; i < ports.size(); ++i) {
-        const int rc = set(ports[i]);
-        if (rc == 0) continue;
-        while (i-- > 0) undo(ports[i]);
-        return rc;
-    }
-    return ports.empty() ? -ENODEV : 0;
+// f(settings, members that run), devices held.
+template <class F> int with_settings(rte_eth_dev* dev, F f) {
+    return guarded(dev, [&](EmbeddedBond& bond) {
+        const std::lock_guard lock(bond.devices());
+        return f(plugin_port_of(dev).face.shared, bond.running_members());
+    });
 }
 
 // get(port) on the first member: the others have the same.
 template <class Get> int on_first(rte_eth_dev* dev, Get get) {
-    BondPort& p = port_of(dev);
-    const std::lock_guard lock(p.devices());
-    const std::vector<std::uint16_t> ports = p.members();
+    EmbeddedBond& bond = port_of(dev);
+    const std::lock_guard lock(bond.devices());
+    const std::vector<std::uint16_t> ports = bond.members();
     return ports.empty() ? -ENODEV : get(ports.front());
 }
 
-int destroy_parts(rte_flow& flow, rte_flow_error* error) {
-    int rc = 0;
-    for (const rte_flow::Part& part : flow.parts)
-        if (const int one = rte_flow_destroy(part.port, part.rule, error); one != 0) rc = one;
-    return rc;
+int validate_on(const std::vector<std::uint16_t>& ports, const rte_flow_attr* attr,
+                const rte_flow_item* pattern, const rte_flow_action* actions, rte_flow_error* error) {
+    for (const std::uint16_t port : ports)
+        if (const int rc = rte_flow_validate(port, attr, pattern, actions, error); rc != 0) return rc;
+    return 0;
 }
 
 int flow_validate(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flow_item* pattern,
                   const rte_flow_action* actions, rte_flow_error* error) {
-    return on_all(
-        dev, [&](std::uint16_t port) { return rte_flow_validate(port, attr, pattern, actions, error); },
-        [](std::uint16_t) {});
+    return with_settings(dev, [&](SharedSettings&, const auto&) {
+        return validate_on(port_of(dev).members(), attr, pattern, actions, error);
+    });
 }
 
+// While the port is stopped a rule is only looked at, and made when the port starts.
 rte_flow* flow_create(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flow_item* pattern,
                       const rte_flow_action* actions, rte_flow_error* error) {
-    auto flow = std::make_unique<rte_flow>();
-    BondPort& p = port_of(dev);
-    const std::lock_guard lock(p.devices());
-    for (const std::uint16_t port : p.members()) {
-        rte_flow* const rule = rte_flow_create(port, attr, pattern, actions, error);
-        if (rule == nullptr) {
-            rte_flow_error ignored{};
-            destroy_parts(*flow, &ignored);
-            return nullptr;
+    rte_flow* made = nullptr;
+    const int rc = with_settings(dev, [&](SharedSettings& settings, const auto& running) {
+        if (running.empty()) {
+            const int valid = validate_on(port_of(dev).members(), attr, pattern, actions, error);
+            if (valid != 0) {
+                rte_errno = -valid;
+                return 0;
+            }
         }
-        flow->parts.push_back({port, rule});
-    }
-    return flow.release();
+        made = settings.create(running, *attr, pattern, actions, *error);
+        return 0;
+    });
+    if (rc != 0) rte_flow_error_set(error, -rc, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, nullptr, "out of memory");
+    return made;
 }
 
 int flow_destroy(rte_eth_dev* dev, rte_flow* flow, rte_flow_error* error) {
-    const std::lock_guard lock(port_of(dev).devices());
-    const std::unique_ptr<rte_flow> owned(flow);
-    return destroy_parts(*owned, error);
+    return with_settings(
+        dev, [&](SharedSettings& settings, const auto&) { return settings.destroy(flow, *error); });
 }
 
 int flow_flush(rte_eth_dev* dev, rte_flow_error* error) {
-    BondPort& p = port_of(dev);
-    const std::lock_guard lock(p.devices());
-    int rc = 0;
-    for (const std::uint16_t port : p.members())
-        if (const int one = rte_flow_flush(port, error); one != 0) rc = one;
-    return rc;
+    return with_settings(dev, [&](SharedSettings& settings, const auto&) { return settings.flush(*error); });
 }
 
-int flow_isolate(rte_eth_dev* dev, int on, rte_flow_error* error) {
-    rte_flow_error ignored{};
-    return on_all(
-        dev, [&](std::uint16_t port) { return rte_flow_isolate(port, on, error); },
-        [&](std::uint16_t port) { rte_flow_isolate(port, on != 0 ? 0 : 1, &ignored); });
+// Counters of all members together; other actions answer for one member only.
+int flow_query(rte_eth_dev* dev, rte_flow* flow, const rte_flow_action* action, void* data,
+               rte_flow_error* error) {
+    return with_settings(dev, [&](SharedSettings&, const auto&) {
+        if (action->type != RTE_FLOW_ACTION_TYPE_COUNT)
+            return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ACTION, action,
+                                      "only counters can be asked for");
+        auto& sum = *static_cast<rte_flow_query_count*>(data);
+        const bool clear = sum.reset != 0;
+        sum = {};
+        for (const rte_flow::Part& part : flow->parts) {
+            rte_flow_query_count one{};
+            one.reset = clear ? 1 : 0;
+            if (const int rc = rte_flow_query(part.port, part.rule, action, &one, error); rc != 0) return rc;
+            sum.hits_set |= one.hits_set;
+            sum.bytes_set |= one.bytes_set;
+            sum.hits += one.hits;
+            sum.bytes += one.bytes;
+        }
+        return 0;
+    });
 }
 
 rte_flow_ops make_flow_ops() {
@@ -104,7 +98,7 @@ rte_flow_ops make_flow_ops() {
     ops.create = flow_create;
     ops.destroy = flow_destroy;
     ops.flush = flow_flush;
-    ops.isolate = flow_isolate;
+    ops.query = flow_query;
     return ops;
 }
 
@@ -113,9 +107,8 @@ const rte_flow_ops kFlowOps = make_flow_ops();
 } // namespace
 
 int rss_update(rte_eth_dev* dev, rte_eth_rss_conf* conf) {
-    return on_all(
-        dev, [&](std::uint16_t port) { return rte_eth_dev_rss_hash_update(port, conf); },
-        [](std::uint16_t) {});
+    return with_settings(
+        dev, [&](SharedSettings& settings, const auto& running) { return settings.set_rss(running, *conf); });
 }
 
 int rss_get(rte_eth_dev* dev, rte_eth_rss_conf* conf) {
@@ -123,9 +116,9 @@ int rss_get(rte_eth_dev* dev, rte_eth_rss_conf* conf) {
 }
 
 int reta_update(rte_eth_dev* dev, rte_eth_rss_reta_entry64* reta, std::uint16_t size) {
-    return on_all(
-        dev, [&](std::uint16_t port) { return rte_eth_dev_rss_reta_update(port, reta, size); },
-        [](std::uint16_t) {});
+    return with_settings(dev, [&](SharedSettings& settings, const auto& running) {
+        return settings.set_reta(running, reta, size);
+    });
 }
 
 int reta_query(rte_eth_dev* dev, rte_eth_rss_reta_entry64* reta, std::uint16_t size) {
@@ -133,9 +126,27 @@ int reta_query(rte_eth_dev* dev, rte_eth_rss_reta_entry64* reta, std::uint16_t s
 }
 
 int vlan_filter(rte_eth_dev* dev, std::uint16_t id, int on) {
-    return on_all(
-        dev, [&](std::uint16_t port) { return rte_eth_dev_vlan_filter(port, id, on); },
-        [&](std::uint16_t port) { rte_eth_dev_vlan_filter(port, id, on != 0 ? 0 : 1); });
+    return with_settings(dev, [&](SharedSettings& settings, const auto& running) {
+        return settings.set_vlan(running, id, on != 0);
+    });
+}
+
+// ethdev has put what is wanted into the port's receive offloads.
+int vlan_offload(rte_eth_dev* dev, int) {
+    constexpr std::pair<std::uint64_t, int> kAs[] = {
+        {RTE_ETH_RX_OFFLOAD_VLAN_STRIP, RTE_ETH_VLAN_STRIP_OFFLOAD},
+        {RTE_ETH_RX_OFFLOAD_VLAN_FILTER, RTE_ETH_VLAN_FILTER_OFFLOAD},
+        {RTE_ETH_RX_OFFLOAD_VLAN_EXTEND, RTE_ETH_VLAN_EXTEND_OFFLOAD},
+        {RTE_ETH_RX_OFFLOAD_QINQ_STRIP, RTE_ETH_QINQ_STRIP_OFFLOAD}};
+    const std::uint64_t wanted = dev->data->dev_conf.rxmode.offloads;
+    return with_settings(dev, [&](SharedSettings&, const auto& running) {
+        int mask = 0;
+        for (const auto& [offload, as] : kAs)
+            if ((wanted & offload) != 0) mask |= as;
+        for (const std::uint16_t port : running)
+            if (const int rc = rte_eth_dev_set_vlan_offload(port, mask); rc != 0) return rc;
+        return 0;
+    });
 }
 
 int flow_ops(rte_eth_dev*, const rte_flow_ops** ops) {

@@ -15,7 +15,7 @@ struct Stat {
     std::uint64_t value;
 };
 
-std::vector<Stat> all(BondPort& port) {
+std::vector<Stat> all(EmbeddedBond& port) {
     const PortCounters c = port.counters();
     std::vector<Stat> stats = {{"punted_packets", c.bond.punted},
                                {"injected_packets", c.bond.injected},
@@ -30,7 +30,7 @@ std::vector<Stat> all(BondPort& port) {
             stats.push_back({fmt::format("{}drop_{}", before, kDropReasonNames[r]), drops[r]});
     };
     add_drops("", c.bond.drops);
-    const std::vector<std::string> names = port.member_names();
+    const std::vector<std::string>& names = c.names;
     for (std::size_t i = 0; i < names.size(); ++i) {
         const std::string before = fmt::format("{}_", std::string_view(names[i]).substr(0, 32));
         const MemberCounters& m = c.members[i];

@@ -34,6 +34,13 @@ def loadable():
     return shutil.copy(plugin(), folder)
 
 
+@functools.cache
+def probe_driver():
+    """The driver net_probe, which says what its devices are told, from the build beside the plug-in; copied likewise."""
+    built = os.path.join(os.path.dirname(plugin()), "..", "..", "tests", "plugin", "librte_net_probe.so")
+    return shutil.copy(built, os.path.dirname(loadable()))
+
+
 def why_not():
     """Why it cannot be tested here, or None when it can."""
     if not shutil.which("dpdk-testpmd"):
@@ -47,20 +54,22 @@ def member(i):
 
 class BondPmd(DpdkProcess):
     """testpmd in namespace `ns`: `members` (names of netdevs) below net_dpdkbond0, which has `options` in its devargs; `up`: the netdev
-    behind it, or None. The bond is port `port`."""
+    behind it, or None; `devices`: devargs of net_probe devices that are the members instead. The bond is port `port`."""
 
     __test__ = False
 
-    def __init__(self, ns, options, members=("m0", "m1"), up="inner", late=(), wait=True, devargs=None, words=()):
+    def __init__(self, ns, options, members=("m0", "m1"), up="inner", late=(), wait=True, devargs=None, words=(),
+                 devices=()):
         super().__init__(ns, unique_prefix("plug"))
-        names = [f"member={member(i)}" for i in range(len(members))]
-        vdevs = [f"{member(i)},iface={name}" for i, name in enumerate(members)]
+        vdevs = list(devices) or [f"{member(i)},iface={name}" for i, name in enumerate(members)]
+        names = [f"member={vdev.split(',')[0]}" for vdev in vdevs]
         bond = f"{BOND}," + (devargs if devargs is not None else ",".join([options, *names]))
         vdevs = [v for i, v in enumerate(vdevs) if i not in late] + [bond] + [vdevs[i] for i in late]
         if up:
             vdevs.append(f"net_af_packet9,iface={up}")
         self.start("stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
-                   "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs], "--log-level=pmd.net.dpdkbond:info", "--",
+                   *(["-d", probe_driver()] if devices else []), "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs],
+                   "--log-level=pmd.net.dpdkbond:info", "--",
                    "-i", "--total-num-mbufs=8192", "--nb-cores=1", "--port-topology=paired", *words, stdin=subprocess.PIPE)
         if not wait:
             return

@@ -262,3 +262,106 @@ def test_options_and_members_of_a_file(fresh):
     pmd = fresh.enter(BondPmd(net.a, "", up=None, devargs=f"config={path},bond=bond7"))
     info = pmd.info()
     assert (info["mode"], info["hash_policy"], info["members"]) == ("balance-xor", "layer2+3", ["left", "right"])
+
+
+def test_a_member_is_detached_and_attached_while_frames_are_on_their_way(fresh):
+    _, guest, pmd = behind_a_switch(fresh, "mode=1")
+    pmd.forward()
+    ping = fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    for _ in range(3):
+        pmd.command("device detach net_af_packet0")  # while testpmd forwards
+        assert pmd.info()["members"] == ["net_af_packet1"]
+        ping.settled()
+        pmd.command("port attach net_af_packet0,iface=m0")
+        eventually(lambda: pmd.usable() == 2, 4, "it has joined again")
+    assert "net_af_packet0: warning: its device net_af_packet0 is taken out" in pmd.log
+    assert pmd.running() and pmd.shown() == ["net_dpdkbond0", "net_af_packet9"]
+
+
+def probes(lab, *members, options="mode=2"):
+    """testpmd with a bond of net_probe devices, which say what they are told."""
+    return lab.enter(BondPmd(lab.sink(1).a, options, devices=members, up=None, words=["--rxq=2", "--txq=2", "--disable-link-check"]))
+
+
+def lines_of(pmd, start, device):
+    return [line.partition(": ")[2] for line in pmd.log[start:].splitlines() if line.startswith(device + ": ")]
+
+
+def test_what_testpmd_sets_reaches_all_members_and_those_that_join_later(fresh):
+    pmd = probes(fresh, "net_probe0", "net_probe1")
+    port, start = pmd.port, len(pmd.log)
+    for command in (f"flow create {port} ingress pattern eth / vlan vid is 7 / end actions queue index 1 / count / end",
+                    f"flow create {port} ingress pattern eth type is 0x88cc / end actions drop / end",
+                    f"flow destroy {port} rule 0", f"mcast_addr add {port} 01:00:5e:00:00:09",
+                    f"port config {port} rss reta (3,1),(64,1)",
+                    f"port config {port} rss-hash-key ipv4 " + "ab" * 40,
+                    "set promisc all off"):
+        assert not re.search(r"error|fail|bad|invalid", pmd.command(command).split("\n", 1)[-1], re.I), pmd.log[start:]
+    rules = pmd.command(f"flow list {port}")
+    assert "\n1\t" in rules and "\n0\t" not in rules
+    for device in ("net_probe0", "net_probe1"):
+        said = lines_of(pmd, start, device)
+        for line in ("flow 1 created, 2 items, action 6", "flow 2 created, 1 items, action 7", "flow 1 destroyed",
+                     "reta 3=1", "reta 64=1", "rss key abab", "promiscuous off"):
+            assert line in said, (device, line, said)
+    assert "RSS RETA configuration: hash index=3, queue=1" in pmd.command(f"show port {port} rss reta 128 (0xff,0x0)")
+    ptypes = pmd.command(f"show port {port} ptypes")
+    assert "L2_ETHER" in ptypes and "L3_IPV4" in ptypes and "L4 ptypes unsupported" in ptypes
+
+    start = len(pmd.log)
+    pmd.command("port attach net_probe2")
+    added = pmd.ns.run(binary(), "add", "member", plugin.BOND, "net_probe2", "--file-prefix", pmd.file_prefix, check=False)
+    assert added.returncode == 0, added.stderr
+    said = lines_of(pmd, start, "net_probe2")
+    assert "flow 1 created, 1 items, action 7" in said and "reta 3=1" in said and "rss key abab" in said, said
+    assert pmd.usable() == 3
+
+    start = len(pmd.log)
+    pmd.command(f"flow flush {port}")
+    assert "flow 1 destroyed" in lines_of(pmd, start, "net_probe2")
+    pmd.command(f"port stop {port}")
+    pmd.command(f"port reset {port}")
+    pmd.command(f"port start {port}")
+    eventually(lambda: pmd.usable() == 3, 3, "all are back")
+    assert "reta 3=1" in lines_of(pmd, start, "net_probe0")
+
+
+def test_what_one_member_refuses_none_has(fresh):
+    pmd = probes(fresh, "net_probe0", "net_probe1,refuse=flow")
+    start = len(pmd.log)
+    assert "net_probe refuses it" in pmd.command(f"flow create {pmd.port} ingress pattern eth / end actions drop / end")
+    assert lines_of(pmd, start, "net_probe0") == ["flow 1 created, 1 items, action 7", "flow 1 destroyed"]
+
+
+def test_a_member_that_is_pulled_out_leaves_and_the_application_goes_on(fresh):
+    gone = f"{fresh._directory}/gone"
+    pmd = probes(fresh, f"net_probe0,gone={gone}", "net_probe1", options="mode=1")
+    pmd.command("start tx_first")
+    open(gone, "w", encoding="utf-8").close()
+    eventually(lambda: pmd.info()["members"] == ["net_probe1"], 5, "it has left")
+    eventually(lambda: "net_probe0: close" in pmd.log, 5, "its device has been closed")
+    assert pmd.info()["active_member"] == "net_probe1"
+    assert pmd.running() and "has been freed" not in pmd.log
+
+
+def test_members_and_their_options_change_by_command(fresh):
+    _, guest, pmd = behind_a_switch(fresh, "mode=1")
+
+    def dpdk_bond(*words):
+        return pmd.ns.run(binary(), *words, "--file-prefix", pmd.file_prefix, check=False)
+    pmd.forward()
+    ping = fresh.ping(guest.ns, HOST_ADDRESS).settled()
+    assert dpdk_bond("set", "member", plugin.BOND, "net_af_packet1", "prio", "7").returncode == 0
+    assert "net_af_packet1:7" in pmd.info()["options"]["prio"]
+    removed = dpdk_bond("remove", "member", plugin.BOND, "net_af_packet0")
+    assert removed.returncode == 0, removed.stderr
+    assert pmd.info()["members"] == ["net_af_packet1"]
+    ping.settled()
+    assert "net_af_packet0" in pmd.shown()  # the application's again
+    assert dpdk_bond("remove", "member", plugin.BOND, "net_af_packet0").returncode == 1
+    added = dpdk_bond("add", "member", plugin.BOND, "net_af_packet0", "name", "first")
+    assert added.returncode == 0, added.stderr
+    eventually(lambda: pmd.usable() == 2, 3, "both are in")
+    assert pmd.info()["members"] == ["net_af_packet1", "first"] and "net_af_packet0" not in pmd.shown()
+    assert any("tx_packets" in name and name.startswith("first_") for name in pmd.xstats())
+    ping.settled()

@@ -289,11 +289,11 @@ void Control::tell(std::uint32_t number, BondCore& core, Time at) {
     [[maybe_unused]] const ssize_t written = write(outbox_event_, &one, sizeof one);
 }
 
-void Control::serve() {
+void Control::serve(Time at) {
     drain();
+    if (at == Time{}) at = now();
     next_deadline_ = kNever;
     soon_ = false;
-    const Time at = now();
     if (has_ears_) hear_sockets(at);
     for (std::uint32_t i = 0; i < kMaxBonds; ++i)
         if (bonds_[i] != nullptr) tend(i, *bonds_[i], at);

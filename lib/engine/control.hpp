@@ -52,7 +52,11 @@ public:
     // The same; `also` is called after each round and says until when this thread may sleep.
     using Also = std::function<Time()>;
     void run(const Also& also);
-    void serve(); // one round without sleeping: until the last thread that may call() is gone
+    void serve(Time at = {}); // one round without sleeping, at this time or now
+    // When the next round is due, after serve().
+    [[nodiscard]] Time deadline() const {
+        return soon_ ? dpdkbond::now() + std::chrono::milliseconds(1) : next_deadline_;
+    }
     void end() { serving_.store(false); }
     [[nodiscard]] bool serving() const { return serving_.load(); }
 

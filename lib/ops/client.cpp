@@ -216,6 +216,10 @@ Result<std::string> query(const std::string& prefix, const std::string& command)
     return client.value().ask(command);
 }
 
+Result<std::string> status_as_json(const std::string& prefix, const std::string& bond) {
+    return status(prefix, bond, true);
+}
+
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json) {
     const auto text = status(prefix, bond, json);
     if (!text) return fail(text.error());

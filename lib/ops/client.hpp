@@ -42,6 +42,8 @@ Result<std::string> query(const std::string& prefix, const std::string& command)
 
 // Text as render_proc() writes it, or JSON. Several bonds: each text below a line "==> NAME <==".
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
+// What status_command() prints with `json`.
+Result<std::string> status_as_json(const std::string& prefix, const std::string& bond);
 // A line for each bond. 0: all are ok, 1: one is degraded, 2: one is down or nobody answers, 3: it could not
 // be asked, or there is no such bond.
 int health_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);

@@ -6,7 +6,7 @@
 #include <numeric>
 #include <thread>
 
-#include "drivers/net_dpdkbond/queues.hpp"
+#include "embed/queues.hpp"
 #include "engine/control.hpp"
 #include "rig.hpp"
 

@@ -6,7 +6,7 @@
 #include <cstdlib>
 #include <fstream>
 
-#include "drivers/net_dpdkbond/devargs.hpp"
+#include "embed/devargs.hpp"
 
 using namespace dpdkbond;
 

@@ -7,8 +7,8 @@
 #include "config/dump.hpp"
 #include "dpdk/clock.hpp"
 #include "drivers/lacp.hpp"
-#include "drivers/net_dpdkbond/port.hpp"
 #include "drivers/registry.hpp"
+#include "embed/embedded_bond.hpp"
 #include "engine/lane_sums.hpp"
 #include "ops/acting.hpp"
 #include "ops/health.hpp"
@@ -21,7 +21,7 @@ const Error kStopped{"the port is stopped"};
 
 } // namespace
 
-PortCounters BondPort::count() {
+PortCounters EmbeddedBond::count() {
     PortCounters sum = past_;
     if (running_) {
         add(sum.bond, sum_of_bond(running_->core));
@@ -32,24 +32,24 @@ PortCounters BondPort::count() {
     return sum;
 }
 
-PortCounters BondPort::total() {
+PortCounters EmbeddedBond::total() {
     PortCounters c = count();
     const auto whole = [](const QueueCounters& q, std::uint64_t& packets, std::uint64_t& bytes) {
         packets += q.packets.get();
         bytes += q.bytes.get();
     };
     c.bond.rx_packets = c.bond.tx_packets = 0;
-    for (unsigned q = 0; q < dev_.data->nb_rx_queues; ++q)
-        if (const auto* rx = static_cast<RxQueue*>(dev_.data->rx_queues[q]))
-            whole(rx->counters, c.bond.rx_packets, c.bond.rx_bytes);
-    for (unsigned q = 0; q < dev_.data->nb_tx_queues; ++q)
-        if (const auto* tx = static_cast<TxQueue*>(dev_.data->tx_queues[q]))
-            whole(tx->counters, c.bond.tx_packets, c.bond.tx_bytes);
+    const FaceSetup setup = face_.setup();
+    for (const RxQueue* rx : setup.rx)
+        if (rx != nullptr) whole(rx->counters, c.bond.rx_packets, c.bond.rx_bytes);
+    for (const TxQueue* tx : setup.tx)
+        if (tx != nullptr) whole(tx->counters, c.bond.tx_packets, c.bond.tx_bytes);
     for (std::size_t i = 0; i < devices_.size(); ++i) put_device_counts(c.members[i], devices_[i]->stats());
+    for (const auto& d : devices_) c.names.push_back(d->config.name);
     return c;
 }
 
-PortCounters BondPort::counters() {
+PortCounters EmbeddedBond::counters() {
     const std::lock_guard lock(mutex_);
     PortCounters c = total();
     subtract(c.bond, cleared_.bond);
@@ -57,26 +57,27 @@ PortCounters BondPort::counters() {
     return c;
 }
 
-void BondPort::clear_counters() {
+void EmbeddedBond::clear_counters() {
     const std::lock_guard lock(mutex_);
     cleared_ = total();
     if (running_) running_->core.queries->clear(running_->core.lanes);
 }
 
-std::vector<std::string> BondPort::member_names() const {
-    std::vector<std::string> names;
-    for (const auto& d : devices_) names.push_back(d->config.name);
-    return names;
+std::vector<std::uint16_t> EmbeddedBond::running_members() {
+    std::vector<std::uint16_t> ports;
+    for (const auto& d : devices_)
+        if (d->started() && !d->is_lost()) ports.push_back(d->port());
+    return ports;
 }
 
-std::vector<std::uint16_t> BondPort::members() {
+std::vector<std::uint16_t> EmbeddedBond::members() {
     std::vector<std::uint16_t> ports;
     for (const auto& d : devices_)
         if (d->here() && !d->is_lost()) ports.push_back(d->port());
     return ports;
 }
 
-BondView BondPort::view() {
+BondView EmbeddedBond::view() {
     BondView view;
     const PortCounters counted = counters();
     const std::lock_guard lock(mutex_);
@@ -84,8 +85,8 @@ BondView BondPort::view() {
         running_->core.status.load(view.status);
     else
         view.status = last_status_;
-    view.status.logical_backend = "ethdev";
-    view.status.logical_name = dev_.data->name;
+    view.status.logical_backend = face_.backend();
+    view.status.logical_name = face_.logical_name();
     view.options = config_.options;
     view.counters = counted.bond;
     if (running_)
@@ -106,7 +107,7 @@ BondView BondPort::view() {
         MemberView m{s, {}, view.status.mtu, false, false, false};
         for (std::size_t i = 0; i < devices_.size(); ++i) {
             if (s.name.view() != devices_[i]->config.name) continue;
-            m.counters = counted.members[i];
+            if (i < counted.members.size()) m.counters = counted.members[i];
             m.promiscuous = devices_[i]->promiscuous();
             m.all_groups = devices_[i]->all_groups();
             m.sorts_itself = devices_[i]->sorts();
@@ -117,12 +118,12 @@ BondView BondPort::view() {
     return view;
 }
 
-std::vector<PastEvent> BondPort::history() {
+std::vector<PastEvent> EmbeddedBond::history() {
     const std::lock_guard lock(history_mutex_);
     return history_.list();
 }
 
-BondQueries BondPort::queries() {
+BondQueries EmbeddedBond::queries() {
     return {running_->control, running_->core, config_.options, [this](MemberId id) {
                 for (const auto& device : devices_)
                     if (device->id == id) return device->stats().obytes;
@@ -130,42 +131,42 @@ BondQueries BondPort::queries() {
             }};
 }
 
-Result<Explanation> BondPort::explain(const FlowSpec& flow) {
+Result<Explanation> EmbeddedBond::explain(const FlowSpec& flow) {
     const std::lock_guard lock(mutex_);
     if (!running_) return kStopped;
     return queries().explain(flow);
 }
 
-std::optional<BondQueries::LoadBegun> BondPort::begin_load() {
+std::optional<BondQueries::LoadBegun> EmbeddedBond::begin_load() {
     const std::lock_guard lock(mutex_);
     if (!running_) return std::nullopt;
     return queries().begin_load();
 }
 
-std::optional<std::vector<MemberLoad>> BondPort::load(const BondQueries::LoadBegun& begun) {
+std::optional<std::vector<MemberLoad>> EmbeddedBond::load(const BondQueries::LoadBegun& begun) {
     const std::lock_guard lock(mutex_);
     if (!running_) return std::nullopt;
     return queries().load(begun);
 }
 
-std::optional<std::vector<RlbClientView>> BondPort::rlb() {
+std::optional<std::vector<RlbClientView>> EmbeddedBond::rlb() {
     const std::lock_guard lock(mutex_);
     if (!running_) return std::nullopt;
     return queries().rlb();
 }
 
-std::optional<SprayView> BondPort::spray() {
+std::optional<SprayView> EmbeddedBond::spray() {
     const std::lock_guard lock(mutex_);
     if (!running_) return std::nullopt;
     return queries().spray();
 }
 
-std::string BondPort::config_text() {
+std::string EmbeddedBond::config_text() {
     const std::lock_guard lock(mutex_);
     return dump_bond(config_);
 }
 
-Result<void> BondPort::set_active(std::string_view member) {
+Result<void> EmbeddedBond::set_active(std::string_view member) {
     const std::lock_guard lock(mutex_);
     if (!running_) return kStopped;
     Result<void> done;
@@ -173,7 +174,7 @@ Result<void> BondPort::set_active(std::string_view member) {
     return done;
 }
 
-Result<void> BondPort::set_member_link(std::string_view member, bool up) {
+Result<void> EmbeddedBond::set_member_link(std::string_view member, bool up) {
     const std::lock_guard lock(mutex_);
     if (!running_) return kStopped;
     bool found = false;
@@ -187,7 +188,7 @@ Result<void> BondPort::set_member_link(std::string_view member, bool up) {
     return {};
 }
 
-Result<void> BondPort::set_option(std::string_view option, std::string_view value) {
+Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view value) {
     if (option == "active_slave") return set_active(value); // no setting
     const std::lock_guard lock(mutex_);
     if (!running_) return kStopped;
@@ -218,6 +219,7 @@ Result<void> BondPort::set_option(std::string_view option, std::string_view valu
     config_.mode = mode;
     config_.options = options;
     config_.given = given;
+    miimon_ = options.miimon;
     running_->control.call([&] {
         running_->core.bond.note(EventKind::option_changed, kNoMember,
                                  fmt::format("{} {}{}", option, value, by_whom()), now());

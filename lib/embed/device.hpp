@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -36,6 +37,7 @@ struct DeviceSetup {
     std::vector<Rx> rx;            // of each receive queue of the port
     std::vector<std::uint16_t> tx; // descriptors of each of its transmit queues
     std::uint32_t mtu = 0;
+    std::function<bool(std::uint16_t)> is_started; // its user before us has left it so
 };
 
 class BondedDevice {
@@ -48,13 +50,16 @@ public:
     // Looks for the device and takes it. True: it is ours, from now on or already. False: there is no such
     // device yet.
     Result<bool> find(const rte_eth_dev_owner& owner);
-    // The same for a port that has just appeared, which others cannot see yet.
-    Result<bool> appeared(std::uint16_t port, const rte_eth_dev_owner& owner);
+    // The same for a port of that name that has just appeared, which others cannot see yet.
+    Result<bool> appeared(std::uint16_t port, std::string_view name, const rte_eth_dev_owner& owner);
     [[nodiscard]] bool here() const { return here_; }
     [[nodiscard]] std::uint16_t port() const { return port_; }
     // The device is being closed by somebody else, or its hardware has been removed. Any thread.
     void lost(bool removed);
     void close_if_removed(); // once no worker uses it
+    void let_go();           // it has been stopped, is not ours any more, and is not looked for until …
+    void may_come_back() { banned_ = false; }
+    [[nodiscard]] const rte_device* device() const { return device_; }
     [[nodiscard]] bool is_lost() const { return lost_; }
     std::string refused; // why it could not join, as it was last told
 
@@ -91,9 +96,11 @@ private:
     std::vector<std::string> apply_filter();
     static int on_event(std::uint16_t port, rte_eth_event_type event, void* self, void* ret);
 
-    bool here_ = false, started_ = false, mac_refused_ = false, interrupts_ = false, registered_ = false;
-    std::atomic<bool> lost_{false}, removed_{false};
+    bool started_ = false, mac_refused_ = false, interrupts_ = false, registered_ = false;
+    std::atomic<bool> here_{false}, lost_{false}, removed_{false};
+    std::atomic<bool> banned_{false}; // between let_go() and may_come_back()
     std::uint16_t port_ = 0, rx_queues_ = 0, tx_queues_ = 0;
+    const rte_device* device_ = nullptr;
     std::string driver_;
     Mac permanent_mac_{}, mac_{};
     rte_eth_dev_owner owner_{};

@@ -7,7 +7,7 @@
 #include <cstdint>
 
 #include "datapath/lane.hpp"
-#include "drivers/net_dpdkbond/gate.hpp"
+#include "embed/gate.hpp"
 
 namespace dpdkbond {
 

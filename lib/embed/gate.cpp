@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "drivers/net_dpdkbond/gate.hpp"
+#include "embed/gate.hpp"
 
 #include <linux/membarrier.h>
 #include <sys/syscall.h>

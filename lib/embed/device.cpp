@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "drivers/net_dpdkbond/device.hpp"
+#include "embed/device.hpp"
 
 #include <fmt/format.h>
 #include <rte_dev.h>
@@ -11,7 +11,6 @@
 #include <utility>
 
 #include "dpdk/port.hpp"
-#include "drivers/net_dpdkbond/ethdev.hpp"
 #include "engine/control.hpp"
 #include "host/link_speed.hpp"
 
@@ -65,16 +64,21 @@ Result<bool> BondedDevice::take(std::uint16_t port, const rte_eth_dev_owner& own
 
 Result<bool> BondedDevice::find(const rte_eth_dev_owner& owner) {
     if (here_ && !lost_) {
+        if (rte_eth_dev_is_valid_port(port_) == 0) return false; // its driver is just making it
         if (permanent_mac_.is_zero()) read_mac();
         return true;
     }
+    if (banned_) return false;
     std::uint16_t port = 0;
     if (rte_eth_dev_get_port_by_name(port_name(config).c_str(), &port) != 0) return false;
     auto taken = take(port, owner);
     if (!taken) return taken;
     read_mac();
     rte_eth_dev_info info;
-    if (rte_eth_dev_info_get(port, &info) == 0) driver_ = info.driver_name;
+    if (rte_eth_dev_info_get(port, &info) == 0) {
+        driver_ = info.driver_name;
+        device_ = info.device;
+    }
     return true;
 }
 
@@ -83,15 +87,22 @@ void BondedDevice::read_mac() {
     if (rte_eth_macaddr_get(port_, &mac) == 0) permanent_mac_ = mac_ = Mac::from_bytes(mac.addr_bytes);
 }
 
-Result<bool> BondedDevice::appeared(std::uint16_t port, const rte_eth_dev_owner& owner) {
-    if (here_ && !lost_) return false;
-    if (port_name(config) != rte_eth_devices[port].data->name) return false;
+Result<bool> BondedDevice::appeared(std::uint16_t port, std::string_view name,
+                                    const rte_eth_dev_owner& owner) {
+    if ((here_ && !lost_) || banned_ || port_name(config) != name) return false;
     return take(port, owner);
 }
 
 void BondedDevice::lost(bool removed) {
     removed_ = removed;
     lost_ = true;
+}
+
+void BondedDevice::let_go() {
+    removed_ = false; // whoever takes it out closes it
+    if (here_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
+    banned_ = true;
+    here_ = false;
 }
 
 void BondedDevice::close_if_removed() {
@@ -165,9 +176,10 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
 
 Result<void> BondedDevice::start(const DeviceSetup& setup) {
     const rte_eth_dev_info info = capabilities();
+    if (info.dev_flags == nullptr) return Error{fmt::format("{}: it cannot be asked", config.device)};
     driver_ = info.driver_name != nullptr ? info.driver_name : "";
-    if (rte_eth_devices[port_].data->dev_started != 0)
-        rte_eth_dev_stop(port_); // its user before us has left it so
+    device_ = info.device;
+    if (!setup.is_started || setup.is_started(port_)) rte_eth_dev_stop(port_);
     read_mac();
     mac_refused_ = false;
     const bool lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;

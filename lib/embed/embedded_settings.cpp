@@ -5,12 +5,12 @@
 #include <algorithm>
 
 #include "dpdk/clock.hpp"
-#include "drivers/net_dpdkbond/port.hpp"
 #include "drivers/registry.hpp"
+#include "embed/embedded_bond.hpp"
 
 namespace dpdkbond {
 
-RxFilter BondPort::filter() const {
+RxFilter EmbeddedBond::filter() const {
     RxFilter f;
     f.all_unicast = promiscuous_;
     f.all_groups = f.all_unicast || all_groups_;
@@ -27,7 +27,7 @@ RxFilter BondPort::filter() const {
     return f;
 }
 
-ReceiveWishes BondPort::wishes() const {
+ReceiveWishes EmbeddedBond::wishes() const {
     ReceiveWishes w;
     w.promiscuous = promiscuous_;
     w.all_groups = w.promiscuous || all_groups_;
@@ -38,7 +38,7 @@ ReceiveWishes BondPort::wishes() const {
     return w;
 }
 
-int BondPort::follow_filter() {
+int EmbeddedBond::follow_filter() {
     const std::lock_guard lock(mutex_);
     if (!running_) return 0; // start() asks again
     const std::lock_guard devices(device_mutex_);
@@ -56,28 +56,28 @@ int BondPort::follow_filter() {
     return 0;
 }
 
-int BondPort::set_promiscuous(bool on) {
+int EmbeddedBond::set_promiscuous(bool on) {
     promiscuous_ = on;
     return follow_filter();
 }
 
-int BondPort::set_allmulticast(bool on) {
+int EmbeddedBond::set_allmulticast(bool on) {
     all_groups_ = on;
     return follow_filter();
 }
 
-int BondPort::set_groups(std::vector<Mac> groups) {
+int EmbeddedBond::set_groups(std::vector<Mac> groups) {
     groups_ = std::move(groups);
     return follow_filter();
 }
 
-int BondPort::set_address(const Mac& mac, bool on) {
+int EmbeddedBond::set_address(const Mac& mac, bool on) {
     std::erase(addresses_, mac);
     if (on) addresses_.push_back(mac);
     return follow_filter();
 }
 
-int BondPort::set_mac(const Mac& mac) {
+int EmbeddedBond::set_mac(const Mac& mac) {
     const std::lock_guard lock(mutex_);
     if (running_) {
         bool same = false;
@@ -95,7 +95,7 @@ int BondPort::set_mac(const Mac& mac) {
     return 0;
 }
 
-int BondPort::set_mtu(std::uint16_t mtu) {
+int EmbeddedBond::set_mtu(std::uint16_t mtu) {
     const std::lock_guard lock(mutex_);
     config_.logical.mtu = mtu;
     if (!running_) return 0;
@@ -103,7 +103,7 @@ int BondPort::set_mtu(std::uint16_t mtu) {
     for (auto& device : devices_)
         if (device->started())
             if (auto done = device->set_mtu(mtu); !done) {
-                log_port(LogLevel::error, fmt::format("{}: {}", config_.name, done.error()));
+                log_line(LogLevel::error, fmt::format("{}: {}", config_.name, done.error()));
                 return -EINVAL;
             }
     running_->control.call([&] {
@@ -113,7 +113,7 @@ int BondPort::set_mtu(std::uint16_t mtu) {
     return 0;
 }
 
-int BondPort::info(rte_eth_dev_info& out) {
+int EmbeddedBond::info(rte_eth_dev_info& out) {
     const std::lock_guard devices(device_mutex_);
     find_devices();
     out.max_rx_queues = out.max_tx_queues = kMaxLogicalQueues;

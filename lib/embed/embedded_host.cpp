@@ -2,15 +2,13 @@
 // What the port's own threads do while it runs.
 #include <fmt/format.h>
 #include <poll.h>
-#include <rte_log.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstring>
 
 #include "datapath/rx_engine.hpp"
 #include "dpdk/clock.hpp"
-#include "drivers/net_dpdkbond/port.hpp"
+#include "embed/embedded_bond.hpp"
 #include "engine/wear_macs.hpp"
 #include "ops/wall_clock.hpp"
 
@@ -22,13 +20,14 @@ namespace {
 constexpr Duration kLook = std::chrono::milliseconds(10);
 constexpr Duration kAbsent = std::chrono::milliseconds(100);
 constexpr std::uint32_t kSlowPollMs = 100;
-constexpr Duration kSearch = std::chrono::seconds(1); // for members that are not here
+constexpr Duration kSearch = std::chrono::seconds(1);          // for members that are not here
+constexpr Duration kPatience = std::chrono::milliseconds(300); // with threads that use what has gone
 
 } // namespace
 
-void BondPort::start_threads() {
+void EmbeddedBond::start_threads() {
     host_stop_ = false;
-    const std::string name = fmt::format("bond-port{}", dev_.data->port_id);
+    const std::string name = "bond-" + face_.tag();
     threads_ = dpdk::start_thread(control_thread_, name.c_str(), control_entry, this);
     if (threads_ && !dpdk::start_thread(host_thread_, (name + "h").c_str(), host_entry, this)) {
         running_->control.stop();
@@ -37,12 +36,12 @@ void BondPort::start_threads() {
     }
     if (!threads_) {
         running_->control.end();
-        log_port(LogLevel::error,
+        log_line(LogLevel::error,
                  fmt::format("{}: no thread could be started: nothing monitors its members", config_.name));
     }
 }
 
-void BondPort::stop_threads() {
+void EmbeddedBond::stop_threads() {
     if (!threads_) return;
     host_stop_ = true;
     wake_host();
@@ -53,14 +52,14 @@ void BondPort::stop_threads() {
     threads_ = false;
 }
 
-dpdk::ThreadResult BondPort::control_entry(void* self) {
-    auto& port = *static_cast<BondPort*>(self);
+dpdk::ThreadResult EmbeddedBond::control_entry(void* self) {
+    auto& port = *static_cast<EmbeddedBond*>(self);
     port.running_->control.run([&] { return port.look_after_queues(); });
     return dpdk::kThreadDone;
 }
 
 // Control's frames leave; and where the application has not been for a while its part is done for it.
-Time BondPort::look_after_queues() {
+Time EmbeddedBond::look_after_queues() {
     Running& r = *at_work_.load(std::memory_order_relaxed);
     while (inject(r.own(), r.core.seen()) != 0) {
     }
@@ -86,43 +85,67 @@ Time BondPort::look_after_queues() {
     return next_look_;
 }
 
-dpdk::ThreadResult BondPort::host_entry(void* self) {
-    static_cast<BondPort*>(self)->host();
+dpdk::ThreadResult EmbeddedBond::host_entry(void* self) {
+    static_cast<EmbeddedBond*>(self)->host();
     return dpdk::kThreadDone;
 }
 
-void BondPort::wake_host() {
+void EmbeddedBond::wake_host() {
     const std::uint64_t one = 1;
     [[maybe_unused]] const ssize_t written = write(wake_, &one, sizeof one);
 }
 
-void BondPort::host() {
+void EmbeddedBond::host() {
     Control& control = running_->control;
     while (!host_stop_.load()) {
-        std::uint32_t poll_ms =
-            config_.options.miimon != 0 ? std::min(config_.options.miimon, kSlowPollMs) : kSlowPollMs;
         pollfd fds[] = {{control.outbox_event(), POLLIN, 0}, {wake_, POLLIN, 0}};
-        poll(fds, 2, static_cast<int>(poll_ms));
+        poll(fds, 2, static_cast<int>(poll_ms()));
         std::uint64_t count = 0;
         [[maybe_unused]] ssize_t got = read(control.outbox_event(), &count, sizeof count);
         got = read(wake_, &count, sizeof count);
-        Notice notice;
-        while (control.take_notice(notice)) hear(notice);
-        const Time at = now();
-        if (at - last_poll_ >= std::chrono::milliseconds(poll_ms) - std::chrono::microseconds(500)) {
-            last_poll_ = at;
-            look_at_links();
-        }
-        if (someone_left_.exchange(false) || at - last_search_ >= kSearch) {
-            last_search_ = at;
-            look_for_devices();
-        }
+        host_round();
     }
     Notice notice;
     while (control.take_notice(notice)) hear(notice);
 }
 
-void BondPort::look_at_links() {
+std::uint32_t EmbeddedBond::poll_ms() const {
+    const std::uint32_t miimon = miimon_.load(std::memory_order_relaxed);
+    return miimon != 0 ? std::min(miimon, kSlowPollMs) : kSlowPollMs;
+}
+
+void EmbeddedBond::host_round() {
+    Notice notice;
+    while (running_->control.take_notice(notice)) hear(notice);
+    const Time at = now();
+    if (at - last_poll_ >= std::chrono::milliseconds(poll_ms()) - std::chrono::microseconds(500)) {
+        last_poll_ = at;
+        look_at_links();
+    }
+    if (someone_left_.exchange(false) || at - last_search_ >= kSearch) {
+        last_search_ = at;
+        look_for_devices();
+    }
+}
+
+Time EmbeddedBond::step(Time at) {
+    std::vector<std::pair<Event, std::int64_t>> told;
+    Time next = kNever;
+    {
+        const std::lock_guard lock(mutex_);
+        if (!running_ || own_threads_) return kNever;
+        Control& control = running_->control;
+        control.serve(at);
+        next = std::min(
+            {control.deadline(), look_after_queues(), last_poll_ + std::chrono::milliseconds(poll_ms())});
+        host_round();
+        told.swap(untold_);
+    }
+    for (const auto& [event, wall] : told) face_.tell(event, wall); // it may ask for anything
+    return std::max(next, at);
+}
+
+void EmbeddedBond::look_at_links() {
     const std::lock_guard lock(device_mutex_);
     for (auto& device : devices_) {
         if (device->id == kNoMember) continue;
@@ -133,40 +156,47 @@ void BondPort::look_at_links() {
 }
 
 // Members that have gone leave the bond, such as have come join it.
-void BondPort::look_for_devices() {
+void EmbeddedBond::look_for_devices() {
     const std::lock_guard lock(device_mutex_);
     for (auto& device : devices_) {
         if (device->is_lost() && device->id != kNoMember) {
             warn(device->id, fmt::format("its device {} has gone", device->config.device));
-            part(*device);
+            part(*device, kPatience);
             device->close_if_removed();
             continue;
         }
         if (device->started()) continue;
         const auto found = device->find(owner_);
         if (!found || !found.value()) continue;
-        Result<void> done = device->start(device_setup());
+        Result<void> done = start_device(*device);
         if (done) done = join(*device);
         if (done) continue;
-        device->stop();
+        stop_device(*device);
         if (device->refused != done.error())
-            log_port(LogLevel::error, fmt::format("{}: member {}", config_.name, done.error()));
+            log_line(LogLevel::error, fmt::format("{}: member {}", config_.name, done.error()));
         device->refused = done.error();
     }
 }
 
-void BondPort::hear(const Notice& notice) {
+void EmbeddedBond::hear(const Notice& notice) {
     if (notice.kind == Notice::Kind::wanted) {
         carry_out(notice.wanted);
         return;
     }
     const Event& e = notice.event;
-    log_port(e.kind == EventKind::warning ? LogLevel::warning : LogLevel::info, event_text(config_.name, e));
-    const std::lock_guard lock(history_mutex_);
-    history_.add(e, wall_ns(e.at));
+    log_line(e.kind == EventKind::warning ? LogLevel::warning : LogLevel::info, event_text(config_.name, e));
+    const std::int64_t wall = wall_ns(e.at);
+    {
+        const std::lock_guard lock(history_mutex_);
+        history_.add(e, wall);
+    }
+    if (own_threads_)
+        face_.tell(e, wall);
+    else
+        untold_.emplace_back(e, wall);
 }
 
-void BondPort::carry_out(const Wanted& wanted) {
+void EmbeddedBond::carry_out(const Wanted& wanted) {
     const Wanted before = running_->done.value_or(Wanted{});
     running_->done = wanted;
     if (wanted.macs != before.macs) {
@@ -176,7 +206,7 @@ void BondPort::carry_out(const Wanted& wanted) {
     if (wanted.carrier != before.carrier || wanted.speed_mbps != before.speed_mbps) tell_link(wanted);
 }
 
-void BondPort::tell_link(const Wanted& wanted) {
+void EmbeddedBond::tell_link(const Wanted& wanted) {
     rte_eth_link link{};
     link.link_status = wanted.carrier ? RTE_ETH_LINK_UP : RTE_ETH_LINK_DOWN;
     link.link_speed = !wanted.carrier          ? RTE_ETH_SPEED_NUM_NONE
@@ -184,40 +214,36 @@ void BondPort::tell_link(const Wanted& wanted) {
                                                : static_cast<std::uint32_t>(RTE_ETH_SPEED_NUM_UNKNOWN);
     link.link_duplex = RTE_ETH_LINK_FULL_DUPLEX;
     link.link_autoneg = RTE_ETH_LINK_AUTONEG;
-    rte_eth_link before{};
-    rte_eth_linkstatus_get(&dev_, &before);
-    rte_eth_linkstatus_set(&dev_, &link);
-    if (std::memcmp(&before, &link, sizeof link) != 0)
-        rte_eth_dev_callback_process(&dev_, RTE_ETH_EVENT_INTR_LSC, nullptr);
+    face_.show_link(link);
 }
 
-void BondPort::note(EventKind kind, MemberId member, const std::string& what) {
+void EmbeddedBond::note(EventKind kind, MemberId member, const std::string& what) {
     if (Running* r = at_work_) r->control.call([&] { r->core.bond.note(kind, member, what, now()); });
 }
 
-void BondPort::apply_macs() {
+void EmbeddedBond::apply_macs() {
     Running& r = *running_;
     MacPlan plan;
     r.control.call([&] { plan = r.core.bond.mac_plan(); });
     wear_macs(plan, devices_, [this](MemberId member, const std::string& what) { warn(member, what); });
-    if (!plan.bond.is_zero())
-        std::memcpy(dev_.data->mac_addrs[0].addr_bytes, plan.bond.data(), RTE_ETHER_ADDR_LEN);
+    if (!plan.bond.is_zero()) face_.show_mac(plan.bond);
     r.control.call([&] { r.core.bond.macs_applied(plan.version, now()); });
 }
 
 // Runs on whatever thread makes or closes a device, or on EAL's interrupt thread.
-int BondPort::on_ethdev_event(std::uint16_t id, rte_eth_event_type event, void* self, void*) {
-    auto& port = *static_cast<BondPort*>(self);
-    if (id == port.dev_.data->port_id) return 0;
-    for (auto& device : port.devices_) {
+int EmbeddedBond::on_ethdev_event(std::uint16_t id, rte_eth_event_type event, void* self, void*) {
+    auto& bond = *static_cast<EmbeddedBond*>(self);
+    if (id == bond.face_.port()) return 0;
+    const std::lock_guard list(bond.list_mutex_);
+    for (auto& device : bond.devices_) {
         if (event == RTE_ETH_EVENT_NEW) {
-            const auto taken = device->appeared(id, port.owner_);
+            const auto taken = device->appeared(id, bond.face_.name_of_new(id), bond.owner_);
             if (!taken)
-                log_port(LogLevel::error, fmt::format("{}: member: {}", port.config_.name, taken.error()));
+                log_line(LogLevel::error, fmt::format("{}: member: {}", bond.config_.name, taken.error()));
         } else if (device->here() && device->port() == id) {
             device->lost(event == RTE_ETH_EVENT_INTR_RMV);
-            port.someone_left_ = true;
-            port.wake_host();
+            bond.someone_left_ = true;
+            bond.wake_host();
         }
     }
     return 0;

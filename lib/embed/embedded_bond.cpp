@@ -1,8 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "drivers/net_dpdkbond/port.hpp"
+#include "embed/embedded_bond.hpp"
 
 #include <fmt/format.h>
-#include <rte_log.h>
 #include <sys/eventfd.h>
 #include <unistd.h>
 
@@ -26,11 +25,11 @@ constexpr Duration kStopPatience = std::chrono::milliseconds(300);
 
 } // namespace
 
-BondPort::Running::Running(const BondConfig& config, std::uint16_t port, std::size_t rx, std::size_t tx,
-                           rte_mempool* pool, int node)
-    : control(Idle::adaptive, pool, fmt::format("-port{}", port)),
+EmbeddedBond::Running::Running(const BondConfig& config, const std::string& tag, std::size_t rx,
+                               std::size_t tx, rte_mempool* pool, int node)
+    : control(Idle::adaptive, pool, "-" + tag),
       core(config.name, *find_mode(config.mode), config.options, config.logical.mac, config.logical.mtu,
-           grace, rx + tx, fmt::format("port{}", port)) {
+           grace, rx + tx, tag) {
     const std::optional<int> where = node < 0 ? std::nullopt : std::optional(node);
     const auto add = [&](std::size_t worker, std::size_t workers) -> Lane& {
         lanes.push_back(make_on_node<Lane>(where, static_cast<unsigned>(worker),
@@ -48,13 +47,14 @@ BondPort::Running::Running(const BondConfig& config, std::uint16_t port, std::si
     add(tx, tx + 1).inject = &core.inject;
 }
 
-BondPort::BondPort(rte_eth_dev& dev, PortArgs args)
-    : dev_(dev), node_(args.socket_id >= 0 ? args.socket_id : dev.data->numa_node),
+EmbeddedBond::EmbeddedBond(Face& face, PortArgs args, int node, bool own_threads)
+    : face_(face), node_(args.socket_id >= 0 ? args.socket_id : node), own_threads_(own_threads),
       config_(std::move(args.bond)), mac_given_(config_.logical.mac.has_value()),
       wake_(eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)) {
     if (wake_ < 0) throw std::runtime_error("no descriptor is left");
     if (rte_eth_dev_owner_new(&owner_.id) != 0) throw std::runtime_error("ethdev gives no owner's number");
     fmt::format_to_n(owner_.name, sizeof owner_.name - 1, "{}", config_.name);
+    miimon_ = config_.options.miimon;
     for (const MemberConfig& m : config_.members) devices_.push_back(std::make_unique<BondedDevice>(m));
     past_.members.resize(devices_.size());
     cleared_.members.resize(devices_.size());
@@ -67,7 +67,7 @@ BondPort::BondPort(rte_eth_dev& dev, PortArgs args)
     own_mac_of_first();
 }
 
-BondPort::~BondPort() {
+EmbeddedBond::~EmbeddedBond() {
     stop();
     for (const auto event : {RTE_ETH_EVENT_NEW, RTE_ETH_EVENT_DESTROY, RTE_ETH_EVENT_INTR_RMV})
         while (rte_eth_dev_callback_unregister(RTE_ETH_ALL, event, on_ethdev_event, this) == -EAGAIN)
@@ -78,30 +78,30 @@ BondPort::~BondPort() {
 }
 
 // Until the bond has one, the port shows that of the first member, which it will lend.
-void BondPort::own_mac_of_first() {
+void EmbeddedBond::own_mac_of_first() {
     Mac mac = config_.logical.mac.value_or(Mac{});
     for (const auto& device : devices_)
         if (mac.is_zero() && device->here()) {
             (void)device->find(owner_);
             mac = device->permanent_mac();
         }
-    if (!mac.is_zero()) std::memcpy(dev_.data->mac_addrs[0].addr_bytes, mac.data(), RTE_ETHER_ADDR_LEN);
+    if (!mac.is_zero()) face_.show_mac(mac);
 }
 
-void BondPort::find_devices() {
+void EmbeddedBond::find_devices() {
     for (auto& device : devices_) {
         if (device->here() && !device->is_lost()) continue;
         const auto found = device->find(owner_);
-        if (!found) log_port(LogLevel::error, fmt::format("{}: member: {}", config_.name, found.error()));
+        if (!found) log_line(LogLevel::error, fmt::format("{}: member: {}", config_.name, found.error()));
     }
 }
 
-int BondPort::configure() {
+int EmbeddedBond::configure() {
     const std::lock_guard lock(mutex_);
     const std::lock_guard devices(device_mutex_);
     find_devices();
     if (std::ranges::none_of(devices_, [](const auto& d) { return d->here() && !d->is_lost(); })) {
-        log_port(LogLevel::error, fmt::format("{}: member: none of its members is here: {}", config_.name,
+        log_line(LogLevel::error, fmt::format("{}: member: none of its members is here: {}", config_.name,
                                               devices_[0]->config.device));
         return -ENODEV;
     }
@@ -109,90 +109,66 @@ int BondPort::configure() {
     return 0;
 }
 
-int BondPort::set_rx_queue(std::uint16_t queue, std::uint16_t descriptors, const rte_eth_rxconf& conf,
-                           rte_mempool* pool) {
-    auto* q = new RxQueue; // ethdev frees the one before
-    q->port = dev_.data->port_id;
-    q->number = queue;
-    q->pool = pool;
-    q->descriptors = descriptors;
-    q->conf = conf;
-    dev_.data->rx_queues[queue] = q;
-    return 0;
-}
-
-int BondPort::set_tx_queue(std::uint16_t queue, std::uint16_t descriptors, const rte_eth_txconf& conf) {
-    auto* q = new TxQueue;
-    q->number = queue;
-    q->descriptors = descriptors;
-    q->conf = conf;
-    dev_.data->tx_queues[queue] = q;
-    return 0;
-}
-
-DeviceSetup BondPort::device_setup() const {
+DeviceSetup EmbeddedBond::device_setup() const {
     DeviceSetup setup;
-    setup.conf = &dev_.data->dev_conf;
+    setup.conf = setup_.conf;
     for (const RxQueue* q : rx_) setup.rx.push_back({q->pool, q->descriptors, &q->conf});
     for (const TxQueue* q : tx_) setup.tx.push_back(q->descriptors);
     setup.mtu = config_.logical.mtu;
+    setup.is_started = [this](std::uint16_t port) { return face_.is_started(port); };
     return setup;
 }
 
-int BondPort::start() {
+int EmbeddedBond::start() {
     Wanted wanted;
     const int rc = start_bond(wanted);
     if (rc == 0) tell_link(wanted); // what the application does when it hears of it may ask for anything
     return rc;
 }
 
-int BondPort::start_bond(Wanted& wanted) {
+int EmbeddedBond::start_bond(Wanted& wanted) {
     const std::lock_guard lock(mutex_);
     const std::lock_guard devices(device_mutex_);
-    config_.logical.mtu = dev_.data->mtu;
-    rx_.clear();
-    tx_.clear();
-    for (unsigned q = 0; q < dev_.data->nb_rx_queues; ++q)
-        rx_.push_back(static_cast<RxQueue*>(dev_.data->rx_queues[q]));
-    for (unsigned q = 0; q < dev_.data->nb_tx_queues; ++q)
-        tx_.push_back(static_cast<TxQueue*>(dev_.data->tx_queues[q]));
+    if (running_) return 0;
+    setup_ = face_.setup();
+    config_.logical.mtu = setup_.mtu;
+    rx_ = setup_.rx;
+    tx_ = setup_.tx;
     if (rx_.empty()) {
-        log_port(
+        log_line(
             LogLevel::error,
             fmt::format("{}: it has no receive queue; members need one for LACP and monitors", config_.name));
         return -EINVAL;
     }
     if (pool_ == nullptr)
-        pool_ = rte_pktmbuf_pool_create(fmt::format("dpdkbond-port{}", dev_.data->port_id).c_str(),
-                                        kOwnBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, node_);
+        pool_ = rte_pktmbuf_pool_create(("dpdkbond-" + face_.tag()).c_str(), kOwnBuffers, 0, 0,
+                                        RTE_MBUF_DEFAULT_BUF_SIZE, node_);
     if (pool_ == nullptr) {
-        log_port(LogLevel::error, fmt::format("{}: there is no memory for {} packet buffers of its own",
+        log_line(LogLevel::error, fmt::format("{}: there is no memory for {} packet buffers of its own",
                                               config_.name, kOwnBuffers));
         return -ENOMEM;
     }
     find_devices();
-    const DeviceSetup setup = device_setup();
     unsigned started = 0;
     for (auto& device : devices_) {
         if (!device->here() || device->is_lost()) {
-            log_port(LogLevel::warning, fmt::format("{}: member {} is not here; it joins when it appears",
+            log_line(LogLevel::warning, fmt::format("{}: member {} is not here; it joins when it appears",
                                                     config_.name, device->config.device));
             continue;
         }
-        if (auto done = device->start(setup); !done)
-            log_port(LogLevel::error, fmt::format("{}: member {}", config_.name, done.error()));
+        if (auto done = start_device(*device); !done)
+            log_line(LogLevel::error, fmt::format("{}: member {}", config_.name, done.error()));
         else
             ++started;
     }
-    if (started == 0) return -ENODEV;
+    if (started == 0 && !face_.may_be_empty()) return -ENODEV;
     BondConfig config = config_;
     if (!mac_given_) config.logical.mac.reset();
     try {
-        running_ =
-            std::make_unique<Running>(config, dev_.data->port_id, rx_.size(), tx_.size(), pool_, node_);
+        running_ = std::make_unique<Running>(config, face_.tag(), rx_.size(), tx_.size(), pool_, node_);
     } catch (const std::exception& e) {
-        log_port(LogLevel::error, fmt::format("{}: {}", config_.name, e.what()));
-        for (auto& device : devices_) device->stop();
+        log_line(LogLevel::error, fmt::format("{}: {}", config_.name, e.what()));
+        for (auto& device : devices_) stop_device(*device);
         return -ENOMEM;
     }
     Running& r = *running_;
@@ -216,65 +192,29 @@ int BondPort::start_bond(Wanted& wanted) {
     for (auto& device : devices_)
         if (device->started())
             if (auto joined = join(*device); !joined) {
-                log_port(LogLevel::error,
+                log_line(LogLevel::error,
                          fmt::format("{}: member {}: {}", config_.name, device->config.name, joined.error()));
-                device->stop();
+                stop_device(*device);
             }
     r.core.bond.set_filter(filter(), now());
     r.control.settle(0);
+    for (RxQueue* q : rx_) q->gate.open();
+    for (TxQueue* q : tx_) q->gate.open();
     wanted = r.core.bond.wanted();
     r.done = wanted;
-    r.control.begin();
-    start_threads();
+    if (own_threads_) {
+        r.control.begin();
+        start_threads();
+    }
     return 0;
 }
 
-Result<void> BondPort::join(BondedDevice& device) {
-    Running& r = *running_;
-    const LinkState link = device.read_link();
-    std::optional<Result<Mac>> mac;
-    r.control.call([&] { mac.emplace(r.core.bond.mac_to_join(device.permanent_mac())); });
-    if (!*mac) return Error{mac->error()};
-    const auto warning = device.wear_mac(mac->value());
-    std::optional<Result<MemberId>> id;
-    r.control.call([&] { id.emplace(r.core.bond.add_member(device.info(), link, now())); });
-    if (!*id) return Error{id->error()};
-    device.last_posted = link;
-    device.report_interrupts_to(r.control, id->value());
-    apply_macs();
-    if (warning) warn(device.id, *warning);
-    for (const std::string& what : device.follow(wishes())) warn(device.id, what);
-    r.control.call([&] { r.core.bond.set_sorts_itself(device.id, device.sorts()); });
-    return {};
-}
-
-// The device may be gone already: frames that workers still give to it are refused by ethdev.
-void BondPort::part(BondedDevice& device) {
-    Running& r = *running_;
-    const MemberId id = device.id;
-    if (id == kNoMember) return;
-    add(past_.members[static_cast<std::size_t>(
-            std::ranges::find(devices_, &device, [](const auto& d) { return d.get(); }) - devices_.begin())],
-        sum_of_member(r.core, id));
-    r.control.call([&] {
-        r.core.bond.remove_member(id, now());
-        r.control.settle(0);
-    });
-    for (const Time end = now() + kStopPatience; now() < end; usleep(100)) {
-        bool seen = false;
-        r.control.call([&] { seen = r.core.unpublished || !r.core.publisher.settled(); });
-        if (!seen) break;
-    }
-    device.stop();
-    apply_macs();
-}
-
-int BondPort::stop() {
+int EmbeddedBond::stop() {
     if (stop_bond()) tell_link({});
     return 0;
 }
 
-bool BondPort::stop_bond() {
+bool EmbeddedBond::stop_bond() {
     const std::lock_guard lock(mutex_);
     if (!running_) return false;
     Running& r = *running_;
@@ -283,24 +223,24 @@ bool BondPort::stop_bond() {
             if (device->id != kNoMember) r.core.bond.dismiss_member(device->id, now());
         r.control.settle(0);
     });
-    for (const Time end = now() + kStopPatience; !r.core.inject.empty() && now() < end;) usleep(100);
+    for (const Time end = now() + kStopPatience; !r.core.inject.empty() && now() < end;) wait_a_moment();
     stop_threads();
     at_work_ = nullptr;
     const std::lock_guard devices(device_mutex_);
-    // ethdev has taken the queues' functions away; a burst that has begun comes to its end.
+    // A burst that has begun comes to its end, and none begins until the next start.
     const Time end = now() + kStopPatience;
-    const auto wait = [&](const Gate& gate) {
-        for (; (gate.turn() & 1U) != 0 && now() < end;) usleep(50);
+    const auto shut = [&](Gate& gate) {
+        while (!gate.close() && now() < end) usleep(50);
     };
-    for (RxQueue* q : rx_) wait(q->gate);
-    for (TxQueue* q : tx_) wait(q->gate);
+    for (RxQueue* q : rx_) shut(q->gate);
+    for (TxQueue* q : tx_) shut(q->gate);
     past_ = count();
     r.core.status.load(last_status_);
     last_status_.link_up = false;
     last_status_.health = Health::down;
     for (auto& m : last_status_.members) m.usable = m.carrier = false;
     r.control.set_bond(0, nullptr);
-    for (auto& device : devices_) device->stop();
+    for (auto& device : devices_) stop_device(*device);
     for (RxQueue* q : rx_) {
         q->free_parked();
         q->lane = nullptr;

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "drivers/net_dpdkbond/queues.hpp"
+#include "embed/queues.hpp"
 
 #include <rte_pause.h>
 

@@ -1,8 +1,9 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// One net_dpdkbond port from probe to removal: what the application has asked of it, its members, and while
-// it runs the bond with its control. Threads: the application's own call what ethdev calls, one at a time;
-// control (LACP, monitors, what is published) and the host thread (links, MACs, what may block) are the
-// port's, from start to stop; telemetry's ask. Data: queues.hpp.
+// A bond inside another application, below a face (face.hpp): what the application has asked of it, its
+// members, and while it runs the bond with its control. Threads: the application's own configure, one at a
+// time; control (LACP, monitors, what is published) and the host thread (links, MACs, what may block) are
+// the bond's, from start to stop, or the application lends its own (step()); telemetry's ask. Data:
+// queues.hpp.
 #pragma once
 
 #include <array>
@@ -13,10 +14,12 @@
 #include <string>
 #include <vector>
 
-#include "drivers/net_dpdkbond/devargs.hpp"
-#include "drivers/net_dpdkbond/device.hpp"
-#include "drivers/net_dpdkbond/ethdev.hpp"
-#include "drivers/net_dpdkbond/queues.hpp"
+#include "dpdk/thread.hpp"
+#include "embed/devargs.hpp"
+#include "embed/device.hpp"
+#include "embed/face.hpp"
+#include "embed/log.hpp"
+#include "embed/queues.hpp"
 #include "engine/control.hpp"
 #include "engine/queries.hpp"
 #include "host/numa.hpp"
@@ -27,42 +30,54 @@ namespace dpdkbond {
 
 inline constexpr unsigned kMaxAddresses = 64; // of the port
 
-// What the port counts from start to start.
+// What the bond counts from start to start.
 struct PortCounters {
     BondCounters bond;
     std::vector<MemberCounters> members; // in the order of the devices
+    std::vector<std::string> names;      // of those
 };
 
-class BondPort {
+class EmbeddedBond {
 public:
-    BondPort(rte_eth_dev& dev, PortArgs args); // throws std::runtime_error, one line
-    ~BondPort();
-    BondPort(const BondPort&) = delete;
-    BondPort& operator=(const BondPort&) = delete;
+    // `node`: of memory; -1: any. `own_threads`: false where the application calls step().
+    EmbeddedBond(Face& face, PortArgs args, int node, bool own_threads = true); // throws std::runtime_error
+    ~EmbeddedBond();
+    EmbeddedBond(const EmbeddedBond&) = delete;
+    EmbeddedBond& operator=(const EmbeddedBond&) = delete;
 
     // ---- what ethdev calls; 0 or a negative errno, and the reason is in the log
     int configure();
     int start();
     int stop();
-    int set_rx_queue(std::uint16_t queue, std::uint16_t descriptors, const rte_eth_rxconf& conf,
-                     rte_mempool* pool);
-    int set_tx_queue(std::uint16_t queue, std::uint16_t descriptors, const rte_eth_txconf& conf);
     int info(rte_eth_dev_info& out);
     int set_mac(const Mac& mac);
     int set_mtu(std::uint16_t mtu);
     int set_promiscuous(bool on);
     int set_allmulticast(bool on);
     int set_groups(std::vector<Mac> groups);
-    int set_address(const Mac& mac, bool on);           // besides its own
-    [[nodiscard]] std::vector<std::uint16_t> members(); // the ports that are here
-    std::mutex& devices() { return device_mutex_; }     // held while members are told anything
+    int set_address(const Mac& mac, bool on); // besides its own
+    // The ports of members that are here, and of those that the bond has started; devices() is held.
+    [[nodiscard]] std::vector<std::uint16_t> members();
+    [[nodiscard]] std::vector<std::uint16_t> running_members();
+    std::mutex& devices() { return device_mutex_; } // held while members are told anything
+    // Where the bond has no threads of its own: does what is due, and says when to call next.
+    Time step(Time at);
+
+    // ---- members come and go; the bond may run
+    Result<void> add_member(MemberConfig member); // its device may appear later
+    Result<void> remove_member(std::string_view name);
+    std::string name_of_member(std::uint16_t port); // empty: it is none
+    bool has_member(std::string_view name);
+    // The device is about to be taken out of DPDK: its members leave, and stay away until detached(). Error:
+    // a thread of the application is in the middle of a burst and does not come out.
+    Result<void> detaching(const rte_device* device);
+    void detached(const rte_device* device);
 
     // ---- telemetry and statistics
     [[nodiscard]] const std::string& name() const { return config_.name; }
     [[nodiscard]] PortCounters counters();
     void clear_counters();
     BondStatus status();
-    std::vector<std::string> member_names() const;
     BondView view();
     std::vector<PastEvent> history();
     Result<Explanation> explain(const FlowSpec& flow);
@@ -73,12 +88,13 @@ public:
     std::string config_text();
     Result<void> set_option(std::string_view option, std::string_view value);
     Result<void> set_active(std::string_view member);
+    Result<void> set_member_option(std::string_view member, std::string_view option, std::string_view value);
     Result<void> set_member_link(std::string_view member, bool up);
 
 private:
     // A bond that runs.
     struct Running {
-        Running(const BondConfig& config, std::uint16_t port, std::size_t rx, std::size_t tx,
+        Running(const BondConfig& config, const std::string& tag, std::size_t rx, std::size_t tx,
                 rte_mempool* pool, int node);
         GateGrace grace;
         Control control;
@@ -92,7 +108,11 @@ private:
     bool stop_bond(); // false: it did not run
     void find_devices();
     Result<void> join(BondedDevice& device);
-    void part(BondedDevice& device); // it has left or is gone
+    Result<void> start_device(BondedDevice& device);
+    // It leaves the bond. False: a queue may still use it, and it has not been stopped.
+    bool part(BondedDevice& device, Duration patience);
+    void stop_device(BondedDevice& device);
+    void wait_a_moment(); // for control
     DeviceSetup device_setup() const;
     void start_threads();
     void stop_threads();
@@ -101,6 +121,8 @@ private:
     static dpdk::ThreadResult control_entry(void* self);
     // ---- the host thread
     void host();
+    void host_round();
+    [[nodiscard]] std::uint32_t poll_ms() const;
     static dpdk::ThreadResult host_entry(void* self);
     void hear(const Notice& notice);
     void carry_out(const Wanted& wanted);
@@ -120,13 +142,16 @@ private:
     void own_mac_of_first();
     int follow_filter(); // what the application wants to receive has changed
 
-    rte_eth_dev& dev_;
+    Face& face_;
     const int node_;
+    const bool own_threads_;
     BondConfig config_; // as it runs now
     rte_eth_dev_owner owner_{};
     bool mac_given_;
-    std::vector<std::unique_ptr<BondedDevice>> devices_; // in the order of the configuration
-    rte_mempool* pool_ = nullptr;                        // of control's own frames
+    // In the order of the configuration. The list changes with all three mutexes held.
+    std::vector<std::unique_ptr<BondedDevice>> devices_;
+    std::mutex list_mutex_;       // held for moments only, also by whoever makes or closes a device
+    rte_mempool* pool_ = nullptr; // of control's own frames
 
     std::mutex mutex_;        // one at a time: start, stop, and whoever asks
     std::mutex device_mutex_; // one at a time tells members anything; never waits for mutex_
@@ -142,6 +167,7 @@ private:
         std::uint32_t turn = 0;
         Time since{};
     };
+    FaceSetup setup_; // as it was at the start
     std::vector<RxQueue*> rx_;
     std::vector<TxQueue*> tx_;
     std::vector<QueueLook> rx_looks_, tx_looks_;
@@ -154,12 +180,10 @@ private:
     Time last_poll_{}, last_search_{};
     std::atomic<bool> someone_left_{false};
 
+    std::atomic<std::uint32_t> miimon_{0};               // config_.options.miimon, for the host thread
+    std::vector<std::pair<Event, std::int64_t>> untold_; // by step()
     std::mutex history_mutex_;
     EventHistory history_;
 };
-
-// One line in DPDK's log, after the port's name.
-enum class LogLevel { error, warning, notice, info };
-void log_port(LogLevel level, const std::string& text);
 
 } // namespace dpdkbond

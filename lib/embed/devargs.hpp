@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What the devargs of a net_dpdkbond device say. Pure but for the file that config= names; any thread.
+// What the devargs of a net_dpdkbond device say, and the options of the C library. Pure but for the file that
+// config= names; any thread.
 #pragma once
 
 #include <string>
@@ -22,6 +23,10 @@ struct ParsedPortArgs {
 
 // `name`: of the device, which is the bond's too. `text`: "mode=4,member=0000:01:00.0,…"; a value with commas
 // stands in brackets, as DPDK has it: arp_ip_target=[192.0.2.1,192.0.2.2].
-ParsedPortArgs parse_port_args(const std::string& name, std::string_view text);
+// `needs_member`: it is a mistake to name none.
+ParsedPortArgs parse_port_args(const std::string& name, std::string_view text, bool needs_member = true);
+
+// The name of the bond of a configuration file that has just one; empty: it has not, or cannot be read.
+std::string only_bond_of(const std::string& file);
 
 } // namespace dpdkbond

@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-#include "drivers/net_dpdkbond/devargs.hpp"
+#include "embed/devargs.hpp"
 
 #include <fmt/format.h>
 
@@ -68,7 +68,9 @@ std::vector<Pair> split(std::string_view text, std::vector<std::string>& problem
 
 class Reader {
 public:
-    explicit Reader(const std::string& name) { out_.args.bond.name = name; }
+    Reader(const std::string& name, bool needs_member) : needs_member_(needs_member) {
+        out_.args.bond.name = name;
+    }
 
     ParsedPortArgs read(std::string_view text) {
         const std::vector<Pair> pairs = split(text, out_.problems);
@@ -210,7 +212,7 @@ private:
 
     void finish() {
         BondConfig& b = out_.args.bond;
-        if (b.members.empty() && out_.problems.empty())
+        if (b.members.empty() && needs_member_ && out_.problems.empty())
             add("member", "there is none; name at least one device");
         if (broken_ || !out_.problems.empty()) return;
         name_primary();
@@ -225,6 +227,7 @@ private:
         b = std::move(all.bonds.front());
     }
 
+    const bool needs_member_;
     ParsedPortArgs out_;
     std::set<std::string> seen_;
     bool broken_ = false; // what depends on a key that could not be read is not judged
@@ -232,13 +235,19 @@ private:
 
 } // namespace
 
-ParsedPortArgs parse_port_args(const std::string& name, std::string_view text) {
+ParsedPortArgs parse_port_args(const std::string& name, std::string_view text, bool needs_member) {
     ParsedPortArgs out;
     if (const std::string wrong = bond_name_problem(name); !wrong.empty()) {
         out.problems.push_back("the device's name: " + wrong);
         return out;
     }
-    return Reader(name).read(text);
+    return Reader(name, needs_member).read(text);
+}
+
+std::string only_bond_of(const std::string& file) {
+    const LoadedConfig loaded = load_config(file);
+    return loaded.problems.empty() && loaded.config.bonds.size() == 1 ? loaded.config.bonds[0].name
+                                                                      : std::string();
 }
 
 } // namespace dpdkbond

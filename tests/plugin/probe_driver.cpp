@@ -1,0 +1,336 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// net_probe: a device that has what virtual devices lack (flow rules, VLAN filter, RSS, packet types,
+// removal), carries nothing, and prints a line for everything that it is told: "net_probe0: vlan 5 on".
+// Devargs: refuse=flow|vlan|reta: it refuses these. gone=FILE: it says that it has been removed once FILE is
+// there.
+#include <rte_version.h>
+
+#include <bus_vdev_driver.h>
+#include <ethdev_driver.h>
+#include <ethdev_vdev.h>
+#include <rte_alarm.h>
+#include <rte_flow_driver.h>
+
+#include <unistd.h>
+
+#include <cstdarg>
+#include <cstdio>
+#include <cstring>
+#include <string>
+
+struct rte_flow {
+    unsigned number;
+};
+
+namespace {
+
+struct Probe {
+    std::string name, refuses, gone;
+    unsigned flows = 0;
+    std::uint16_t port = 0;
+    bool freed = false;
+    rte_eth_rss_reta_entry64 reta[2]{};
+    std::uint8_t key[40]{};
+    std::uint64_t rss_hf = 0;
+};
+
+Probe& of(rte_eth_dev* dev) { return **static_cast<Probe**>(dev->data->dev_private); }
+
+[[gnu::format(printf, 2, 3)]] void say(const Probe& p, const char* format, ...) {
+    char line[256];
+    va_list args;
+    va_start(args, format);
+    vsnprintf(line, sizeof line, format, args);
+    va_end(args);
+    printf("%s: %s\n", p.name.c_str(), line);
+    fflush(stdout);
+}
+
+// A queue of a device that has been freed is touched no more: whoever does ends the process.
+struct Queue {
+    std::uint64_t magic = 0x1234567812345678ULL;
+    ~Queue() { *const_cast<volatile std::uint64_t*>(&magic) = 0; }
+};
+void check(void* queue) {
+    if (static_cast<const volatile Queue*>(queue)->magic != 0x1234567812345678ULL) {
+        write(1, "net_probe: a burst on a queue that has been freed\n", 50);
+        _exit(99);
+    }
+}
+std::uint16_t rx(void* queue, rte_mbuf**, std::uint16_t) {
+    check(queue);
+    return 0;
+}
+std::uint16_t tx(void* queue, rte_mbuf** frames, std::uint16_t n) {
+    check(queue);
+    for (std::uint16_t i = 0; i < n; ++i) rte_pktmbuf_free(frames[i]);
+    return n;
+}
+
+void look_whether_gone(void* with) {
+    Probe& p = *static_cast<Probe*>(with);
+    if (access(p.gone.c_str(), F_OK) != 0) {
+        rte_eal_alarm_set(20'000, look_whether_gone, with);
+        return;
+    }
+    say(p, "removed");
+    rte_eth_dev_callback_process(&rte_eth_devices[p.port], RTE_ETH_EVENT_INTR_RMV, nullptr);
+}
+
+int configure(rte_eth_dev*) { return 0; }
+int start(rte_eth_dev* dev) {
+    dev->data->dev_link.link_status = RTE_ETH_LINK_UP;
+    dev->data->dev_link.link_speed = RTE_ETH_SPEED_NUM_10G;
+    say(of(dev), "start");
+    return 0;
+}
+int stop(rte_eth_dev* dev) {
+    say(of(dev), "stop");
+    return 0;
+}
+int close_device(rte_eth_dev* dev) {
+    Probe* const p = &of(dev);
+    say(*p, "close");
+    rte_eal_alarm_cancel(look_whether_gone, p);
+    for (unsigned q = 0; q < dev->data->nb_rx_queues; ++q)
+        delete static_cast<Queue*>(dev->data->rx_queues[q]);
+    for (unsigned q = 0; q < dev->data->nb_tx_queues; ++q)
+        delete static_cast<Queue*>(dev->data->tx_queues[q]);
+    dev->data->mac_addrs = nullptr; // within dev_private
+    return 0;
+}
+int info(rte_eth_dev*, rte_eth_dev_info* out) {
+    out->max_rx_queues = out->max_tx_queues = 16;
+    out->max_mac_addrs = 4;
+    out->max_rx_pktlen = 9018;
+    out->max_mtu = 9000;
+    out->reta_size = 128;
+    out->hash_key_size = 40;
+    out->flow_type_rss_offloads = RTE_ETH_RSS_IP | RTE_ETH_RSS_UDP;
+    out->rx_offload_capa = RTE_ETH_RX_OFFLOAD_VLAN_FILTER | RTE_ETH_RX_OFFLOAD_VLAN_STRIP;
+    return 0;
+}
+int rx_setup(rte_eth_dev* dev, std::uint16_t q, std::uint16_t, unsigned, const rte_eth_rxconf*,
+             rte_mempool*) {
+    dev->data->rx_queues[q] = new Queue;
+    return 0;
+}
+int tx_setup(rte_eth_dev* dev, std::uint16_t q, std::uint16_t, unsigned, const rte_eth_txconf*) {
+    dev->data->tx_queues[q] = new Queue;
+    return 0;
+}
+void rx_release(rte_eth_dev* dev, std::uint16_t q) {
+    delete static_cast<Queue*>(dev->data->rx_queues[q]);
+    dev->data->rx_queues[q] = nullptr;
+}
+void tx_release(rte_eth_dev* dev, std::uint16_t q) {
+    delete static_cast<Queue*>(dev->data->tx_queues[q]);
+    dev->data->tx_queues[q] = nullptr;
+}
+int link_update(rte_eth_dev*, int) { return 0; }
+int stats(rte_eth_dev*, rte_eth_stats*) { return 0; }
+int set_mac(rte_eth_dev*, rte_ether_addr*) { return 0; }
+int add_mac(rte_eth_dev*, rte_ether_addr*, std::uint32_t, std::uint32_t) { return 0; }
+void remove_mac(rte_eth_dev*, std::uint32_t) {}
+int allmulticast(rte_eth_dev*) { return 0; }
+int set_mtu(rte_eth_dev* dev, std::uint16_t mtu) {
+    say(of(dev), "mtu %u", mtu);
+    return 0;
+}
+int set_groups(rte_eth_dev* dev, rte_ether_addr* list, std::uint32_t n) {
+    std::string text;
+    for (std::uint32_t i = 0; i < n; ++i) {
+        char mac[RTE_ETHER_ADDR_FMT_SIZE];
+        rte_ether_format_addr(mac, sizeof mac, &list[i]);
+        text += std::string(" ") + mac;
+    }
+    say(of(dev), "groups%s", text.c_str());
+    return 0;
+}
+int promiscuous_on(rte_eth_dev* dev) {
+    say(of(dev), "promiscuous on");
+    return 0;
+}
+int promiscuous_off(rte_eth_dev* dev) {
+    say(of(dev), "promiscuous off");
+    return 0;
+}
+int vlan_filter(rte_eth_dev* dev, std::uint16_t id, int on) {
+    Probe& p = of(dev);
+    if (p.refuses == "vlan") return -EIO;
+    say(p, "vlan %u %s", id, on != 0 ? "on" : "off");
+    return 0;
+}
+int vlan_offload(rte_eth_dev*, int) { return 0; }
+int rss_update(rte_eth_dev* dev, rte_eth_rss_conf* conf) {
+    Probe& p = of(dev);
+    if (conf->rss_key != nullptr) memcpy(p.key, conf->rss_key, sizeof p.key);
+    p.rss_hf = conf->rss_hf;
+    say(p, "rss key %02x%02x", p.key[0], p.key[1]);
+    return 0;
+}
+int rss_get(rte_eth_dev* dev, rte_eth_rss_conf* conf) {
+    if (conf->rss_key != nullptr) memcpy(conf->rss_key, of(dev).key, sizeof of(dev).key);
+    conf->rss_key_len = sizeof of(dev).key;
+    conf->rss_hf = of(dev).rss_hf;
+    return 0;
+}
+int reta_update(rte_eth_dev* dev, rte_eth_rss_reta_entry64* reta, std::uint16_t) {
+    Probe& p = of(dev);
+    if (p.refuses == "reta") return -EIO;
+    for (int g = 0; g < 2; ++g)
+        for (unsigned i = 0; i < RTE_ETH_RETA_GROUP_SIZE; ++i)
+            if ((reta[g].mask >> i & 1U) != 0) {
+                p.reta[g].reta[i] = reta[g].reta[i];
+                say(p, "reta %u=%u", g * RTE_ETH_RETA_GROUP_SIZE + i, reta[g].reta[i]);
+            }
+    return 0;
+}
+int reta_query(rte_eth_dev* dev, rte_eth_rss_reta_entry64* reta, std::uint16_t) {
+    for (int g = 0; g < 2; ++g)
+        for (unsigned i = 0; i < RTE_ETH_RETA_GROUP_SIZE; ++i)
+            if ((reta[g].mask >> i & 1U) != 0) reta[g].reta[i] = of(dev).reta[g].reta[i];
+    return 0;
+}
+#if RTE_VERSION >= RTE_VERSION_NUM(24, 7, 0, 0)
+const std::uint32_t* ptypes(rte_eth_dev*, std::size_t* count) {
+    static const std::uint32_t known[] = {RTE_PTYPE_L2_ETHER, RTE_PTYPE_L3_IPV4};
+    *count = 2;
+    return known;
+}
+#else
+const std::uint32_t* ptypes(rte_eth_dev*) {
+    static const std::uint32_t known[] = {RTE_PTYPE_L2_ETHER, RTE_PTYPE_L3_IPV4, RTE_PTYPE_UNKNOWN};
+    return known;
+}
+#endif
+
+int flow_validate(rte_eth_dev* dev, const rte_flow_attr*, const rte_flow_item*, const rte_flow_action*,
+                  rte_flow_error* error) {
+    if (of(dev).refuses != "flow") return 0;
+    return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM, nullptr, "net_probe refuses it");
+}
+rte_flow* flow_create(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flow_item* pattern,
+                      const rte_flow_action* actions, rte_flow_error* error) {
+    if (flow_validate(dev, attr, pattern, actions, error) != 0) return nullptr;
+    unsigned items = 0;
+    while (pattern[items].type != RTE_FLOW_ITEM_TYPE_END) ++items;
+    auto* flow = new rte_flow{++of(dev).flows};
+    say(of(dev), "flow %u created, %u items, action %d", flow->number, items,
+        static_cast<int>(actions->type));
+    return flow;
+}
+int flow_destroy(rte_eth_dev* dev, rte_flow* flow, rte_flow_error*) {
+    say(of(dev), "flow %u destroyed", flow->number);
+    delete flow;
+    return 0;
+}
+int flow_query(rte_eth_dev*, rte_flow*, const rte_flow_action*, void* data, rte_flow_error*) {
+    auto& count = *static_cast<rte_flow_query_count*>(data);
+    count.hits_set = 1;
+    count.hits = 21;
+    return 0;
+}
+rte_flow_ops make_flow_ops() {
+    rte_flow_ops ops{};
+    ops.validate = flow_validate;
+    ops.create = flow_create;
+    ops.destroy = flow_destroy;
+    ops.query = flow_query;
+    return ops;
+}
+const rte_flow_ops flows = make_flow_ops();
+int flow_ops(rte_eth_dev*, const rte_flow_ops** ops) {
+    *ops = &flows;
+    return 0;
+}
+
+eth_dev_ops make_ops() {
+    eth_dev_ops ops{};
+    ops.dev_configure = configure;
+    ops.dev_start = start;
+    ops.dev_stop = stop;
+    ops.dev_close = close_device;
+    ops.dev_infos_get = info;
+    ops.rx_queue_setup = rx_setup;
+    ops.tx_queue_setup = tx_setup;
+    ops.rx_queue_release = rx_release;
+    ops.tx_queue_release = tx_release;
+    ops.link_update = link_update;
+    ops.stats_get = stats;
+    ops.mac_addr_set = set_mac;
+    ops.mac_addr_add = add_mac;
+    ops.mac_addr_remove = remove_mac;
+    ops.allmulticast_enable = allmulticast;
+    ops.allmulticast_disable = allmulticast;
+    ops.mtu_set = set_mtu;
+    ops.set_mc_addr_list = set_groups;
+    ops.promiscuous_enable = promiscuous_on;
+    ops.promiscuous_disable = promiscuous_off;
+    ops.vlan_filter_set = vlan_filter;
+    ops.vlan_offload_set = vlan_offload;
+    ops.rss_hash_update = rss_update;
+    ops.rss_hash_conf_get = rss_get;
+    ops.reta_update = reta_update;
+    ops.reta_query = reta_query;
+    ops.dev_supported_ptypes_get = ptypes;
+    ops.flow_ops_get = flow_ops;
+    return ops;
+}
+const eth_dev_ops device_ops = make_ops();
+
+std::string value_of(const std::string& args, const std::string& key) {
+    const std::size_t at = args.find(key + "=");
+    if (at == std::string::npos) return {};
+    const std::size_t begin = at + key.size() + 1;
+    return args.substr(begin, args.find(',', begin) - begin);
+}
+
+int probe(rte_vdev_device* vdev) {
+    static unsigned made = 0;
+    rte_eth_dev* const dev = rte_eth_vdev_allocate(vdev, sizeof(Probe*) + 4 * sizeof(rte_ether_addr));
+    if (dev == nullptr) return -ENOMEM;
+    const char* const args = rte_vdev_device_args(vdev);
+    auto* p = new Probe;
+    p->name = rte_vdev_device_name(vdev);
+    p->refuses = value_of(args != nullptr ? args : "", "refuse");
+    p->gone = value_of(args != nullptr ? args : "", "gone");
+    p->port = dev->data->port_id;
+    auto** const slot = static_cast<Probe**>(dev->data->dev_private);
+    *slot = p;
+    auto* mac = reinterpret_cast<rte_ether_addr*>(slot + 1);
+    *mac = {{0x02, 0xbb, 0, 0, 0, static_cast<std::uint8_t>(++made)}};
+    dev->data->mac_addrs = mac;
+    dev->dev_ops = &device_ops;
+    dev->rx_pkt_burst = rx;
+    dev->tx_pkt_burst = tx;
+    if (!p->gone.empty()) {
+        dev->data->dev_flags |= RTE_ETH_DEV_INTR_RMV;
+        rte_eal_alarm_set(20'000, look_whether_gone, p);
+    }
+    rte_eth_dev_probing_finish(dev);
+    return 0;
+}
+
+// As PMDs do it: what the queues need is freed, and only then does ethdev tell.
+int remove(rte_vdev_device* vdev) {
+    rte_eth_dev* const dev = rte_eth_dev_allocated(rte_vdev_device_name(vdev));
+    if (dev == nullptr) return 0;
+    close_device(dev);
+    usleep(20'000);
+    return rte_eth_dev_release_port(dev);
+}
+
+rte_vdev_driver driver;
+
+} // namespace
+
+extern "C" {
+RTE_PMD_EXPORT_NAME(net_probe, __COUNTER__);
+[[gnu::constructor]] static void register_driver() {
+    driver.probe = probe;
+    driver.remove = remove;
+    driver.driver.name = "net_probe";
+    rte_vdev_register(&driver);
+}
+}
