@@ -48,6 +48,18 @@ void BalanceController::arrange(const Arrangement& a) {
     if (moved && active_ != kNoMember) learn(a.now);
 }
 
+void BalanceController::save(Saved& out) const {
+    out.put("active", unsigned{active_.value});
+    out.put("next_learning", next_learning_);
+    load_.save(out.add("load"));
+}
+
+void BalanceController::restore(const Saved& saved, Time) {
+    active_ = MemberId{saved.number<std::uint8_t>("active", kNoMember.value)};
+    next_learning_ = saved.time("next_learning", kNever);
+    if (const Saved* load = saved.find("load")) load_.restore(*load);
+}
+
 void BalanceController::set_options(const BondOptions& options, Time now) {
     const bool was_dynamic = options_.tlb_dynamic_lb, sooner = options.lp_interval < options_.lp_interval;
     options_ = options;

@@ -20,6 +20,9 @@ public:
     [[nodiscard]] bool has_active() const override { return true; }
     [[nodiscard]] MacPolicy mac_policy(const BondOptions&) const override { return MacPolicy::swap; }
 
+    void save(Saved& out) const override;
+    void restore(const Saved& saved, Time now) override;
+
     void set_options(const BondOptions& options, Time now) override;
     void set_addresses(const LocalAddresses& addresses) override { tags_ = tag_sets(addresses); }
     void handle_timeout(Time now) override;

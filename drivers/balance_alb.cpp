@@ -21,6 +21,15 @@ namespace {
 
 class AlbController final : public BalanceController {
 public:
+    void save(Saved& out) const override {
+        BalanceController::save(out);
+        rlb_.save(out.add("neighbors"));
+    }
+    void restore(const Saved& saved, Time now) override {
+        BalanceController::restore(saved, now);
+        if (const Saved* neighbors = saved.find("neighbors")) rlb_.restore(*neighbors);
+    }
+
     void set_options(const BondOptions& options, Time now) override {
         BalanceController::set_options(options, now);
         rlb_.set_ipv6(options.rlb_ipv6);

@@ -192,6 +192,15 @@ public:
     // A partner that keeps a neighbour table for each link has none yet for a new one.
     [[nodiscard]] bool announces_members() const override { return tells_neighbors_; }
 
+    void save(Saved& out) const override { engine_.save(bond_, out.add("lacp")); }
+    void restore(const Saved& saved, Time) override {
+        if (const Saved* lacp = saved.find("lacp")) engine_.restore(bond_, *lacp);
+    }
+    void resume(Time now) override {
+        engine_.resume(bond_, now);
+        refresh();
+    }
+
     void set_options(const BondOptions& options, Time now) override {
         hold_ = dpdkbond::holding_half(options);
         engine_.set_options(bond_, engine_options(options), now);

@@ -43,6 +43,11 @@ public:
     [[nodiscard]] bool has_active() const override { return true; }
     [[nodiscard]] MacPolicy mac_policy(const BondOptions&) const override { return MacPolicy::own; }
 
+    void save(Saved& out) const override { paths_.save(out.add("paths")); }
+    void restore(const Saved& saved, Time) override {
+        if (const Saved* paths = saved.find("paths")) paths_.restore(*paths);
+    }
+
     void set_options(const BondOptions& options, Time now) override {
         options_ = options;
         paths_.set_options(options.spray, now);

@@ -10,6 +10,7 @@
 #include <span>
 
 #include "base/fixed_vec.hpp"
+#include "base/saved.hpp"
 #include "base/strong_id.hpp"
 #include "base/time.hpp"
 #include "bond/load.hpp"
@@ -35,6 +36,9 @@ public:
     // spread (kNoMember with none). Buckets of members that are gone move now; when one has come, buckets
     // without traffic are shared out anew. No other bucket moves. True: some bucket has another owner.
     bool set_members(std::span<const BalancedMember> members, MemberId active);
+    // A warm restart: the owners, and the members among whom they were shared out. set_members() follows.
+    void save(Saved& out) const;
+    void restore(const Saved& saved);
     // Bytes that left by each bucket up to now. True: buckets have moved.
     bool handle_load(const LoadTotals& totals, Time now);
     void forget_load(); // the next totals are a new beginning

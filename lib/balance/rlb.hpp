@@ -12,6 +12,7 @@
 #include "balance/clients.hpp"
 #include "base/bytes.hpp"
 #include "base/fixed_vec.hpp"
+#include "base/saved.hpp"
 #include "base/time.hpp"
 #include "bond/local_address.hpp"
 #include "proto/arp.hpp"
@@ -62,6 +63,10 @@ public:
     void handle_timeout(Time now);
     // Neighbours that were told another MAC than this one are told this one, by the active member.
     void farewell(const Mac& reached_at);
+
+    // ---- a warm restart: the neighbours. restore() comes before set_members().
+    void save(Saved& out) const;
+    void restore(const Saved& saved);
 
     // ---- outputs
     [[nodiscard]] Time next_deadline() const { return next_due_; }

@@ -144,7 +144,9 @@ void SprayPaths::set_link(MemberId id, bool up, std::uint32_t speed_mbps, Time n
 void SprayPaths::start(SprayPath& path, Time now) {
     path.missed = path.asked = 0;
     path.awaited = path.heard = false;
-    change(path, path.via ? SprayState::asking : SprayState::up, now);
+    const Mac known = std::exchange(path.known, Mac{});
+    if (path.via && !known.is_zero()) path.mac = known;
+    change(path, path.via && known.is_zero() ? SprayState::asking : SprayState::up, now);
     path.next = now;
     next_due_ = std::min(next_due_, now);
 }

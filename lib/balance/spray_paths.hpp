@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "balance/spray_slots.hpp"
+#include "base/saved.hpp"
 #include "bond/controller.hpp"
 #include "proto/arp.hpp"
 
@@ -34,6 +35,7 @@ struct SprayPath {
     MemberId member = kNoMember;
     Mac mac{}; // of the next hop; zero: not known
     SprayState state = SprayState::no_link;
+    Mac known{};          // where the next hop was before a warm restart: it is believed until it is silent
     bool heard = false;   // a next hop with a given MAC has answered once, so that its silence says something
     bool awaited = false; // the last probe is unanswered
     bool owed = false;    // a probe is to be sent now
@@ -59,6 +61,11 @@ public:
     void set_link(MemberId id, bool up, std::uint32_t speed_mbps, Time now);
     void handle_frame(MemberId id, Bytes frame, Time now); // ARP; anything else is left
     void handle_timeout(Time now);
+
+    // ---- a warm restart: the next hops that are up. restore() comes after set_options() and before links
+    // are.
+    void save(Saved& out) const;
+    void restore(const Saved& saved);
 
     // ---- outputs
     [[nodiscard]] Time next_deadline() const { return next_due_; }

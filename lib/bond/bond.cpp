@@ -33,15 +33,14 @@ MemberId Bond::find(std::string_view name) const {
 
 Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
     if (members_.full()) return Error{"a bond has at most " + std::to_string(kMaxMembers) + " members"};
-    const auto wears = macs_.to_join(info.perm_mac);
+    const auto wears = mac_to_join(info.perm_mac, info.name.view());
     if (!wears) return Error{wears.error()};
-    std::uint32_t taken = 0;
-    for (const Member& m : members_) taken |= 1U << m.id.value;
     Member m;
-    m.id = MemberId{static_cast<std::uint8_t>(__builtin_ctz(~taken))};
+    m.id = free_id(info.name.view());
     m.info = info;
     m.link = link;
     m.monitor.start(link.carrier, now, delays());
+    if (const Saved* was = known(info.name.view())) resume_member(m, *was);
     // The first member lends the bond its address (Linux's rule for every mode) unless one was given. Members
     // like rings have none to lend.
     if (mac_.is_zero() && info.perm_mac.is_valid_unicast()) {

@@ -14,6 +14,7 @@
 #include "base/fixed_vec.hpp"
 #include "base/ip.hpp"
 #include "base/result.hpp"
+#include "base/saved.hpp"
 #include "base/time.hpp"
 #include "bond/announcer.hpp"
 #include "bond/controller.hpp"
@@ -59,6 +60,9 @@ struct LostFrames {
     std::uint64_t no_member = 0; // there was none to send it by
     std::uint64_t no_room = 0;   // more were waiting than there is room for
 };
+
+// Why a bond with this mode and these members cannot carry on with what was saved, in words; empty: it can.
+std::string why_cold(const Saved& bond, Mode mode, std::span<const MemberInfo> members);
 
 class Bond {
 public:
@@ -111,6 +115,12 @@ public:
     void count_flows(TxBurstFn by, Time until);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
 
+    // ---- a warm restart. restore() comes before the first member: from then on members that were there
+    // before join as what they were, and the bond decides and says nothing until resume().
+    void save(Saved& out) const;
+    void restore(const Saved& saved, Time now);
+    void resume(Time now);
+
     // ---- outputs
     [[nodiscard]] Time next_deadline() const;
     using Transmit = OwnFrame;
@@ -131,7 +141,7 @@ public:
     std::size_t send_by_active(std::span<const OwnFrame> frames);
     [[nodiscard]] MacPlan mac_plan() const { return macs_.plan(); }
     // What a member with this permanent MAC has to wear before add_member(); an error: it cannot join.
-    [[nodiscard]] Result<Mac> mac_to_join(const Mac& permanent) const { return macs_.to_join(permanent); }
+    [[nodiscard]] Result<Mac> mac_to_join(const Mac& permanent, std::string_view name = {}) const;
     void fill(Snapshot& out) const;
     void fill(BondStatus& out) const; // all but the logical interface's fields
 
@@ -180,6 +190,9 @@ private:
     [[nodiscard]] LinkMonitor::Delays delays() const;
     [[nodiscard]] bool monitored() const { return options_.miimon != 0 || options_.arp_interval != 0; }
     void settle(Time now);
+    [[nodiscard]] const Saved* known(std::string_view name) const;
+    [[nodiscard]] MemberId free_id(std::string_view name) const;
+    void resume_member(Member& m, const Saved& s);
     void hold_out_flapping(Time now);
     void note_health(Time now);
     void warn_of_monitoring(Time now);
@@ -236,8 +249,9 @@ private:
     Rounds reports_;      // … of memberships
     std::uint64_t report_wishes_ = 0;
 
-    bool reselect_ = true;      // something that the decision depends on has changed
-    bool choose_active_ = true; // … and the active member may change while it is up
+    std::unique_ptr<Saved> before_; // between restore() and resume()
+    bool reselect_ = true;          // something that the decision depends on has changed
+    bool choose_active_ = true;     // … and the active member may change while it is up
     bool changed_ = true;
     FixedVec<Event, 64> events_;
     std::uint64_t events_lost_ = 0;

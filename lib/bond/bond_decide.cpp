@@ -43,6 +43,7 @@ void Bond::macs_applied(std::uint64_t version, Time now) {
 }
 
 void Bond::settle(Time now) {
+    if (before_) return;
     // Linux skips updelay when no member is usable: the first that has carrier is better than none.
     const bool any_up =
         std::any_of(members_.begin(), members_.end(), [&](const Member& m) { return is_up(m); });

@@ -12,6 +12,7 @@
 
 #include "base/bytes.hpp"
 #include "base/mac.hpp"
+#include "base/saved.hpp"
 #include "base/time.hpp"
 #include "bond/events.hpp"
 #include "bond/flow_move.hpp"
@@ -93,6 +94,13 @@ public:
 
     // Which MAC a member wears in this mode with these options.
     [[nodiscard]] virtual MacPolicy mac_policy(const BondOptions&) const { return MacPolicy::same; }
+
+    // ---- a warm restart: what the mode's state is, and how another controller of the same mode carries on
+    // with it. restore() comes before the first member, whose number is what it was; resume() once all are
+    // there.
+    virtual void save(Saved&) const {}
+    virtual void restore(const Saved&, Time) {}
+    virtual void resume(Time) {}
 
     // ---- inputs. Options and MAC come before the first member, a member before its link.
     virtual void set_options(const BondOptions&, Time) {}

@@ -51,6 +51,18 @@ void Engine::set_port_priority(PortRef port, PortPriority priority, Time now) {
     if (System* system = find(port.bond)) system->set_port_priority(port.member, priority, now);
 }
 
+void Engine::save(BondId bond, Saved& out) const {
+    if (const System* found = system(bond)) found->save(out);
+}
+
+void Engine::restore(BondId bond, const Saved& saved) {
+    if (System* system = find(bond)) system->restore(saved);
+}
+
+void Engine::resume(BondId bond, Time now) {
+    if (System* system = find(bond)) system->resume(now);
+}
+
 FrameVerdict Engine::handle_frame(PortRef port, Bytes frame, Time now) {
     System* system = find(port.bond);
     return system == nullptr ? FrameVerdict::not_mine : system->handle_frame(port.member, frame, now);

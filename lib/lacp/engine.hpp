@@ -37,6 +37,11 @@ public:
     void set_system_mac(BondId bond, Mac mac, Time now); // the bond's MAC changed
     void set_port_priority(PortRef port, PortPriority priority, Time now);
 
+    // A warm restart; see System.
+    void save(BondId bond, Saved& out) const;
+    void restore(BondId bond, const Saved& saved);
+    void resume(BondId bond, Time now);
+
     // --- input ---
 
     // A frame received on the port, from its destination address on, of any ethertype and length.

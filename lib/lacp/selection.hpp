@@ -30,6 +30,10 @@ public:
     // Ready (6.4.8): sets ready of the ports whose aggregator all waiting ports are ready to join.
     void update_ready(std::span<Port> ports, Time now) const;
 
+    // ---- a warm restart: what was selected before is so again, without a step of any machine.
+    void resume(const Port& port);
+    void resume_active(AggregatorId id) { active_ = id; }
+
     [[nodiscard]] AggregatorId active() const { return active_; }
     [[nodiscard]] const Aggregator& at(AggregatorId id) const { return aggregators_[id.value - 1U]; }
 

@@ -66,8 +66,9 @@ bool System::add_port(MemberId member, Mac mac, PortPriority priority, Time now)
     port.aggregator = {static_cast<std::uint8_t>(member.value + 1U)}; // the one it takes when it is free
     members_ |= mask_of(member);
     end_ = static_cast<std::size_t>(std::bit_width(members_));
+    const bool resumed = resume_port(port);
     refresh_actor(port);
-    begin(port, now);
+    if (!resumed) begin(port, now);
     settle(now);
     return true;
 }

@@ -4,8 +4,10 @@
 // system.cpp: configuration and status; system_input.cpp: what comes in; system_settle.cpp: the rest.
 #pragma once
 
+#include <memory>
 #include <span>
 
+#include "base/saved.hpp"
 #include "lacp/marker.hpp"
 #include "lacp/outbox.hpp"
 #include "lacp/selection.hpp"
@@ -40,11 +42,18 @@ public:
     [[nodiscard]] const Selection& selection() const { return selection_; }
     void status(BondStatus& out) const;
 
+    // ---- a warm restart. restore() before the first port is added: from then on a port begins where it
+    // stood, by its member's number, and no machine moves until resume().
+    void save(Saved& out) const;
+    void restore(const Saved& saved);
+    void resume(Time now);
+
 private:
     Port* find(MemberId member);
     std::span<Port> places() { return {ports_.data(), end_}; } // the ones in use and gaps between them
     void refresh_actor(Port& port);
     static void forget(Port& port);
+    bool resume_port(Port& port); // false: nothing is known of it
 
     void handle_lacpdu(Port& port, Bytes frame, Time now);
     void handle_marker(Port& port, Bytes frame, Time now);
@@ -78,6 +87,7 @@ private:
     MarkerRuns markers_;
     Forwarding forwarding_;
     Time deadline_ = kNever;
+    std::unique_ptr<Saved> before_; // between restore() and resume()
 };
 
 } // namespace dpdkbond::lacp

@@ -38,6 +38,7 @@ bool same_partner(LacpInfo a, const LacpInfo& b) {
 // --- settling
 
 void System::settle(Time now) {
+    if (before_) return;
     int rounds = 0;
     while (step(now))
         if (++rounds == kMaxRounds) {

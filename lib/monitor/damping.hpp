@@ -21,6 +21,11 @@ public:
     static constexpr double kPenalty = 1000; // of each loss
     static constexpr double kCeiling = 4;    // times `suppress`: so long a quiet link is held out at most
 
+    void resume(double penalty, Time at, bool suppressed) { // as it was (a warm restart)
+        penalty_ = penalty;
+        at_ = at;
+        suppressed_ = suppressed;
+    }
     void handle_loss(const DampingRules& rules, Time now);
     // Lets time pass. True: held out now and was not, or the other way round.
     bool update(const DampingRules& rules, Time now);

@@ -20,6 +20,12 @@ public:
     // What a new member starts as: down without carrier; with it up, or going back while an updelay runs.
     void start(bool carrier, Time now, Delays delays);
 
+    // As one that stood there before (a warm restart).
+    void resume(State state, Time deadline) {
+        state_ = state;
+        deadline_ = deadline;
+    }
+
     // The link said `carrier`. Repeats of what is known are no-ops. Returns true when the state changed.
     bool handle_carrier(bool carrier, Time now, Delays delays);
 

@@ -49,6 +49,8 @@ public:
     // Whether the member can carry frames at all. One that lost it needs a sign of life afterwards, a new one
     // does not. Repeats are no-ops.
     void set_link(MemberId id, bool up, Time now);
+    // It was down before (a warm restart) and needs a sign of life.
+    void call_down(MemberId id, Time now) { go_down(id, now); }
     void set_active(MemberId id, Time now); // one_active; kNoMember: none, so a candidate is tried
 
     // ---- signs of life
