@@ -16,10 +16,13 @@
 #include "config/import_file.hpp"
 #include "config/load.hpp"
 #include "config/schema.hpp"
+#include "host/handover.hpp"
 #include "host/log.hpp"
 #include "host/nics.hpp"
 #include "ops/client.hpp"
+#include "ops/console_attach.hpp"
 #include "ports/waiting.hpp"
+#include "ports/warm_start.hpp"
 
 namespace {
 
@@ -82,6 +85,23 @@ int nics(bool json) {
     return kOk;
 }
 
+int cleanup(const std::string& prefix) {
+    if (geteuid() != 0) return complain("cleanup takes root", kFailed);
+    if (const auto fd = connect_unix_stream(console_path(prefix))) {
+        close(fd.value());
+        return complain("the dpdk-bond with file prefix " + prefix + " is running; stop it first", kFailed);
+    }
+    for (const std::string& line : clean_up(prefix)) say(stdout, line);
+    return kOk;
+}
+
+int keep(const std::string& prefix, const std::string& seconds) {
+    const auto number = Saved::number_of<unsigned>(seconds);
+    if (!number) return complain("keep is for dpdk-bond itself", kBadInput);
+    keep_interfaces(prefix, *number);
+    return kOk;
+}
+
 int dispatch(const Args& args) {
     const std::string prefix = args.file_prefix.value_or("dpdk-bond");
     switch (args.verb) {
@@ -94,6 +114,10 @@ int dispatch(const Args& args) {
     case Args::Verb::capture: return capture_command(prefix, args.operands);
     case Args::Verb::console: return console_command(prefix, args.commands);
     case Args::Verb::command: return console_verb(prefix, args.operands);
+    case Args::Verb::stop: return stop_command(prefix, args.warm);
+    case Args::Verb::restart: return restart_command(prefix);
+    case Args::Verb::cleanup: return cleanup(prefix);
+    case Args::Verb::keep: return keep(prefix, args.operands[0]);
     case Args::Verb::import: return import(args.operands);
     case Args::Verb::modes: say(stdout, args.schema ? config_schema() : modes_text()); return kOk;
     case Args::Verb::nics: return nics(args.json);
@@ -106,6 +130,7 @@ int dispatch(const Args& args) {
 } // namespace
 
 int main(int argc, char** argv) {
+    remember_command_line(argc, argv);
     try {
         const auto args = parse_args(std::vector<std::string>(argv + 1, argv + argc));
         if (!args) return complain(args.error(), kBadInput);

@@ -21,6 +21,7 @@
 #include "engine/buffer_need.hpp"
 #include "host/log.hpp"
 #include "host/numa.hpp"
+#include "host/warm_file.hpp"
 #include "ops/acting.hpp"
 #include "ops/console.hpp"
 #include "ops/metrics.hpp"
@@ -196,8 +197,12 @@ Program::Program(std::string config_file, Config config, const std::optional<std
     : config_file_(std::move(config_file)), config_(std::move(config)), prefix_given_(prefix.has_value()) {
     try {
         if (prefix) config_.runtime.file_prefix = *prefix;
-        state_dir_ = "/run/dpdk-bond.state/" + config_.runtime.file_prefix;
+        state_dir_ = state_dir_of(config_.runtime.file_prefix);
         check_lcores(config_.runtime);
+        std::vector<std::string> left_lines;
+        warm_ = WarmStart::take(config_.runtime.file_prefix,
+                                std::chrono::seconds(config_.runtime.warm_restart), now(), left_lines);
+        for (const std::string& line : left_lines) log_line("warning: " + line);
         if (const std::string& at = config_.runtime.metrics; !at.empty())
             if (auto taken = metrics_.listen(at); !taken)
                 throw std::runtime_error("runtime.metrics: " + taken.error());
@@ -228,9 +233,12 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         if (ordinary.size() > 1) std::erase(ordinary, config_.runtime.control_lcore);
         run_this_thread_on(ordinary);
         // The EAL has seen to it that no other instance has this prefix: what lies there is of one that died.
-        if (auto left = restore_leftovers(state_dir_); left)
-            for (const std::string& line : left.value()) log_line(line);
-        forget_dead_claims();
+        const auto settle_leftovers = [&] {
+            if (auto left = restore_leftovers(state_dir_); left)
+                for (const std::string& line : left.value()) log_line(line);
+            forget_dead_claims();
+        };
+        if (!warm_.is_warm()) settle_leftovers();
         give_in_to_signals();
         pools_ = make_pools(config_);
         pool_ = pools_.begin()->second;
@@ -255,6 +263,8 @@ Program::Program(std::string config_file, Config config, const std::optional<std
             units_.push_back(std::move(unit).value());
             enter_service(*units_.back());
         }
+        if (warm_.is_warm()) settle_leftovers(); // of netdevs that are members no more
+        warm_ = {};
         control_->begin(); // from here on others may ask
         if (!register_telemetry(*this)) throw std::runtime_error("DPDK's telemetry takes no commands");
         if (const std::string& group = config_.runtime.socket_group; !group.empty())
@@ -294,18 +304,7 @@ void Program::close_all() {
         forget_telemetry();
     });
     if (control_) control_->end();
-    if (workers_running_) {
-        for (auto& w : workers_) w->stop();
-        const Time end = now() + kEndPatience;
-        for (unsigned lcore = 1; lcore <= workers_.size(); ++lcore)
-            while (rte_eal_get_lcore_state(lcore) == RUNNING)
-                if (now() < end)
-                    usleep(100);
-                else
-                    give_up_workers();
-        rte_eal_mp_wait_lcore();
-        workers_running_ = false;
-    }
+    stop_workers();
     stuck_.clear();
     host_.reset();
     for (auto& unit : units_)
@@ -322,7 +321,54 @@ void Program::close_all() {
     eal_.reset();
     hugepages_.reset();
     for (const std::string& line : pci_.give_back_all()) log_line(line);
-    remove_if_empty(state_dir_); // it is, unless a netdev could not be put back
+    if (warm_.is_warm()) (void)restore_leftovers(state_dir_); // this start has failed
+    remove_if_empty(state_dir_);                              // it is, unless a netdev could not be put back
+}
+
+void Program::stop_workers() {
+    if (!workers_running_) return;
+    for (auto& w : workers_) w->stop();
+    const Time end = now() + kEndPatience;
+    for (unsigned lcore = 1; lcore <= workers_.size(); ++lcore)
+        while (rte_eal_get_lcore_state(lcore) == RUNNING)
+            if (now() < end)
+                usleep(100);
+            else
+                give_up_workers();
+    rte_eal_mp_wait_lcore();
+    workers_running_ = false;
+}
+
+// Control has ended: nothing changes any more, while workers still forward.
+void Program::end_warm() {
+    const std::string& prefix = config_.runtime.file_prefix;
+    const bool again = leaving_ == Leaving::again;
+    Saved all;
+    HandedFds fds;
+    for (const auto& unit : units_) {
+        unit->core->bond.save(all.add("bond", unit->config.name));
+        for (HandedFd& f : unit->logical->hand_over()) fds.push_back(std::move(f));
+        for (std::size_t m = 0; again && m < unit->members.size();
+             ++m) // what is older than a moment is of no use
+            for (HandedFd& f : unit->members[m]->hand_over()) fds.push_back(std::move(f));
+    }
+    auto done = write_warm_file(warm_file_of(prefix), warm_text(all, DPDKBOND_VERSION, now()));
+    if (done && !again && !ServiceManager::store(fds))
+        done = start_keeper(fds, keeper_socket_of(prefix), prefix, config_.runtime.warm_restart);
+    if (!done) {
+        log_line("warning: " + done.error() + ": it ends for good");
+        ::unlink(warm_file_of(prefix).c_str());
+        return;
+    }
+    for (const auto& unit : units_)
+        if (unit->capture) unit->capture->stop(kEndPatience);
+    stop_workers();
+    hugepages_.reset();
+    Eal::remove_runtime_dir();
+    std::fflush(nullptr);
+    if (!again) ::_exit(0); // devices, netdevs and NICs stay as they are
+    log_line(run_again(fds).message);
+    ::_exit(1);
 }
 
 // Their devices cannot be closed, nor memory freed. Netdevs get their old state; NICs that they were taken
@@ -361,6 +407,20 @@ void Program::start_workers() {
     workers_running_ = true;
     workers_began_ = rte_rdtsc();
     control_->set_workers(std::move(all));
+}
+
+Result<void> Program::leave_warm(bool again) {
+    const Command command(*this);
+    if (ending_) return Error{"the program is ending"};
+    if (config_.runtime.warm_restart == 0)
+        return Error{"runtime.warm_restart is 0: it can only end for good"};
+    if (again) // what cannot start is not to stop
+        if (const LoadedConfig loaded = load_config(config_file_); !loaded.problems.empty())
+            return Error{problem_line(config_file_, loaded.problems[0]) + "; it runs on as it is"};
+    leaving_ = again ? Leaving::again : Leaving::warm;
+    log_line(fmt::format("{}: {}", acting(), again ? "restart" : "stopping warm"));
+    control_->stop();
+    return {};
 }
 
 void Program::quit() {
@@ -419,8 +479,10 @@ void Program::run(bool console) {
         end_threads();
         throw;
     }
+    if (leaving_ == Leaving::again) service_.leave_out();
     end_threads();
     control_->end();
+    if (leaving_ != Leaving::for_good) end_warm();
     std::vector<BondUnit*> all;
     for (auto& unit : units_) {
         all.push_back(unit.get());

@@ -31,6 +31,7 @@
 #include "ops/status_files.hpp"
 #include "ports/host_watch.hpp"
 #include "ports/pci_shelf.hpp"
+#include "ports/warm_start.hpp"
 
 struct rte_mempool;
 
@@ -81,6 +82,7 @@ public:
                                       std::uint32_t seconds) override;
     Result<std::string> stop_capture(std::string_view bond) override;
     Result<std::string> show_capture(std::string_view bond) override;
+    Result<void> leave_warm(bool again) override;
     void quit() override;
 
 private:
@@ -122,6 +124,8 @@ private:
     void log_readers() const;
     void serve_while(const std::function<void()>& what); // on a thread of its own, which may call() control
     void close_all();
+    void stop_workers();
+    void end_warm(); // ends the process or begins it again; returns when it cannot, and nothing has changed
     [[noreturn]] void give_up_workers(); // ends the process, and puts back what can be without them
 
     // ---- what the host thread tells (notices.cpp)
@@ -181,6 +185,7 @@ private:
     Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);
     void reload_loop();
 
+    WarmStart warm_; // what the instance before left, while this one starts
     const std::string config_file_;
     Config config_;
     bool prefix_given_ = false;        // on the command line: the file's does not count
@@ -208,6 +213,7 @@ private:
     std::vector<std::unique_ptr<BondUnit>> units_;
     std::vector<std::unique_ptr<BondUnit>> stuck_; // have left, but a worker that hangs may still use them
     bool ending_ = false;
+    enum class Leaving { for_good, warm, again } leaving_ = Leaving::for_good;
 
     std::mutex served_mutex_; // the host thread must not wait for a command: it finds a bond by this
     std::array<BondUnit*, kMaxBonds> served_{};

@@ -242,7 +242,9 @@ private:
 Result<void> Program::apply(Config next) {
     // First all that may fail.
     if (prefix_given_) next.runtime.file_prefix = config_.runtime.file_prefix;
-    if (const std::string keys = runtime_differences(config_.runtime, next.runtime); !keys.empty())
+    RuntimeConfig as_now = config_.runtime;
+    as_now.warm_restart = next.runtime.warm_restart; // read when it is needed
+    if (const std::string keys = runtime_differences(as_now, next.runtime); !keys.empty())
         return Error{fmt::format("{}: runtime: {} cannot change while it runs; restart", config_file_, keys)};
     std::vector<BondAsItRuns> running;
     for (const auto& unit : units_) {

@@ -37,6 +37,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
     s.merge = takes_long_frames(config) && LogicalPort::will_be_tap(config.logical);
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
+    s.adopt = warm_.is_warm();
     return s;
 }
 
@@ -44,7 +45,9 @@ Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond,
                                                          std::vector<std::string>& warnings) {
     const Meanwhile others(*this);
     if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
-    auto port = MemberPort::open(member, member_setup(bond, member), warnings);
+    MemberSetup setup = member_setup(bond, member);
+    setup.handed = warm_.take_handed(MemberPort::handed_name(devargs_value(member.device, "iface")));
+    auto port = MemberPort::open(member, std::move(setup), warnings);
     if (!port) pci_.give_back(member);
     return port;
 }
@@ -63,13 +66,23 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         if (!member) return Error{fmt::format("{}: member {}: {}", config.name, m.name, member.error())};
         opened.push_back(std::move(member).value());
     }
+    const Saved* before = warm_.bond(config.name);
+    if (before != nullptr) {
+        std::vector<MemberInfo> members;
+        for (const auto& member : opened) members.push_back(member->info());
+        if (const std::string why = why_cold(*before, config.mode, members); !why.empty()) {
+            warnings.push_back(fmt::format("{}: cold start", why));
+            before = nullptr;
+        }
+    }
     std::optional<Mac> mac = config.logical.mac;
+    if (!mac && before != nullptr && before->mac("mac").is_valid_unicast()) mac = before->mac("mac");
     if (!mac && !opened.empty() && opened.front()->port->permanent_mac().is_valid_unicast())
         mac = opened.front()->port->permanent_mac();
     LogicalConfig up = config.logical;
     up.offloads = takes_long_frames(config);
-    auto logical =
-        LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive, warnings);
+    auto logical = LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive,
+                                     warnings, warm_.take_handed(LogicalPort::handed_name(config.name)));
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
     if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);
@@ -95,8 +108,14 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
     unit->macs.emplace(*control_, unit->core->bond, *unit->logical);
+    if (before != nullptr) unit->core->bond.restore(*before, now());
     for (auto& member : opened)
         if (auto joined = join(*unit, std::move(member)); !joined) return Error{joined.error()};
+    if (before != nullptr) {
+        unit->core->bond.resume(now());
+        (void)unit->macs->apply();
+        log_line(fmt::format("{}: carries on where the instance before left off", config.name));
+    }
     unit->record_members();
     return unit;
 }
@@ -164,7 +183,7 @@ Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
         // Nobody to take it from: the bond keeps what the logical interface came with.
         if (bond.mac().is_zero() && !own.is_valid_unicast())
             bond.set_mac(unit.logical->port().permanent_mac(), now());
-        mac.emplace(bond.mac_to_join(own));
+        mac.emplace(bond.mac_to_join(own, member->config.name));
     });
     if (!*mac) return refused(mac->error());
     const std::optional<std::string> warning = member->wear_mac(mac->value());

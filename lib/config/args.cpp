@@ -18,12 +18,16 @@ struct VerbDef {
 };
 
 constexpr std::size_t kAny = 24;
-constexpr std::array<VerbDef, 11> kVerbs{{
+constexpr std::array<VerbDef, 15> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json] [--health]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
     {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
     {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]..."},
     {"reload", Args::Verb::command, 0, 0, "reload"},
+    {"stop", Args::Verb::stop, 0, 0, "stop [--warm]"},
+    {"restart", Args::Verb::restart, 0, 0, "restart"},
+    {"cleanup", Args::Verb::cleanup, 0, 0, "cleanup"},
+    {"keep", Args::Verb::keep, 1, 1, "keep SECONDS"}, // of stop --warm, for nobody else
     {"set", Args::Verb::command, 1, kAny, "set bond|member NAME ..."},
     {"add", Args::Verb::command, 1, kAny, "add member NAME DEVICE [SETTING VALUE]... [force]"},
     {"remove", Args::Verb::command, 1, kAny, "remove member NAME MEMBER"},
@@ -78,6 +82,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             check = true;
         } else if (a == "--json") {
             args.json = true;
+        } else if (a == "--warm") {
+            args.warm = true;
         } else if (a == "--health") {
             args.health = true;
         } else if (a == "--schema") {
@@ -112,6 +118,7 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         if (!args.commands.empty()) return bad("-e goes with console");
         if (args.health) return bad("--health goes with status");
         if (args.schema) return bad("--schema goes with modes");
+        if (args.warm) return bad("--warm goes with stop");
         args.verb = check ? Args::Verb::check : Args::Verb::run;
         return args;
     }
@@ -119,6 +126,7 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
     if (!args.commands.empty() && args.verb != Args::Verb::console) return bad("-e goes with console");
     if (args.health && args.verb != Args::Verb::status) return bad("--health goes with status");
     if (args.schema && args.verb != Args::Verb::modes) return bad("--schema goes with modes");
+    if (args.warm && args.verb != Args::Verb::stop) return bad("--warm goes with stop");
     if (!args.config.empty() || args.console || check)
         return bad("-c, -i and --check do not go with " + std::string(verb->word));
     if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics)
@@ -166,6 +174,11 @@ std::string usage() {
                               commands on a pipe: run them and end, with
                               status 1 if one was refused
   dpdk-bond reload            read FILE again
+  dpdk-bond stop [--warm]     end it, and wait until it has ended; --warm: the
+                              interfaces stay, and the next start carries on
+  dpdk-bond restart           end it warm and start it again, in its process
+  dpdk-bond cleanup           remove what a warm stop, or an instance that died,
+                              has left
   dpdk-bond set bond NAME OPTION VALUE
   dpdk-bond set bond NAME active MEMBER
   dpdk-bond set member NAME MEMBER OPTION VALUE

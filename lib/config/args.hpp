@@ -20,6 +20,10 @@ struct Args {
         capture,
         console,
         command,
+        stop,
+        restart,
+        cleanup,
+        keep,
         import,
         modes,
         nics,
@@ -30,6 +34,7 @@ struct Args {
     std::string config;                     // run, check
     bool console = false;                   // run: -i
     bool json = false;                      // status, nics
+    bool warm = false;                      // stop
     bool health = false;                    // status
     bool schema = false;                    // modes
     std::vector<std::string> commands;      // console: -e

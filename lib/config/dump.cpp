@@ -52,6 +52,8 @@ std::string dump_runtime(const RuntimeConfig& r) {
     text("file_prefix", r.file_prefix);
     text("socket_group", r.socket_group);
     text("metrics", r.metrics);
+    if (r.warm_restart != RuntimeConfig{}.warm_restart)
+        out += fmt::format("  warm_restart: {}\n", r.warm_restart);
     if (r.eal_args.empty()) return out;
     std::string args;
     for (const std::string& arg : r.eal_args) args += (args.empty() ? "" : ", ") + quoted(arg);

@@ -24,6 +24,8 @@ constexpr std::array kRuntime = {
                "where an OpenMetrics page is served, at /metrics"},
     SectionKey{"socket_group", "a group of this machine, or empty", "none",
                "may use status, explain and telemetry without root"},
+    SectionKey{"warm_restart", "0-3600 seconds", "60",
+               "what `dpdk-bond stop --warm` leaves waits so long for the next start; 0: it is refused"},
     SectionKey{"eal_args", "a list of arguments", "[]", "passed on to DPDK's EAL as they are"},
 };
 

@@ -239,6 +239,8 @@ void Loader::read_runtime(const Node& node, const std::string& path) {
              {"file_prefix", sound(runtime.file_prefix, file_prefix_problem)},
              {"metrics", sound(runtime.metrics, metrics_problem)},
              {"socket_group", sound(runtime.socket_group, socket_group_problem)},
+             {"warm_restart",
+              [&](auto& v, auto& at) { keep(runtime.warm_restart, reader_.number(v, at, 0, 3600)); }},
              {"eal_args", [&](auto& v, auto& at) { reader_.list(v, at, eal_arg); }}}));
 }
 

@@ -73,6 +73,7 @@ public:
     [[nodiscard]] std::string_view driver() const { return driver_; } // "net_af_packet", "net_virtio" …
     [[nodiscard]] const std::string& device() const { return device_; }
     [[nodiscard]] const Mac& permanent_mac() const { return permanent_mac_; }
+    void set_permanent_mac(const Mac& mac) { permanent_mac_ = mac; }        // it was opened wearing another
     [[nodiscard]] const Mac& mac() const { return mac_; }                   // the one it has now
     [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }    // with the one for slow protocols
     [[nodiscard]] bool has_slow_queue() const { return slow_queues_ != 0; } // the last of them

@@ -71,6 +71,14 @@ std::optional<std::string> settle_leftover(const fs::path& file, int mine = 0) {
     return line;
 }
 
+// What is noted of this very netdev.
+std::optional<NetdevState> noted_state(const fs::path& file, int ifindex) {
+    const auto text = read_text(file);
+    auto state = text ? NetdevState::parse(*text) : std::nullopt;
+    if (!state || state->ifindex != ifindex || state->netns != NetnsId::current()) return std::nullopt;
+    return state;
+}
+
 std::vector<fs::path> states_in(const fs::path& state_dir) {
     std::vector<fs::path> files;
     std::error_code error;
@@ -119,6 +127,8 @@ NetdevGuard::~NetdevGuard() {
     claim_.remove(); // taken, but refused before anything was changed
 }
 
+Mac NetdevGuard::mac_before() const { return before_ ? before_->mac : Mac{}; }
+
 int NetdevGuard::ifindex() const { return before_ ? before_->ifindex : 0; }
 
 Result<NetdevGuard> NetdevGuard::take(const std::string& name, const NetdevGuardOptions& options) {
@@ -137,13 +147,17 @@ Result<NetdevGuard> NetdevGuard::take(const std::string& name, const NetdevGuard
     auto claimed = claim(NetnsId::current(), link.value().ifindex);
     if (!claimed) return Error{"netdev " + name + " is a bond member already, of this process or of another"};
     guard.claim_ = std::move(claimed).value();
+    std::optional<NetdevState> adopted;
     if (!options.state_dir.empty())
-        if (const fs::path file = state_file_of(options.state_dir, name); fs::exists(file))
-            (void)settle_leftover(file, link.value().ifindex);
+        if (const fs::path file = state_file_of(options.state_dir, name); fs::exists(file)) {
+            if (options.adopt) adopted = noted_state(file, link.value().ifindex);
+            if (!adopted) (void)settle_leftover(file, link.value().ifindex);
+        }
     if (!options.state_root.empty())
         settle_states_of(link.value().ifindex, options.state_root, options.state_dir);
-    auto state = NetdevState::of(name);
+    auto state = adopted ? Result<NetdevState>(std::move(*adopted)) : NetdevState::of(name);
     if (!state) return Error{state.error()};
+    state.value().pid = ::getpid();
     if (!options.state_dir.empty()) {
         guard.state_file_ = state_file_of(options.state_dir, name);
         if (auto noted = replace_file(guard.state_file_, state.value().to_text()); !noted)

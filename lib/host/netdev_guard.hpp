@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/fd.hpp"
+#include "base/mac.hpp"
 #include "base/result.hpp"
 #include "host/crash_note.hpp"
 
@@ -26,6 +27,8 @@ struct NetdevGuardOptions {
     std::filesystem::path state_root = {};
     // Also drop by tcx what the netdev receives before the kernel's protocols see it.
     bool use_tcx = true;
+    // Who held it left warm: it is taken as it is, and what it was like before that one is what goes back.
+    bool adopt = false;
     // Leave GRO as it is: whoever reads the netdev knows what to do with merged frames.
     bool merge = false;
 };
@@ -54,6 +57,7 @@ public:
     [[nodiscard]] const std::string& describe() const { return description_; }
     [[nodiscard]] bool drops_by_tcx() const { return static_cast<bool>(tcx_); }
     [[nodiscard]] int ifindex() const;
+    [[nodiscard]] Mac mac_before() const; // its own
     // A veth hands frames over as they are. A bridge at the far end takes unfinished checksums and
     // super-frames; a program that reads it (Open vSwitch's userspace, a DPDK driver, a relay) takes them for
     // errors, and whether there is one cannot be seen. So the kernel finishes and cuts here what is sent

@@ -20,6 +20,12 @@ bool service_manager_listens() { return std::getenv("NOTIFY_SOCKET") != nullptr;
 
 void tell_service_manager(const std::string& what) { sd_notify(0, what.c_str()); }
 
+bool store_fd(const HandedFd& f) {
+    const int fd = f.fd.get();
+    return sd_pid_notify_with_fds(0, 0, ("FDSTORE=1\nFDNAME=" + f.name).c_str(), &fd, 1) > 0;
+}
+void wait_until_heard() { sd_notify_barrier(0, 500'000); } // a process that has ended is not listened to
+
 std::chrono::microseconds watchdog_time() { // 0: the unit has none
     std::uint64_t usec = 0;
     return std::chrono::microseconds(sd_watchdog_enabled(0, &usec) > 0 ? usec : 0);
@@ -29,6 +35,8 @@ std::chrono::microseconds watchdog_time() { // 0: the unit has none
 
 bool service_manager_listens() { return false; }
 void tell_service_manager(const std::string&) {}
+bool store_fd(const HandedFd&) { return false; }
+void wait_until_heard() {}
 std::chrono::microseconds watchdog_time() { return {}; }
 
 #endif
@@ -36,6 +44,19 @@ std::chrono::microseconds watchdog_time() { return {}; }
 constexpr std::chrono::microseconds kStatusInterval = std::chrono::seconds(2);
 
 } // namespace
+
+bool ServiceManager::store(const HandedFds& fds) {
+    if (!service_manager_listens()) return false;
+    bool stored = true;
+    for (const HandedFd& f : fds) stored = store_fd(f) && stored;
+    wait_until_heard();
+    return stored;
+}
+
+void ServiceManager::forget(const HandedFds& fds) {
+    if (!service_manager_listens()) return;
+    for (const HandedFd& f : fds) tell_service_manager("FDSTOREREMOVE=1\nFDNAME=" + f.name);
+}
 
 void ServiceManager::start(Hooks hooks) {
     if (!service_manager_listens() || thread_.joinable()) return;
@@ -53,7 +74,7 @@ void ServiceManager::stop() {
     }
     wake_.notify_one();
     thread_.join();
-    tell_service_manager("STOPPING=1\nSTATUS=putting devices back");
+    if (says_stopping_) tell_service_manager("STOPPING=1\nSTATUS=putting devices back");
 }
 
 void ServiceManager::run() {

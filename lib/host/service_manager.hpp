@@ -10,6 +10,8 @@
 #include <string>
 #include <thread>
 
+#include "host/handover.hpp"
+
 namespace dpdkbond {
 
 class ServiceManager {
@@ -23,8 +25,15 @@ public:
 
     ~ServiceManager() { stop(); }
 
-    void start(Hooks hooks); // "ready"; from now on the hooks are called
-    void stop();             // "stopping"; returns once no hook runs any more
+    void start(Hooks hooks);                     // "ready"; from now on the hooks are called
+    void leave_out() { says_stopping_ = false; } // the program goes on in this process: stop() says nothing
+    void stop();                                 // "stopping"; returns once no hook runs any more
+
+    // The unit's store (FileDescriptorStoreMax=) keeps them for the next start of a restart; false: no
+    // service manager listens. They are taken out again by forget(), else they would stay until the unit is
+    // stopped.
+    static bool store(const HandedFds& fds);
+    static void forget(const HandedFds& fds);
 
 private:
     void run();
@@ -33,6 +42,7 @@ private:
     std::mutex mutex_;
     std::condition_variable wake_;
     bool ending_ = false;
+    bool says_stopping_ = true;
     std::thread thread_;
 };
 

@@ -53,6 +53,10 @@ int explain_command(const std::string& prefix, const std::string& bond, const st
 // prints what it has done.
 int capture_command(const std::string& prefix, std::vector<std::string> operands);
 
+// Ends the instance and waits for that. `warm`: so that the next one carries on.
+int stop_command(const std::string& prefix, bool warm);
+int restart_command(const std::string& prefix); // … and waits until it runs again
+
 // Runs the commands on the instance's console. None: attaches the terminal, or a pipe, until the console
 // ends, stdin ends or a signal comes. 1: one was refused, in which case stderr has its line, or not answered.
 int console_command(const std::string& prefix, const std::vector<std::string>& commands);

@@ -198,6 +198,12 @@ Reply cmd_shutdown(Instance& instance, Dialogue& dialogue) {
     dialogue.stop_asked = true;
     return said("This stops dpdk-bond: its bonds and their logical interfaces go.\n");
 }
+Reply leave_warm(Instance& instance, bool again) {
+    const auto leaves = instance.leave_warm(again);
+    return leaves ? Reply{true, {}, true} : refused(leaves.error());
+}
+Reply cmd_stop_warm(Instance& instance, Dialogue&) { return leave_warm(instance, false); }
+Reply cmd_restart(Instance& instance, Dialogue&) { return leave_warm(instance, true); }
 Reply cmd_leave(Instance& instance, Dialogue& dialogue) {
     return dialogue.own ? cmd_shutdown(instance, dialogue) : Reply{true, {}, true};
 }
@@ -242,6 +248,9 @@ constexpr Command kCommands[] = {
     {"capture NAME stop", "end it sooner", cmd_stop_capture},
     {"reload", "read the configuration file again", cmd_reload},
     {"shutdown", "stop dpdk-bond, after asking", nullptr, cmd_shutdown},
+    {"stop", "the same", nullptr, cmd_shutdown},
+    {"stop warm", "the interfaces stay for the next start", nullptr, cmd_stop_warm},
+    {"restart", "stop warm, and start again", nullptr, cmd_restart},
     {"quit", "leave the console; with -i: shutdown", nullptr, cmd_leave},
     {"exit", "the same", nullptr, cmd_leave},
 };

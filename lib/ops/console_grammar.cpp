@@ -3,6 +3,7 @@
 
 #include <algorithm>
 #include <cctype>
+#include <iterator>
 #include <set>
 #include <utility>
 
@@ -38,7 +39,7 @@ std::string expected(std::span<const Syntax> commands, const std::vector<std::si
     return text;
 }
 
-constexpr std::string_view kNeverShort = "shutdown"; // is said in full
+constexpr std::string_view kNeverShort[] = {"shutdown", "stop", "restart"}; // are said in full
 
 std::vector<std::string_view> slots_at(std::span<const Syntax> commands,
                                        const std::vector<std::size_t>& candidates, std::size_t position) {
@@ -123,7 +124,8 @@ std::string full_word(std::span<const std::string_view> slots, std::string_view 
         if (is_value_slot(slot)) return {};
         for (const std::string_view whole : slot_words(slot)) {
             if (whole == word) return std::string(word);
-            if (whole.starts_with(word) && whole != kNeverShort) begun.insert(whole);
+            if (whole.starts_with(word) && std::ranges::find(kNeverShort, whole) == std::end(kNeverShort))
+                begun.insert(whole);
         }
     }
     // "bo" is "bond", though "bonds" begins so too.

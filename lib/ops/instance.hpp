@@ -114,6 +114,9 @@ public:
                                               std::string_view file, std::uint32_t seconds) = 0;
     virtual Result<std::string> stop_capture(std::string_view bond) = 0; // the file is complete
     virtual Result<std::string> show_capture(std::string_view bond) = 0; // the last one
+    // Ends it so that the next one carries on where it stood; `again`: that is started at once, in this
+    // process. Returns at once; an error: it goes on.
+    virtual Result<void> leave_warm(bool /*again*/) { return Error{"it cannot be left warm"}; }
     virtual void quit() = 0; // asks the program to end; returns at once
 };
 

@@ -23,8 +23,9 @@ struct RuntimeConfig {
     Hugepages hugepages = Hugepages::automatic; // auto | always | never
     unsigned memory_mb = 512;
     std::string file_prefix = "dpdk-bond";
-    std::string metrics;      // "127.0.0.1:9471": serves OpenMetrics there (ListenAddress); empty: nowhere
-    std::string socket_group; // this group may ask telemetry; empty: root alone
+    std::string metrics;        // "127.0.0.1:9471": serves OpenMetrics there (ListenAddress); empty: nowhere
+    std::string socket_group;   // this group may ask telemetry; empty: root alone
+    unsigned warm_restart = 60; // seconds for which what a warm stop left behind waits; 0: there is none
     std::vector<std::string> eal_args;
     bool operator==(const RuntimeConfig&) const = default;
 };

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ports/logical_port.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <rte_ethdev.h>
 
@@ -40,8 +41,17 @@ std::string devargs(const std::string& bond, const LogicalConfig& config, Logica
     }
 }
 
-Result<Port> open_tap(const std::string& device, const std::string& bond, const LogicalConfig& config) {
-    auto ops = make_tap({bond, config.offloads});
+// The netdev behind them still has the bond's name, and is in this namespace.
+bool is_at_home(const HandedFds& handed, const std::string& bond) {
+    std::vector<int> fds;
+    for (const HandedFd& f : handed) fds.push_back(f.fd.get());
+    const Fd netns = tun_namespace(fds);
+    return tun_name(fds) == bond && (!netns || is_own_namespace(netns));
+}
+
+Result<Port> open_tap(const std::string& device, const std::string& bond, const LogicalConfig& config,
+                      HandedFds handed) {
+    auto ops = make_tap({bond, config.offloads, std::move(handed)});
     if (!ops) return Error{ops.error()};
     return Port::open(device, std::move(ops).value());
 }
@@ -52,13 +62,19 @@ bool LogicalPort::will_be_tap(const LogicalConfig& config) { return choose(confi
 
 Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
                                                        std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
-                                                       std::vector<std::string>& warnings) {
+                                                       std::vector<std::string>& warnings, HandedFds handed) {
     const LogicalBackend backend = choose(config);
-    auto logical = open_as(backend, bond, config, mac, pool, sleepy);
+    if (!handed.empty() && (backend != LogicalBackend::tap || !is_at_home(handed, bond))) {
+        warnings.push_back(backend != LogicalBackend::tap
+                               ? "its interface is made anew: only a tap can be taken over"
+                               : "its interface is made anew: it was renamed or moved");
+        handed.clear(); // and with them the netdev
+    }
+    auto logical = open_as(backend, bond, config, mac, pool, sleepy, std::move(handed));
     if (logical || config.backend != LogicalBackend::automatic || backend == LogicalBackend::tap)
         return logical;
     provide_tun();
-    auto tap = open_as(LogicalBackend::tap, bond, config, mac, pool, sleepy);
+    auto tap = open_as(LogicalBackend::tap, bond, config, mac, pool, sleepy, {});
     if (!tap) return logical; // what keeps both from serving
     warnings.push_back(fmt::format("{}; a tap serves instead of vhost-net", logical.error()));
     return tap;
@@ -66,15 +82,17 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
 
 Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend, const std::string& bond,
                                                           const LogicalConfig& config, std::optional<Mac> mac,
-                                                          rte_mempool* pool, bool sleepy) {
+                                                          rte_mempool* pool, bool sleepy, HandedFds handed) {
     std::unique_ptr<LogicalPort> logical(new LogicalPort);
     const bool in_kernel = backend != LogicalBackend::device;
-    if (in_kernel && get_link(bond).ok())
+    const bool taken_over = !handed.empty();
+    if (in_kernel && !taken_over && get_link(bond).ok())
         return Error{
             fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
 
     const std::string device = devargs(bond, config, backend, mac);
-    auto port = backend == LogicalBackend::tap ? open_tap(device, bond, config) : Port::open(device);
+    auto port = backend == LogicalBackend::tap ? open_tap(device, bond, config, std::move(handed))
+                                               : Port::open(device);
     if (!port) return Error{fmt::format("{}: the logical interface: {}", bond, port.error())};
     logical->port_.emplace(std::move(port).value());
     logical->backend_ = backend == LogicalBackend::tap ? "tap" : in_kernel ? "virtio-user" : "device";
@@ -99,14 +117,25 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend
     if (auto link = get_link(bond)) logical->ifindex_ = link.value().ifindex;
     logical->tun_fds_ = find_tun_fds(bond);
     if (auto done = dpdkbond::set_mtu(bond, config.mtu); !done) return Error{done.error()};
-    (void)logical->set_carrier(false);
-    if (mac)
+    if (!taken_over) (void)logical->set_carrier(false);
+    if (taken_over) (void)unsteer_tun(logical->tun_fds_.empty() ? -1 : logical->tun_fds_.front());
+    // One that has it already is not told: the kernel would forget its neighbours.
+    if (const auto link = get_link(bond); mac && link && link.value().mac == *mac)
+        logical->mac_ = *mac;
+    else if (mac)
         if (auto done = logical->set_mac(*mac); !done) return Error{done.error()};
     for (const IpPrefix& a : config.addresses)
         if (auto done = dpdkbond::add_address(bond, a); !done) return Error{done.error()};
     if (config.managed)
         if (auto done = dpdkbond::set_admin_up(bond, true); !done) return Error{done.error()};
     return logical;
+}
+
+HandedFds LogicalPort::hand_over() const {
+    HandedFds fds;
+    if (backend_ != "tap") return fds;
+    for (const int fd : tun_fds_) fds.push_back({handed_name(netdev_), Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3))});
+    return fds;
 }
 
 Result<void> LogicalPort::visit(const std::function<Result<void>(const LinkEvent&)>& f) const {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "dpdk/port.hpp"
+#include "host/handover.hpp"
 #include "host/netlink.hpp"
 #include "options/model.hpp"
 
@@ -19,13 +20,20 @@ namespace dpdkbond {
 
 class LogicalPort {
 public:
-    // With backend auto a tap serves where virtio-user does not start; the warning says why.
+    // `handed`: the queues of its netdev, which is there and is taken over as it is, as far as the backend
+    // can. With backend auto a tap serves where virtio-user does not start; the warning says why.
     static Result<std::unique_ptr<LogicalPort>> open(const std::string& bond, const LogicalConfig& config,
                                                      std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
-                                                     std::vector<std::string>& warnings);
+                                                     std::vector<std::string>& warnings,
+                                                     HandedFds handed = {});
 
     // Whether open() would make a tap.
     static bool will_be_tap(const LogicalConfig& config);
+
+    // Of a netdev that is to stay when this program ends: its queues, for open() of the next one. Empty: it
+    // goes.
+    [[nodiscard]] HandedFds hand_over() const;
+    static std::string handed_name(const std::string& bond) { return "tap." + bond; }
 
     [[nodiscard]] bool in_kernel() const { return !netdev_.empty(); }
     [[nodiscard]] const std::string& netdev() const { return netdev_; } // empty: backend `device`
@@ -54,7 +62,7 @@ private:
     LogicalPort() = default;
     static Result<std::unique_ptr<LogicalPort>> open_as(LogicalBackend backend, const std::string& bond,
                                                         const LogicalConfig& config, std::optional<Mac> mac,
-                                                        rte_mempool* pool, bool sleepy);
+                                                        rte_mempool* pool, bool sleepy, HandedFds handed);
     std::string backend_, netdev_, name_;
     int ifindex_ = 0;
     std::vector<int> tun_fds_; // the queues of the netdev; the driver owns them

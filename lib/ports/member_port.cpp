@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ports/member_port.hpp"
 
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <net/if.h>
 #include <rte_ethdev.h>
@@ -38,18 +39,19 @@ void never_wait_for_room(int socket) {
     setsockopt(socket, SOL_SOCKET, SO_SNDBUFFORCE, &bytes, sizeof bytes);
 }
 
-Result<Port> open_port(const std::string& device) {
+Result<Port> open_port(const std::string& device, HandedFds handed) {
     if (!is_packet_socket(device)) return Port::open(without_pmd_key(device));
     auto setup = packet_socket_setup(device);
     if (!setup) return Error{setup.error()};
-    auto ops = open_packet_socket(setup.value());
+    setup.value().handed = std::move(handed);
+    auto ops = open_packet_socket(std::move(setup).value());
     if (!ops) return Error{ops.error()};
     return Port::open(device, std::move(ops).value());
 }
 
 } // namespace
 
-Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config, const MemberSetup& setup,
+Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config, MemberSetup setup,
                                                      std::vector<std::string>& warnings) {
     std::unique_ptr<MemberPort> member(new MemberPort);
     member->config = config;
@@ -60,6 +62,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         NetdevGuardOptions options;
         options.state_dir = setup.state_dir;
         options.state_root = options.state_dir.parent_path();
+        options.adopt = setup.adopt;
         options.merge = setup.merge && is_packet_socket(config.device);
         auto guard = NetdevGuard::take(below, options);
         if (!guard) return Error{guard.error()};
@@ -73,10 +76,11 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     }
 
     const std::vector<int> xdp_before = list_xdp_socket_fds();
-    auto port = open_port(config.device);
+    auto port = open_port(config.device, std::move(setup.handed));
     if (!port) return Error{port.error()};
     member->port.emplace(std::move(port).value());
     Port& p = *member->port;
+    if (member->guard_) p.set_permanent_mac(member->guard_->mac_before());
 
     PortSetup s;
     s.rx_queues = static_cast<std::uint16_t>(setup.workers);
@@ -132,6 +136,14 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         member->netdev_lags = carrier_events_may_lag(member->netdev);
     }
     return member;
+}
+
+HandedFds MemberPort::hand_over() const {
+    HandedFds fds;
+    if (!guard_ || !is_packet_socket(config.device)) return fds;
+    for (const int fd : port->rx_fds())
+        fds.push_back({handed_name(below_), Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3))});
+    return fds;
 }
 
 void MemberPort::put_netdev_back() {

@@ -16,6 +16,7 @@
 #include "dpdk/port.hpp"
 #include "dpdk/port_filter.hpp"
 #include "host/carrier.hpp"
+#include "host/handover.hpp"
 #include "host/lacp_socket.hpp"
 #include "host/netdev_guard.hpp"
 #include "host/netlink.hpp"
@@ -35,6 +36,8 @@ struct MemberSetup {
         false; // the logical interface takes super-frames: the netdev below may merge what it receives
     bool sleepy = true; // idle: adaptive: receive interrupts are worth having
     std::string state_dir;
+    bool adopt = false;    // after a warm stop: NetdevGuardOptions::adopt
+    HandedFds handed = {}; // … hand_over()
 };
 
 // What the logical interface wants of every member.
@@ -47,9 +50,12 @@ class MemberPort {
 public:
     // Takes the device and starts it. An error leaves everything as it was. `warning` gets what the operator
     // should know.
-    static Result<std::unique_ptr<MemberPort>> open(const MemberConfig& config, const MemberSetup& setup,
+    static Result<std::unique_ptr<MemberPort>> open(const MemberConfig& config, MemberSetup setup,
                                                     std::vector<std::string>& warnings);
     ~MemberPort();
+    // Where frames wait that come while this program is restarted, for MemberSetup. Empty: they are lost.
+    [[nodiscard]] HandedFds hand_over() const;
+    static std::string handed_name(const std::string& netdev) { return "rx." + netdev; }
     // For a member that cannot be closed, as a worker hangs in it: at least its netdev gets its old state.
     void put_netdev_back();
     MemberPort(const MemberPort&) = delete;

@@ -6,6 +6,7 @@
 #include <linux/if_tun.h>
 #include <net/if.h>
 #include <sys/ioctl.h>
+#include <sys/socket.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -102,9 +103,19 @@ Result<Fd> open_queue(const std::string& name) {
     return fd;
 }
 
+// As long as those of other Ethernet devices: it bridges a restart, too.
+void lengthen_queue(const std::string& name) {
+    const Fd socket(::socket(AF_INET, SOCK_DGRAM | SOCK_CLOEXEC, 0));
+    ifreq request{};
+    name.copy(request.ifr_name, IFNAMSIZ - 1);
+    request.ifr_qlen = 1000;
+    (void)ioctl(socket.get(), SIOCSIFTXQLEN, &request);
+}
+
 class OwnTap final : public NetdevPort {
 public:
-    OwnTap(const LinkEvent& link, Fd first) : NetdevPort(link), first_(std::move(first)) {}
+    // `open`: queues that there are; the first of them keeps the netdev.
+    OwnTap(const LinkEvent& link, std::vector<Fd> open) : NetdevPort(link), open_(std::move(open)) {}
 
     [[nodiscard]] std::string_view driver() const override { return "tap"; }
     [[nodiscard]] std::uint16_t max_rx_queues() const override { return kMaxLogicalQueues; }
@@ -115,16 +126,18 @@ public:
         const auto link = get_link(ifindex_);
         if (!link) return Error{link.error()};
         for (unsigned i = 0; i < std::max(rx, tx); ++i) {
-            auto fd = i == 0 && first_ ? Result<Fd>(std::move(first_)) : open_queue(link.value().name);
+            auto fd = i < open_.size() ? Result<Fd>(std::move(open_[i])) : open_queue(link.value().name);
             if (!fd) return Error{fd.error()};
             queues_.push_back(std::make_unique<TapQueue>(std::move(fd).value(), pool));
         }
+        open_.clear(); // those that nobody would read
         for (unsigned i = 0; i < rx; ++i) rx_.push_back(queues_[i].get());
         for (unsigned i = 0; i < tx; ++i) tx_.push_back(queues_[i].get());
         return {};
     }
     void stop() noexcept override { // the first queue keeps the netdev
-        if (!queues_.empty()) first_ = std::move(queues_.front()->fd);
+        open_.clear();
+        if (!queues_.empty()) open_.push_back(std::move(queues_.front()->fd));
         queues_.clear();
         rx_.clear();
         tx_.clear();
@@ -146,22 +159,28 @@ public:
     }
 
 private:
-    Fd first_; // while no queue has it
+    std::vector<Fd> open_; // while no queue has them
     std::vector<std::unique_ptr<TapQueue>> queues_;
 };
 
 } // namespace
 
-Result<std::unique_ptr<PortOps>> make_tap(const TapSetup& setup) {
-    auto fd = open_queue(setup.name);
-    if (!fd) return Error{fd.error()};
-    const int queue = fd.value().get();
+Result<std::unique_ptr<PortOps>> make_tap(TapSetup setup) {
+    std::vector<Fd> open;
+    for (HandedFd& f : setup.handed) open.push_back(std::move(f.fd));
+    if (open.empty()) {
+        auto fd = open_queue(setup.name);
+        if (!fd) return Error{fd.error()};
+        open.push_back(std::move(fd).value());
+        lengthen_queue(setup.name);
+    }
+    const int queue = open.front().get();
     if (setup.offloads && ioctl(queue, TUNSETOFFLOAD, kSegmentation | kUso4 | kUso6) != 0 &&
         ioctl(queue, TUNSETOFFLOAD, kSegmentation) != 0)
         return Error{"the tap takes no segmentation offload: " + errno_text(errno)};
     const auto link = get_link(setup.name);
     if (!link) return Error{link.error()};
-    return std::unique_ptr<PortOps>(std::make_unique<OwnTap>(link.value(), std::move(fd).value()));
+    return std::unique_ptr<PortOps>(std::make_unique<OwnTap>(link.value(), std::move(open)));
 }
 
 } // namespace dpdkbond

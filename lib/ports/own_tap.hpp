@@ -9,15 +9,17 @@
 
 #include "base/result.hpp"
 #include "dpdk/port_ops.hpp"
+#include "host/handover.hpp"
 
 namespace dpdkbond {
 
 struct TapSetup {
-    std::string name;     // of the netdev, which must not exist
-    bool offloads = true; // what the kernel is offered: checksums and segmentation
+    std::string name;      // of the netdev, which must not exist unless its queues are `handed`
+    bool offloads = true;  // what the kernel is offered: checksums and segmentation
+    HandedFds handed = {}; // its queues, if it is there already: of an instance that left warm
 };
 
 // Makes the netdev, down and with a MAC of the kernel's choice. It goes with the port.
-Result<std::unique_ptr<PortOps>> make_tap(const TapSetup& setup);
+Result<std::unique_ptr<PortOps>> make_tap(TapSetup setup);
 
 } // namespace dpdkbond

@@ -67,7 +67,14 @@ public:
 
     Result<void> start(std::uint16_t rx, std::uint16_t tx, rte_mempool* pool) override {
         const std::lock_guard lock(mutex_);
-        for (std::uint16_t q = 0; q < rx; ++q) {
+        // As many as before are in their fanout group still; what another number of them holds is lost.
+        if (setup_.handed.size() == rx)
+            for (HandedFd& f : setup_.handed) {
+                received_.push_back(std::make_unique<PacketReceiveQueue>(std::move(f.fd), pool));
+                rx_.push_back(received_.back().get());
+            }
+        setup_.handed.clear();
+        for (auto q = static_cast<std::uint16_t>(received_.size()); q < rx; ++q) {
             auto socket = open_socket(ifindex_, ETH_P_ALL, setup_.qdisc_bypass);
             if (!socket) return Error{socket.error()};
             if (rx > 1)
@@ -128,7 +135,7 @@ private:
         return {};
     }
 
-    const PacketSocketSetup setup_;
+    PacketSocketSetup setup_;
     std::uint16_t group_ = 0;  // of the fanout
     mutable std::mutex mutex_; // the queues come and go, and readings of what the kernel dropped are added up
     mutable std::uint64_t missed_ = 0;
@@ -176,10 +183,10 @@ Result<PacketSocketSetup> packet_socket_setup(const std::string& devargs) {
     return setup;
 }
 
-Result<std::unique_ptr<PortOps>> open_packet_socket(const PacketSocketSetup& setup) {
+Result<std::unique_ptr<PortOps>> open_packet_socket(PacketSocketSetup setup) {
     const auto link = get_link(setup.netdev);
     if (!link) return Error{link.error()};
-    return std::unique_ptr<PortOps>(std::make_unique<PacketSocket>(setup, link.value()));
+    return std::unique_ptr<PortOps>(std::make_unique<PacketSocket>(std::move(setup), link.value()));
 }
 
 } // namespace dpdkbond

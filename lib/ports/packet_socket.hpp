@@ -9,6 +9,7 @@
 
 #include "base/result.hpp"
 #include "dpdk/port_ops.hpp"
+#include "host/handover.hpp"
 
 namespace dpdkbond {
 
@@ -16,6 +17,7 @@ struct PacketSocketSetup {
     std::string netdev;
     std::uint16_t rx_queues = 1; // more: the kernel spreads flows over them (PACKET_FANOUT)
     bool qdisc_bypass = false;   // frames pass the netdev's queueing discipline by
+    HandedFds handed = {};       // the sockets that it received by before a restart, with what has come since
 };
 
 // Of devargs: iface, qpairs, qdisc_bypass as DPDK's driver knows them; its blocksz, framesz and framecnt are
@@ -26,6 +28,6 @@ bool is_packet_socket(const std::string& devargs);
 // The devargs that DPDK gets: without `pmd`.
 std::string without_pmd_key(const std::string& devargs);
 
-Result<std::unique_ptr<PortOps>> open_packet_socket(const PacketSocketSetup& setup);
+Result<std::unique_ptr<PortOps>> open_packet_socket(PacketSocketSetup setup);
 
 } // namespace dpdkbond

@@ -71,7 +71,7 @@ TEST_CASE("sockets of DPDK's packet driver always have room in their send buffer
     MemberSetup setup;
     setup.pool = frame_pool();
     std::vector<std::string> warnings;
-    auto member = MemberPort::open(config, setup, warnings);
+    auto member = MemberPort::open(config, std::move(setup), warnings);
     INFO((member ? "" : member.error()));
     REQUIRE(member.ok());
     REQUIRE(member.value()->port->driver() == "net_af_packet");

@@ -185,6 +185,7 @@ TEST_CASE_METHOD(Fixture, "words may be cut short where that leaves no doubt, bu
     CHECK(say("se m bond0 m0 link u").empty());
     CHECK(say("rel").empty());
     CHECK(say("shut", false) == "error: unknown command \"shut\"; see help\n");
+    CHECK(say("rest", false) == "error: unknown command \"rest\"; see help\n");
     CHECK(say("re", false) == "error: unknown command \"re\"; see help\n"); // remove, reload
     CHECK(instance.calls() == std::vector<std::string>{"link bond0 m0 up", "reload"});
 }

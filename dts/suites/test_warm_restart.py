@@ -1,0 +1,254 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""A warm restart: the program goes and comes, and the network does not notice.
+
+DPDKBOND_WARM_RESTARTS: how often a mode is restarted under traffic (3).
+"""
+import glob
+import os
+import signal
+import socket
+import statistics
+import subprocess
+import time
+
+import pytest
+
+from framework.app import binary
+from framework.peers import ovs
+from framework.topology import BOND_ADDRESS, HOST_ADDRESS
+from framework.wait import eventually
+
+TIMES = int(os.environ.get("DPDKBOND_WARM_RESTARTS", "3"))
+RATE = 1000
+
+
+def state_dir(bond):
+    return f"/run/dpdk-bond.state/{bond.file_prefix}"
+
+
+def kernel_sees(ns):
+    """Of the logical interface, what a restart must leave as it is."""
+    link = ns.link("bond0")
+    return {"ifindex": link["ifindex"], "mac": link["address"], "flags": sorted(link["flags"]),
+            "addresses": ns.run("ip", "-o", "addr", "show", "dev", "bond0").stdout,
+            "routes": ns.run("ip", "route", "show", "table", "all", "dev", "bond0").stdout,
+            "neighbour": ns.run("ip", "neigh", "show", HOST_ADDRESS, "nud", "permanent", "dev", "bond0").stdout}
+
+
+def says(bond, what):
+    return [line for line in bond.log.splitlines() if what in line]
+
+
+class Connection:
+    """One TCP connection of the bond's host, on which lines go there and back."""
+
+    def __init__(self, lab, here, there):
+        with there.entered():
+            listener = socket.create_server((HOST_ADDRESS, 7007))
+        with here.entered():
+            self.near = socket.create_connection((HOST_ADDRESS, 7007), 5)
+        self.far, _ = listener.accept()
+        listener.close()
+        for end in (self.near, self.far):
+            end.settimeout(20)
+            lab.enter(end)
+
+    def carries(self, word):
+        self.near.sendall(word)
+        assert self.far.recv(64) == word
+        self.far.sendall(word)
+        assert self.near.recv(64) == word
+
+
+def start_again(bond):
+    """The next instance, of the same file prefix and configuration, after `stop --warm`."""
+    with open(bond.log_path, "ab") as log:
+        bond.process = bond.ns.popen(binary(), "-c", bond.config_path, stdin=subprocess.DEVNULL, stdout=log,
+                                     stderr=subprocess.STDOUT)
+    bond._telemetry = None  # pylint: disable=protected-access
+    bond.wait_ready()
+
+
+def restart(bond):
+    done = bond.command("restart")
+    assert done.returncode == 0, done.stderr + bond.log[-3000:]
+    bond._telemetry = None  # pylint: disable=protected-access
+    bond.wait_ready()
+
+
+def blocked_ms(result):
+    """Frames lost over the offered rate."""
+    return len(result.lost) * 1000 / RATE
+
+
+@pytest.mark.seconds(60 + 20 * TIMES)
+@pytest.mark.parametrize("mode", ["active-backup", "balance-xor", "balance-alb"])
+def test_traffic_and_a_connection_live_through_restarts(fresh, mode):
+    topology = fresh.topology(2, pcap=False)
+    bond = fresh.bond(topology, mode=mode)
+    fresh.ping(topology.a, HOST_ADDRESS).settled()
+    topology.a.run("ip", "neigh", "replace", "192.0.2.77", "lladdr", "02:00:00:00:00:77", "dev", "bond0")
+    connection = Connection(fresh, topology.a, topology.h)
+    connection.carries(b"before")
+    before, active = kernel_sees(topology.a), bond.active()
+    pid, blocked = bond.pid, []
+    known = topology.h.run("ip", "neigh", "show", BOND_ADDRESS).stdout.split()[4]
+    monitor = fresh.fdb_monitor(topology) if mode == "active-backup" else None
+    for n in range(TIMES):
+        out = fresh.udp(topology.a, topology.h, HOST_ADDRESS, rate=RATE)
+        back = fresh.udp(topology.h, topology.a, BOND_ADDRESS, rate=RATE, port=5202)
+        time.sleep(0.3)
+        restart(bond)
+        connection.carries(f"after {n}".encode())
+        time.sleep(0.2)
+        blocked.append(max(blocked_ms(out.stop(0.1)), blocked_ms(back.stop(0.1))))
+        assert kernel_sees(topology.a) == before
+        assert topology.h.run("ip", "neigh", "show", BOND_ADDRESS).stdout.split()[4] == known
+    assert bond.pid == pid and bond.running()
+    assert bond.active() == active
+    assert len(says(bond, "carries on where")) == TIMES
+    assert topology.a.run("ip", "neigh", "show", "192.0.2.77", "dev", "bond0").stdout.split()[1:3] == \
+        ["lladdr", "02:00:00:00:00:77"]
+    if monitor:
+        assert len(monitor.ports_of(before["mac"])) <= 1  # the switch finds it where it always was
+    print(f"{mode}: {TIMES} restarts, blocked median {statistics.median(blocked):.0f} ms, worst {max(blocked):.0f} ms")
+
+
+@pytest.mark.seconds(60 + 20 * TIMES)
+@pytest.mark.skipif(ovs.why_not() is not None, reason=str(ovs.why_not()))
+def test_an_lacp_partner_sees_nothing_but_0x3f(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, mode="802.3ad", lacp_rate="fast", xmit_hash_policy="layer3+4")
+    switch = fresh.enter(ovs.OvsBond(wires.sink, wires.far, f"{HOST_ADDRESS}/24"))
+    wires.sink.offloads("br0", False)
+
+    def agreed():
+        ports = bond.ask("/bond/lacp,bond0")["ports"].values()
+        return all(port["actor_state"] == port["partner_state"] == 0x3F for port in ports)
+    eventually(agreed, 15, "0x3F at both ends of both links")
+    fresh.ping(wires.a, HOST_ADDRESS).settled()
+    connection = Connection(fresh, wires.a, wires.sink)
+    before = kernel_sees(wires.a)
+    blocked = []
+    # What the partner says of itself and of us on the wires, from now on.
+    with wires.captures() as captures:
+        for n in range(TIMES):
+            out = fresh.udp(wires.a, wires.sink, HOST_ADDRESS, rate=RATE)
+            back = fresh.udp(wires.sink, wires.a, BOND_ADDRESS, rate=RATE, port=5202)
+            time.sleep(0.3)
+            restart(bond)
+            connection.carries(f"after {n}".encode())
+            time.sleep(0.2)
+            blocked.append(max(blocked_ms(out.stop(0.1)), blocked_ms(back.stop(0.1))))
+            assert agreed()
+            assert kernel_sees(wires.a) == before
+        time.sleep(2)
+        pdus = [frame for capture in captures for frame in capture.take() if bytes(frame)[12:15] == b"\x88\x09\x01"]
+    assert pdus
+    # Actor's state (whoever speaks), and what it says of the other end.
+    assert {(bytes(pdu)[32], bytes(pdu)[52]) for pdu in pdus} == {(0x3F, 0x3F)}
+    shown = switch.lacp()
+    assert shown.count("current attached") == 2, shown
+    churns = [port["churn_count"] for port in bond.ask("/bond/lacp,bond0")["ports"].values()]
+    assert churns == [0, 0]
+    print(f"802.3ad: {TIMES} restarts, blocked median {statistics.median(blocked):.0f} ms, worst {max(blocked):.0f} ms")
+
+
+def test_stop_warm_waits_for_the_next_start_and_gives_up_when_nobody_comes(fresh):
+    topology = fresh.topology(2, pcap=False)
+    bond = fresh.bond(topology, runtime={"warm_restart": 4})
+    before = kernel_sees(topology.a)
+    began = time.monotonic()
+    done = bond.command("stop", "--warm")
+    assert done.returncode == 0, done.stderr
+    assert bond.process.wait(1) == 0
+    assert time.monotonic() - began < 1.5  # two programs, on a machine that is busy
+    assert kernel_sees(topology.a) == before
+    start_again(bond)
+    assert kernel_sees(topology.a) == before
+    assert says(bond, "carries on where")
+    assert not glob.glob(state_dir(bond) + "/keeper")
+
+    # Nobody comes: the interface goes by itself, and members' netdevs are given back.
+    assert bond.command("stop", "--warm").returncode == 0
+    eventually(lambda: "bond0" not in topology.a.devices(), 8, "the interface goes")
+    eventually(lambda: not os.path.exists(state_dir(bond)), 3, "nothing is left")
+    for name in topology.members:
+        with topology.a.entered(), open(f"/proc/sys/net/ipv4/conf/{name}/arp_ignore", encoding="ascii") as file:
+            assert file.read().strip() == "0"
+
+
+def test_cleanup_removes_what_waits_at_once_and_nothing_of_one_that_runs(fresh):
+    topology = fresh.topology(2, pcap=False)
+    bond = fresh.bond(topology)
+    refused = bond.command("cleanup")
+    assert refused.returncode == 1 and "is running; stop it first" in refused.stderr
+    assert bond.command("stop", "--warm").returncode == 0
+    assert "bond0" in topology.a.devices()
+    assert bond.command("cleanup").returncode == 0
+    assert sorted(topology.a.devices()) == ["lo", "m0", "m1"]
+    assert not os.path.exists(state_dir(bond))
+    assert bond.command("cleanup").returncode == 0  # there is nothing
+    start_again(bond)
+    assert not says(bond, "carries on where")
+    assert bond.command("stop").returncode == 0
+    assert sorted(topology.a.devices()) == ["lo", "m0", "m1"]
+    nobody = bond.command("stop")
+    assert nobody.returncode == 1 and "is it running?" in nobody.stderr
+
+
+def test_what_does_not_fit_starts_cold_with_one_line(fresh):
+    topology = fresh.topology(2, pcap=False)
+    bond = fresh.bond(topology)
+    ifindex = topology.a.ifindex("bond0")
+
+    def again(change):
+        assert bond.command("stop", "--warm").returncode == 0
+        bond.process.wait(5)
+        change(state_dir(bond) + "/warm")
+        start_again(bond)
+        fresh.ping(topology.a, HOST_ADDRESS).settled()
+        assert topology.a.ifindex("bond0") == ifindex  # the interface serves whoever comes
+
+    def edit(function):
+        def change(path):
+            with open(path, "rb") as file:
+                text = file.read()
+            with open(path, "wb") as file:
+                file.write(function(text))
+        return change
+    again(edit(lambda text: text[:len(text) // 2]))
+    assert len(says(bond, "it is not whole: cold start")) == 1
+    again(edit(lambda text: text.replace(b"format 1\n", b"format 99\n")))
+    assert len(says(bond, "of a later version; this one reads up to 1: cold start")) == 1
+
+    def other_mode(_):
+        config = dict(bond.config, bonds=[dict(bond.config["bonds"][0], mode="balance-xor")])
+        bond.write(config)
+    again(other_mode)
+    assert len(says(bond, "its mode was active-backup and is balance-xor: cold start")) == 1
+    assert not says(bond, "carries on where")
+    again(lambda _: None)
+    assert len(says(bond, "carries on where")) == 1
+
+
+def test_a_kill_is_no_warm_restart_and_a_bad_file_is_no_reason_to_stop(fresh):
+    topology = fresh.topology(1, pcap=False)
+    bond = fresh.bond(topology)
+    good = bond.config
+    bond.write("bonds: nonsense\n")
+    refused = bond.command("restart")
+    assert refused.returncode == 1 and "it runs on as it is" in refused.stderr
+    assert bond.running() and bond.up() == 1
+    bond.write(good)
+    bond.send_signal(signal.SIGKILL)
+    bond.process.wait()
+    eventually(lambda: "bond0" not in topology.a.devices(), 3, "the interface goes with the process")
+    start_again(bond)
+    assert not says(bond, "carries on where") and not says(bond, "cold start")
+    # 0: it is never left warm.
+    bond.write(dict(good, runtime=dict(good["runtime"], warm_restart=0)))
+    bond.wait_reloaded()
+    refused = bond.command("stop", "--warm")
+    assert refused.returncode == 1 and "runtime.warm_restart is 0" in refused.stderr
+    assert bond.running()
