@@ -1,5 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """The page of OpenMetrics that runtime.metrics serves, read by the parser that Prometheus' own client has."""
+import os
+import re
 import socket
 
 import pytest
@@ -13,9 +15,9 @@ openmetrics = pytest.importorskip("prometheus_client.openmetrics.parser")
 
 PORT = 9471
 METRICS = {"runtime": {"metrics": f"127.0.0.1:{PORT}"}}
-# As scrapers name the families; failover_gap_seconds is not measured yet.
+# As scrapers name the families.
 FAMILIES = {
-    "dpdkbond_bond_up", "dpdkbond_member_up", "dpdkbond_member_active", "dpdkbond_member_link_failures", "dpdkbond_failovers",
+    "dpdkbond_bond_up", "dpdkbond_member_up", "dpdkbond_member_active", "dpdkbond_member_link_failures", "dpdkbond_failovers", "dpdkbond_failover_gap_seconds",
     "dpdkbond_rx_packets", "dpdkbond_rx_bytes", "dpdkbond_tx_packets", "dpdkbond_tx_bytes",
     "dpdkbond_member_rx_packets", "dpdkbond_member_rx_bytes", "dpdkbond_member_tx_packets", "dpdkbond_member_tx_bytes",
     "dpdkbond_drops", "dpdkbond_member_missed", "dpdkbond_lacp_actor_state", "dpdkbond_lacp_partner_state",
@@ -73,7 +75,21 @@ def test_the_page_follows_members_that_are_cut_and_frames(fresh):
     busy = next(sample.value for sample in scrape(wires.a)["dpdkbond_worker_busy_seconds"])
     assert busy > 0
 
+    # A gap needs frames on both sides of it.
+    wires.restore(0)
+    eventually(lambda: bond.info()["active_member"] == "m0", 10, "m0 is the active one again")
+    with Capture(wires.a, "bond0") as host:
+        def pass_over():
+            host.send_all([build(Ether(src=SRC, dst=DST) / IP() / UDP(), i) for i in range(10)])
+            page = scrape(wires.a)["dpdkbond_failover_gap_seconds"]
+            return next(sample.value for sample in page if sample.name.endswith("_count")) >= 1
+        eventually(pass_over, 10, "a gap on the page")
+    gap = bond.info()["failover_gap"]
+    assert 0 < gap["last_sent_ns"] <= gap["longest_ns"] < 10**10
+    assert any(event["event"] == "failover_gap" for event in bond.events())
+
     wires.cut(1)
+    wires.cut(0)
     eventually(lambda: value(scrape(wires.a), "dpdkbond_bond_up") == 0, 5, "a bond that is down on the page")
     assert bond.stop() == 0
 
@@ -85,6 +101,11 @@ def test_a_bond_of_lacp_shows_every_metric(fresh):
     page = scrape(wires.a)
     assert all(page[name] for name in FAMILIES)
     assert int(value(page, "dpdkbond_lacp_actor_state", member="m0")) & 1  # LACP_Activity
+    # The shipped rules and the dashboard name nothing else.
+    for name in ("alerts.yaml", "dashboard.json"):
+        with open(os.path.join(os.path.dirname(__file__), "..", "..", "configs", "monitoring", name), encoding="utf-8") as file:
+            named = {re.sub("_(total|bucket|count|sum)$", "", metric) for metric in re.findall(r"\bdpdkbond_[a-z_]+", file.read())}
+        assert named and named <= set(page), name
 
 
 def test_a_silent_scraper_does_not_hold_up_the_end(fresh):

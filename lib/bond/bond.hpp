@@ -113,6 +113,8 @@ public:
     // Until then, or until options or mode change, frames go through `by`, which counts them by bucket and
     // sends them by Snapshot::counted. nullptr: no more.
     void count_flows(TxBurstFn by, Time until);
+    // What the workers saw of the last failover (failover()).
+    void handle_gap(const FailoverGap& gap, Time now);
     void note(EventKind kind, MemberId member, std::string_view detail, Time now); // an event from outside
 
     // ---- a warm restart. restore() comes before the first member: from then on members that were there
@@ -149,6 +151,7 @@ public:
     // Linux: that of the members that may send, together; of the slowest where each sends every frame. 0: not
     // known of any.
     [[nodiscard]] std::uint32_t speed_mbps() const;
+    [[nodiscard]] const FailoverMove& failover() const { return failover_; } // the last one
     [[nodiscard]] bool link_up() const { return link_up_; }
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
@@ -204,6 +207,7 @@ private:
     void carry_on(Decision& next, std::span<const Candidate> members, Time now);
     void plan_move(Time now);
     void end_move(Time now);
+    void note_failover(std::uint32_t before, std::uint32_t after);
     void become_active(MemberId id, Time now);
     void start_reports(Time now); // of multicast memberships (resend_igmp), by the active member
     [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
@@ -244,6 +248,9 @@ private:
     bool link_up_ = false;
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
+    FailoverMove failover_;
+    std::uint32_t lost_senders_ = 0; // bit MemberId: no other has sent since they were lost
+    GapHistogram gaps_;
 
     Announcer announcer_; // waits until the devices wear what they should, as …
     Rounds reports_;      // … of memberships

@@ -122,6 +122,7 @@ void Bond::decide(Time now) {
     const bool more_send = (next.may_send & ~decision_.may_send) != 0;
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
                 next.usable != decision_.usable || next.may_receive != decision_.may_receive;
+    note_failover(decision_.may_send, next.may_send);
     decision_ = next;
     plan_move(now);
     if (next.active != active_) become_active(next.active, now);
@@ -186,6 +187,26 @@ void Bond::end_move(Time now) {
                       took < FlowMove::kLimit ? "" : ", not all has been acknowledged"),
           now);
     changed_ = true;
+}
+
+// Members that may send no more are lost; that matters once others send in their place (bit MemberId).
+void Bond::note_failover(std::uint32_t before, std::uint32_t after) {
+    lost_senders_ |= before & ~after;
+    if (lost_senders_ == 0 || after == 0) return;
+    failover_ = {failover_.number + 1, std::exchange(lost_senders_, 0), after};
+}
+
+void Bond::handle_gap(const FailoverGap& gap, Time now) {
+    const auto ms_of = [](Duration d) { return std::chrono::duration<double, std::milli>(d).count(); };
+    const auto in_words = [&](std::optional<Duration> d) {
+        return d ? fmt::format("{:.3f} ms", ms_of(*d)) : std::string("unknown");
+    };
+    gaps_.add(gap);
+    changed_ = true;
+    raise(EventKind::failover_gap, member(active_),
+          fmt::format("{:.3f} ms without frames (received {}, sent {})", ms_of(gap.longest()),
+                      in_words(gap.received), in_words(gap.sent)),
+          now);
 }
 
 void Bond::become_active(MemberId id, Time now) {

@@ -120,6 +120,7 @@ void Bond::fill(Snapshot& out) const {
         out.tx[out.tx_count++] = m.id.value;
     }
     fill_filter(out.filter, filter_, mac_, sorting);
+    out.failover = failover_;
     move_.fill(out);
     mode_.controller->fill(out);
     out.counted = nullptr;
@@ -164,6 +165,7 @@ void Bond::fill(BondStatus& out) const {
     out.mac = mac_;
     out.mtu = mtu_;
     out.failovers = failovers_;
+    out.gaps = gaps_;
     out.members.clear();
     for (const Member& m : members_) {
         MemberStatus s;

@@ -27,6 +27,7 @@ namespace dpdkbond {
     X(flap_suppressed) /* the member is held out as it was lost too often */                                 \
     X(flap_released)   /* … no longer */                                                                   \
     X(active_changed)  /* member: the new active member; empty: none */                                      \
+    X(failover_gap)    /* from the last frame of lost members to the first of others */                      \
     X(option_changed)                                                                                        \
     X(mode_changed)                                                                                          \
     X(mac_changed)                                                                                           \

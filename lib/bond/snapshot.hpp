@@ -8,6 +8,7 @@
 
 #include "base/strong_id.hpp"
 #include "bond/buckets.hpp"
+#include "bond/failover.hpp"
 #include "bond/rx_filter.hpp"
 #include "bond/spray_table.hpp"
 #include "flow/fast_mod.hpp"
@@ -75,6 +76,7 @@ struct alignas(64) Snapshot {
     std::uint16_t max_frame = 1518; // longest frame (without FCS) that may go up, tags included
     std::uint32_t hash_seed = 0;    // see seeded_hash()
     std::uint64_t generation = 0;
+    FailoverMove failover;       // the last one
     TxBurstFn counted = nullptr; // while somebody asks for load by bucket tx_burst counts, then sends by this
 
     static constexpr std::array<std::uint8_t, kMaxLogicalQueues> nobody() {

@@ -12,6 +12,7 @@
 #include "base/strong_id.hpp"
 #include "base/time.hpp"
 #include "bond/drop_reasons.hpp"
+#include "bond/failover.hpp"
 #include "monitor/watchers.hpp"
 #include "options/options.hpp"
 
@@ -69,6 +70,7 @@ struct BondStatus {
     std::uint32_t mtu = 0;
     std::uint32_t speed_mbps = 0; // of the logical interface: what its members can send together; 0: unknown
     std::uint64_t failovers = 0;  // changes of the active member since start, the first choice not counted
+    GapHistogram gaps;            // of failovers, since start
     FixedVec<MemberStatus, kMaxMembers> members; // in the order in which they joined
     FixedString<15> logical_backend;             // "tap", "virtio-user", "device"
     FixedString<63> logical_name;                // netdev name, or the device of backend `device`

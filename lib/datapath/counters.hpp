@@ -24,9 +24,20 @@ private:
     std::atomic<std::uint64_t> value_{0};
 };
 
+class Stamp { // a time in cycles of rte_rdtsc(); 0: never. One writer
+public:
+    void set(std::uint64_t at) noexcept { value_.store(at, std::memory_order_relaxed); }
+    [[nodiscard]] std::uint64_t get() const noexcept { return value_.load(std::memory_order_relaxed); }
+
+private:
+    std::atomic<std::uint64_t> value_{0};
+};
+
 struct alignas(64) MemberLaneCounters {
     Counter rx;
     Counter tx;
+    Stamp rx_at; // the round that last handed a frame of this member up
+    Stamp tx_at; // … that last gave it a frame
     std::array<Counter, kDropReasons> drops;
 };
 

@@ -14,6 +14,7 @@
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
 #include "datapath/doubt.hpp"
+#include "datapath/gap_watch.hpp"
 #include "datapath/stage.hpp"
 #include "dpdk/ring.hpp"
 
@@ -102,9 +103,11 @@ public:
     Ring<rte_mbuf*>* punted = nullptr; // received frames for control; mbuf->port is the MemberId
     UnsentFrames* unsent = nullptr;    // takes what members' queues refuse; nullptr: it is freed and counted
     bool bell = false;                 // there is something new in it; owner: the worker
+    std::uint64_t clock = 0;           // when this round began, in cycles of rte_rdtsc(); 0: nobody says
     Doubt* doubt = nullptr;            // rung for frames that sort_out() refuses; nullptr: none
     PolicyState policy;
     HeldFrames held;
+    GapWatch gap;
     LaneCounters counters;
     LoadCounters load; // modes that balance by load
     SprayLane spray;

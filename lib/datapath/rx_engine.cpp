@@ -191,6 +191,7 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
             seen += n;
             n = take_in(lane, s, id, frames, n);
             if (n == 0) continue;
+            lane.counters.member[id].rx_at.set(lane.clock);
             if (m.offloads && !lane.logical.offloads)
                 hand_up_finished(lane, frames, n);
             else
@@ -203,6 +204,8 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
 const Snapshot& newest(Lane& lane) noexcept {
     const Snapshot& s = *lane.snapshot->load(std::memory_order_acquire);
     if (lane.stage.under != &s) flush(lane);
+    if (s.failover.number != lane.gap.taken) [[unlikely]]
+        lane.gap.begin(lane, s);
     return s;
 }
 

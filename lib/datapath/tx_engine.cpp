@@ -84,10 +84,9 @@ void send_rest(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames
         sent = static_cast<std::uint16_t>(
             sent + send_once(lane, m, frames + sent, static_cast<std::uint16_t>(n - sent)));
     }
-    MemberLaneCounters& counters = lane.counters.member[id];
-    counters.tx.add(static_cast<std::uint64_t>(sent - first));
+    note_sent(lane, id, static_cast<std::uint16_t>(sent - first));
     if (sent < n)
-        drop(counters.drops[static_cast<unsigned>(DropReason::member_full)], frames + sent,
+        drop(lane.counters.member[id].drops[static_cast<unsigned>(DropReason::member_full)], frames + sent,
              static_cast<std::uint16_t>(n - sent));
 }
 
@@ -96,7 +95,7 @@ namespace {
 void send_plain(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n) noexcept {
     if (n == 0) return;
     const std::uint16_t sent = send_once(lane, s.member[id], frames, n);
-    lane.counters.member[id].tx.add(sent);
+    note_sent(lane, id, sent);
     if (sent != n) [[unlikely]]
         send_rest(lane, s, id, frames, sent, n);
 }
@@ -135,7 +134,7 @@ void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** fr
         });
         rte_pktmbuf_free(frames[i]);
         if (done == CutResult::all)
-            counters.tx.add(1);
+            note_sent(lane, id, 1);
         else
             counters
                 .drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::member_full

@@ -26,6 +26,13 @@ inline std::uint16_t send_once(Lane& lane, const SnapshotMember& m, rte_mbuf** f
                                        : send_shared(lane, m, frames, n);
 }
 
+// Counts what a member's queue has taken.
+inline void note_sent(Lane& lane, std::uint8_t id, std::uint16_t sent) noexcept {
+    MemberLaneCounters& counters = lane.counters.member[id];
+    counters.tx.add(sent);
+    counters.tx_at.set(sent != 0 ? lane.clock : counters.tx_at.get());
+}
+
 // The same for frames with work left undone (offload.hpp), by a member that takes only finished ones: a
 // super-frame leaves as segments and counts as one frame, sent or dropped.
 [[gnu::noinline]] void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
@@ -39,7 +46,7 @@ inline void send(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** fram
         return;
     }
     const std::uint16_t sent = send_once(lane, m, frames, n);
-    lane.counters.member[id].tx.add(sent);
+    note_sent(lane, id, sent);
     if (sent != n) [[unlikely]]
         send_rest(lane, s, id, frames, sent, n);
 }

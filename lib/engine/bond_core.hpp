@@ -17,6 +17,7 @@
 #include "datapath/mode.hpp"
 #include "datapath/publisher.hpp"
 #include "dpdk/ring.hpp"
+#include "engine/gap_meter.hpp"
 
 namespace dpdkbond {
 
@@ -49,8 +50,9 @@ struct BondCore {
     std::array<int, kMaxMembers> ear_socket{}; // of those
     bool unpublished = true;                   // there is something newer than the published snapshot
     std::optional<Wanted> handed;              // what the ordinary threads were given last
-    LostFrames lost_before;                    // what Bond::frames_lost() said last
-    std::uint64_t losses_told = 0;             // events lost that the ordinary threads know of
+    GapMeter gap;
+    LostFrames lost_before;        // what Bond::frames_lost() said last
+    std::uint64_t losses_told = 0; // events lost that the ordinary threads know of
 };
 
 // What a Bond needs of a mode with these options.

@@ -224,6 +224,7 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     }
     if (core.bond.wants_traffic(at)) look_at_traffic(core, at);
     core.bond.handle_timeout(at);
+    if (const auto gap = core.gap.look(core.lanes, at)) core.bond.handle_gap(*gap, at);
     core.publisher.retire();
     if (!core.unpublished && core.publisher.settled()) core.bond.handle_published(at);
     if (core.bond.take_changed()) {
@@ -236,6 +237,7 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
             core.bond.fill(*draft);
             core.publisher.publish(draft);
             core.unpublished = false;
+            core.gap.follow(core.bond.failover(), at);
         }
     }
     Bond::Transmit frame;
@@ -253,7 +255,7 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     tell(number, core, at);
     core.publisher.retire();
     soon_ |= !core.publisher.settled();
-    next_deadline_ = std::min(next_deadline_, core.bond.next_deadline());
+    next_deadline_ = std::min({next_deadline_, core.bond.next_deadline(), core.gap.next_look()});
     if (core.bond.awaits_workers() && core.publisher.settled())
         next_deadline_ = at; // they slept: go on at once
 }

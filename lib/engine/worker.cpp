@@ -117,6 +117,7 @@ unsigned Worker::round() {
     for (std::size_t i = 0; i < count; ++i) {
         Lane* lane = lanes_[i].load(std::memory_order_acquire);
         if (lane == nullptr) continue;
+        lane->clock = clock_;
         const Snapshot& snapshot = newest(*lane);
         seen += receive(*lane, snapshot);
         if (lane->bell) [[unlikely]] {
@@ -127,6 +128,8 @@ unsigned Worker::round() {
         seen += lane->held.count;        // which is no time to sleep
         if (lane->held.count == 0 || release_held(*lane, snapshot)) [[likely]]
             seen += transmit(*lane, snapshot);
+        if (lane->gap.waiting) [[unlikely]]
+            lane->gap.look(*lane);
         waiting |= lane->stage.total != 0;
     }
     pass_quiet_point(waiting);
@@ -151,12 +154,12 @@ void Worker::run() {
     rcu_.online(index_);
     Time last_seen = now();
     unsigned empty_rounds = 0;
-    std::uint64_t round_ended = rte_rdtsc();
+    clock_ = rte_rdtsc();
     while (!stop_.load(std::memory_order_relaxed)) {
         const unsigned seen = round();
-        const std::uint64_t round_began = std::exchange(round_ended, rte_rdtsc());
+        const std::uint64_t round_began = std::exchange(clock_, rte_rdtsc());
         if (seen != 0) {
-            busy_cycles_.store(busy_cycles() + (round_ended - round_began), std::memory_order_relaxed);
+            busy_cycles_.store(busy_cycles() + (clock_ - round_began), std::memory_order_relaxed);
             empty_rounds = 0;
             continue;
         }
@@ -169,7 +172,7 @@ void Worker::run() {
         if ((empty_rounds & 7U) == 0 && now() - last_seen > kSpin) {
             sleep();
             empty_rounds = 0;
-            round_ended = rte_rdtsc(); // sleep is not work
+            clock_ = rte_rdtsc(); // sleep is not work
         }
     }
     rcu_.offline(index_);
@@ -203,6 +206,7 @@ void Worker::sleep() {
             bell = wait(kLongestSleepMs);
         }
         rcu_.online(index_);
+        clock_ = rte_rdtsc();
     }
     sleeping_.store(false, std::memory_order_seq_cst);
     arm(false);

@@ -100,6 +100,24 @@ private:
     std::string out_;
 };
 
+double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+
+void put_gaps(Page& page, const BondView& b) {
+    const GapHistogram& gaps = b.status.gaps;
+    std::uint64_t so_far = 0;
+    for (std::size_t i = 0; i < kGapBounds.size(); ++i) {
+        so_far += gaps.classes[i];
+        // OpenMetrics writes bounds as numbers with a point or an exponent.
+        const std::string bound = fmt::format("{:#.6g}", seconds(kGapBounds[i]));
+        const std::size_t last = bound.find_last_not_of('0');
+        const std::size_t digits = bound[last] == '.' ? last + 2 : last + 1;
+        page.sample("_bucket", fmt::format("{},le=\"{}\"", of_bond(b), bound.substr(0, digits)), so_far);
+    }
+    page.sample("_bucket", of_bond(b) + ",le=\"+Inf\"", gaps.count);
+    page.sample("_sum", of_bond(b), seconds(gaps.sum));
+    page.sample("_count", of_bond(b), gaps.count);
+}
+
 void put_bonds(Page& page, std::span<const BondView> bonds) {
     page.bond_gauge(
         "dpdkbond_bond_up", "1 while the logical interface of the bond can carry frames.",
@@ -111,6 +129,10 @@ void put_bonds(Page& page, std::span<const BondView> bonds) {
     });
     page.bond_counter("dpdkbond_failovers", "Changes of the active member; the first choice is not counted.",
                       [](const BondView& b) { return b.status.failovers; });
+    page.family("dpdkbond_failover_gap_seconds", "histogram",
+                "From the last frame of members that were lost to the first of those in their place.",
+                "seconds");
+    for (const BondView& b : bonds) put_gaps(page, b);
     page.bond_counter("dpdkbond_rx_packets", "Frames handed up to the logical interface.",
                       [](const BondView& b) { return b.counters.rx_packets; });
     page.bond_counter(

@@ -113,6 +113,19 @@ void put_logical(tel::Dict& out, const BondView& view) {
     for (const std::uint16_t id : l.vlans) vlans.add(std::to_string(id));
 }
 
+// Nanoseconds, as this DPDK's telemetry has whole numbers only. Of the last one 0 stands for what is not
+// known.
+void put_gaps(tel::Dict& out, const GapHistogram& gaps) {
+    const auto ns = [](Duration d) { return static_cast<std::uint64_t>(d.count()); };
+    tel::Dict gap = out.dict("failover_gap");
+    gap.number("count", gaps.count);
+    gap.number("sum_ns", ns(gaps.sum));
+    gap.number("longest_ns", ns(gaps.longest));
+    gap.number("last_ns", ns(gaps.last.longest()));
+    gap.number("last_received_ns", ns(gaps.last.received.value_or(Duration{0})));
+    gap.number("last_sent_ns", ns(gaps.last.sent.value_or(Duration{0})));
+}
+
 int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
     const auto view = instance.bond(params);
     if (!view) return -ENOENT;
@@ -133,6 +146,7 @@ int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
     if (const OptionDef* policy = find_option("xmit_hash_policy"))
         out.text("hash_policy", bond_option_text(view->options, *policy));
     out.number("failovers", s.failovers);
+    put_gaps(out, s.gaps);
     if (view->health) {
         tel::Dict health = out.dict("health");
         health.text("state", health_name(view->health->state));

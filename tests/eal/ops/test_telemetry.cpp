@@ -81,9 +81,9 @@ TEST_CASE("bond/info has exactly the keys that scripts rely on") {
     r.bond0().status.active_member = MemberId{1};
     r.bond0().members[0].status.usable = false;
     const Json info = ask("/bond/info,bond0");
-    CHECK(keys(info) == std::vector<std::string>{"active_member", "failovers", "hash_policy", "link_up",
-                                                 "logical", "mac", "members", "mode", "mode_id", "mtu",
-                                                 "name", "options", "primary", "usable_members"});
+    CHECK(keys(info) == std::vector<std::string>{"active_member", "failover_gap", "failovers", "hash_policy",
+                                                 "link_up", "logical", "mac", "members", "mode", "mode_id",
+                                                 "mtu", "name", "options", "primary", "usable_members"});
     CHECK(info["mode"] == "active-backup");
     CHECK(info["mode_id"] == 1);
     CHECK(info["active_member"] == "m1");

@@ -104,6 +104,27 @@ TEST_CASE("the page says of a bond and its members what their views say") {
     CHECK(page.ends_with("\n# EOF\n"));
 }
 
+TEST_CASE("the gaps of failovers are a histogram whose buckets hold those below them") {
+    using std::chrono::microseconds;
+    BondView b = make_bond(Mode::active_backup);
+    b.status.gaps.add({{1, 1, 2}, microseconds(700), microseconds(20)});
+    b.status.gaps.add({{2, 2, 1}, std::nullopt, microseconds(2'500)});
+    b.status.gaps.add({{3, 1, 2}, std::chrono::seconds(11), std::nullopt});
+    const std::string page = page_of({b});
+    const auto bucket = [&](const std::string& le, unsigned n) {
+        return has_line(
+            page, fmt::format("dpdkbond_failover_gap_seconds_bucket{{bond=\"bond0\",le=\"{}\"}} {}", le, n));
+    };
+    CHECK(bucket("0.0005", 0));
+    CHECK(bucket("0.001", 1));
+    CHECK(bucket("0.0025", 2)); // a bound belongs to its class
+    CHECK(bucket("1.0", 2));
+    CHECK(bucket("10.0", 2));
+    CHECK(bucket("+Inf", 3));
+    CHECK(has_line(page, "dpdkbond_failover_gap_seconds_count{bond=\"bond0\"} 3"));
+    CHECK(has_line(page, "dpdkbond_failover_gap_seconds_sum{bond=\"bond0\"} 11.0032"));
+}
+
 TEST_CASE("each family of the page is in one piece, with its type and text before its samples") {
     const std::string page =
         page_of({make_bond(Mode::active_backup), make_bond(Mode::balance_rr)}, {{1, 2.5, 0.25}});
