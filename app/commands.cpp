@@ -40,7 +40,7 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     unit.config.options = options;
     unit.config.given = given;
     steer(unit);
-    host_->set_poll_interval(unit.number, options.miimon);
+    host_->set_options(unit.number, options);
     return {};
 }
 

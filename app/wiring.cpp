@@ -132,7 +132,7 @@ void Program::enter_service(BondUnit& unit) {
     add_queues(unit.logical->port(), unit.logical->port().rx_fds(), unit.number);
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
-    host_->set_poll_interval(unit.number, unit.config.options.miimon);
+    host_->set_options(unit.number, unit.config.options);
     host_->watch_logical(unit.number, *unit.logical, unit.config.logical.mtu, max_mtu());
 }
 
@@ -151,7 +151,6 @@ void Program::leave_service(std::unique_ptr<BondUnit> leaving) {
     wait_until_said({&unit}, kWorkerPatience);
     if (unit.capture) unit.capture->stop();
     host_->forget_logical(unit.number);
-    host_->set_poll_interval(unit.number, 0);
     for (auto& member : unit.members) host_->forget_member(*member);
     {
         const std::lock_guard lock(served_mutex_);

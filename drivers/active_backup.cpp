@@ -19,12 +19,12 @@ public:
         Decision d;
         d.active = select_active(
             {in.members, in.current_active, in.primary, in.options.primary_reselect, in.primary_is_new});
-        if (d.active != kNoMember) d.may_send = 1U << d.active.value;
+        d.may_send = {d.active};
         d.may_receive = d.may_send;
         for (const Candidate& c : in.members)
-            if (c.up) d.usable |= 1U << c.id.value;
+            if (c.up) d.usable.add(c.id);
         if (in.options.all_slaves_active)
-            for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;
+            for (const Candidate& c : in.members) d.may_receive.add(c.id);
         return d;
     }
     [[nodiscard]] MacPolicy mac_policy(const BondOptions& options) const override {

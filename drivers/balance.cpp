@@ -10,12 +10,6 @@
 
 namespace dpdkbond {
 
-namespace {
-
-constexpr std::uint32_t bit(MemberId id) { return 1U << id.value; }
-
-} // namespace
-
 BalanceController::BalanceController() {
     static const MembersView none;
     members_ = &none;
@@ -25,10 +19,10 @@ Decision BalanceController::decide(const ControllerInput& in) {
     Decision d;
     d.active = select_active(
         {in.members, in.current_active, in.primary, in.options.primary_reselect, in.primary_is_new});
-    std::uint32_t all = 0;
+    MemberSet all;
     for (const Candidate& c : in.members) {
-        all |= bit(c.id);
-        if (c.up) d.usable |= bit(c.id);
+        all.add(c.id);
+        if (c.up) d.usable.add(c.id);
     }
     d.may_send = d.usable;
     d.may_receive = in.options.all_slaves_active ? all : receivers(d, all);

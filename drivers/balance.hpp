@@ -41,8 +41,8 @@ public:
     [[nodiscard]] bool dynamic() const { return options_.tlb_dynamic_lb; }
 
 protected:
-    // bit MemberId: whose frames go up, of `all`.
-    [[nodiscard]] virtual std::uint32_t receivers(const Decision& d, std::uint32_t all) const = 0;
+    // Whose frames go up, of `all`.
+    [[nodiscard]] virtual MemberSet receivers(const Decision& d, MemberSet all) const = 0;
     void learn(Time now); // tells the switch now where all MACs are, and again every lp_interval
     [[nodiscard]] const MembersView& members() const { return *members_; }
 

@@ -87,21 +87,21 @@ public:
     void fill(Snapshot& out) const override {
         BalanceController::fill(out);
         // What a switch sends out of several ports at once is heard on the active member alone.
-        out.rx_groups = options_.all_slaves_active ? ~0U : active_ != kNoMember ? 1U << active_.value : 0;
+        out.rx_groups = options_.all_slaves_active ? MemberSet::all() : MemberSet{active_};
     }
     [[nodiscard]] const Rlb& rlb() const { return rlb_; }
 
 private:
     // Each hears what is sent to its own MAC; receive_alb() sorts it.
-    [[nodiscard]] std::uint32_t receivers(const Decision&, std::uint32_t all) const override { return all; }
+    [[nodiscard]] MemberSet receivers(const Decision&, MemberSet all) const override { return all; }
 
     // Linux: until neighbours have heard where they are to send, the switch brings what they send to a lost
     // member to the active one, which takes it (take_by_mac()).
     void teach_lost(const Arrangement& a) {
-        std::uint32_t up = 0;
+        MemberSet up;
         for (const Candidate& m : a.members) {
-            if (m.up) up |= 1U << m.id.value;
-            const bool lost = !m.up && (up_ >> m.id.value & 1U) != 0;
+            if (m.up) up.add(m.id);
+            const bool lost = !m.up && up_.has(m.id);
             if (!lost || a.active == kNoMember || !m.mac.is_valid_unicast()) continue;
             for (const VlanTags& tags : tags_)
                 (void)taught_.push_back(dpdkbond::learning_frame(a.active, m.mac, tags));
@@ -110,7 +110,7 @@ private:
     }
 
     Rlb rlb_;
-    std::uint32_t up_ = 0; // bit MemberId: members that were up at the last arrange()
+    MemberSet up_; // members that were up at the last arrange()
     FixedVec<OwnFrame, 2 * kMaxMembers> taught_;
 };
 

@@ -16,9 +16,7 @@ public:
     [[nodiscard]] bool announces() const override { return true; }
 
 private:
-    [[nodiscard]] std::uint32_t receivers(const Decision& d, std::uint32_t) const override {
-        return d.active != kNoMember ? 1U << d.active.value : 0;
-    }
+    [[nodiscard]] MemberSet receivers(const Decision& d, MemberSet) const override { return {d.active}; }
 };
 
 TxBurstFn data_half(const BondOptions& options) {

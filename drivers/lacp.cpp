@@ -129,11 +129,11 @@ public:
     void end(const lacp::MarkerResult& result) {
         if (!run_ || *run_ != result.run) return;
         run_.reset();
-        if (result.answered != 0) {
+        if (!result.answered.empty()) {
             unanswered_ = 0;
             warned_ = false;
         }
-        if (result.answered == 0 && result.ignored() != 0 && ++unanswered_ == kPatience)
+        if (result.answered.empty() && !result.ignored().empty() && ++unanswered_ == kPatience)
             told_ = std::exchange(warned_, true);
     }
     bool poll_event(ControllerEvent& out) {
@@ -159,27 +159,26 @@ public:
     LacpController() : engine_(1), bond_(*engine_.add_bond({}, {})) {}
 
     Decision decide(const ControllerInput& in) override {
-        std::uint32_t all = 0, up = 0;
+        MemberSet all, up;
         for (const Candidate& c : in.members) {
-            all |= lacp::mask_of(c.id);
-            if (c.up) up |= lacp::mask_of(c.id);
+            all.add(c.id);
+            if (c.up) up.add(c.id);
         }
         Decision d;
         const lacp::Forwarding& f = status_.forwarding;
         d.usable = f.collecting & f.distributing & up;
         // Coupled control lets data out as soon as the partner is in sync, which may be a PDU before the
         // partner takes any in. As long as it does on other links, those carry the lot.
-        const std::uint32_t heard = d.usable & taken_in_;
-        d.may_send = heard != 0 ? heard : d.usable;
+        const MemberSet heard = d.usable & taken_in_;
+        d.may_send = !heard.empty() ? heard : d.usable;
         d.may_receive = in.options.all_slaves_active ? all : f.collecting & all;
         for (const Candidate& c : in.members) {
-            if ((d.may_send & lacp::mask_of(c.id)) == 0) continue;
+            if (!d.may_send.has(c.id)) continue;
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
         }
         // Linux gives carrier as soon as the active aggregator has a port that is up, or min_links of them,
         // before the partner has agreed to anything; lacp_strict waits for that.
-        const auto links =
-            static_cast<std::uint32_t>(std::popcount(in.options.lacp_strict ? d.usable : aggregated() & up));
+        const unsigned links = (in.options.lacp_strict ? d.usable : aggregated() & up).size();
         d.carrier = links != 0 && links >= in.options.min_links;
         return d;
     }
@@ -249,16 +248,16 @@ public:
     [[nodiscard]] Time next_deadline() const override { return engine_.next_deadline(); }
 
     [[nodiscard]] FlowMeans flow_means() const override {
-        FlowMeans means{0, hold_};
+        FlowMeans means{{}, hold_};
         for (const lacp::PortStatus& p : status_.ports)
             if (p.port_enabled && p.rx == lacp::RxState::CURRENT && !asks_.given_up(p.partner.system))
-                means.can_ask |= lacp::mask_of(p.member);
+                means.can_ask.add(p.member);
         return means;
     }
-    void ask_arrival(std::uint32_t members, Time deadline, Time now) override {
+    void ask_arrival(MemberSet members, Time deadline, Time now) override {
         Mac partner{}; // of all of them: they were one aggregator
         for (const lacp::PortStatus& p : status_.ports)
-            if ((members & lacp::mask_of(p.member)) != 0) partner = p.partner.system;
+            if (members.has(p.member)) partner = p.partner.system;
         asks_.begin(engine_.start_marker(bond_, members, deadline, now), partner, deadline);
         refresh();
     }
@@ -306,8 +305,7 @@ public:
 private:
     struct State {
         lacp::Forwarding forwarding{};
-        std::uint32_t taken_in = 0;
-        std::uint32_t aggregated = 0;
+        MemberSet taken_in, aggregated;
         bool operator==(const State&) const = default;
     };
 
@@ -315,19 +313,19 @@ private:
     void refresh() {
         while (const auto result = engine_.poll_marker()) asks_.end(*result);
         engine_.status(bond_, status_);
-        taken_in_ = 0;
+        taken_in_ = {};
         for (const lacp::PortStatus& p : status_.ports)
-            if (p.partner.state.has(StateBit::collecting)) taken_in_ |= lacp::mask_of(p.member);
+            if (p.partner.state.has(StateBit::collecting)) taken_in_.add(p.member);
         box_.store(status_);
     }
 
     // Ports of the active aggregator that are up.
-    [[nodiscard]] std::uint32_t aggregated() const {
-        std::uint32_t ports = 0;
+    [[nodiscard]] MemberSet aggregated() const {
+        MemberSet ports;
         for (const lacp::PortStatus& p : status_.ports)
             if (p.port_enabled && p.aggregator != lacp::kNoAggregator &&
                 p.aggregator == status_.active_aggregator)
-                ports |= lacp::mask_of(p.member);
+                ports.add(p.member);
         return ports;
     }
 
@@ -335,7 +333,7 @@ private:
     const lacp::BondId bond_;
     Mac mac_{};
     lacp::BondStatus status_{};
-    std::uint32_t taken_in_ = 0; // bit MemberId: the partner says that it collects there
+    MemberSet taken_in_; // the partner says that it collects there
     State decided_{};
     bool tells_neighbors_ = false;
     TxBurstFn hold_ = nullptr;

@@ -15,7 +15,7 @@ enum class Whose : std::uint8_t { nobodys, a_members, a_lost_members };
 Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
     for (unsigned k = 0; k < s.rx_count; ++k)
         if (s.mac[s.rx[k]] == mac)
-            return (s.tx_mask >> s.rx[k] & 1U) != 0 ? Whose::a_members : Whose::a_lost_members;
+            return s.senders.has(MemberId{s.rx[k]}) ? Whose::a_members : Whose::a_lost_members;
     return Whose::nobodys;
 }
 
@@ -23,7 +23,7 @@ Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
 
 std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    const bool active = member == s.active.value, groups = (s.rx_groups >> member & 1U) != 0;
+    const bool active = member == s.active.value, groups = s.rx_groups.has(MemberId{member});
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
         rte_mbuf* const m = frames[i];

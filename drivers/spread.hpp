@@ -14,7 +14,7 @@ public:
         d.all_send_all = all_send_all_;
         for (const Candidate& c : in.members) {
             if (!c.up) continue;
-            d.may_send |= 1U << c.id.value;
+            d.may_send.add(c.id);
             // Frames that need a single member (balance-rr's IGMP) leave by the first; it stays while it is
             // up.
             if (d.active == kNoMember || c.id == in.current_active) d.active = c.id;
@@ -22,7 +22,7 @@ public:
         d.usable = d.may_send;
         // Linux hands up what a member receives whether its watcher calls it up or not, as long as it is not
         // inactive; in these modes no member is.
-        for (const Candidate& c : in.members) d.may_receive |= 1U << c.id.value;
+        for (const Candidate& c : in.members) d.may_receive.add(c.id);
         return d;
     }
 

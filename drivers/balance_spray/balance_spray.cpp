@@ -26,8 +26,8 @@ public:
         d.active = select_active(
             {in.members, in.current_active, in.primary, in.options.primary_reselect, in.primary_is_new});
         for (const Candidate& c : in.members) {
-            d.may_receive |= 1U << c.id.value; // each hears what is sent to its MAC; take_by_mac() sorts it
-            if (c.up) d.usable |= 1U << c.id.value;
+            d.may_receive.add(c.id); // each hears what is sent to its MAC; take_by_mac() sorts it
+            if (c.up) d.usable.add(c.id);
         }
         d.may_send = d.usable;
         return d;
@@ -73,8 +73,8 @@ public:
         out.bond_mac = mac_key(bond_mac_);
         if (members_ != nullptr)
             for (const Candidate& m : *members_) out.mac[m.id.value] = mac_key(mac_of(m));
-        out.rx_groups = options_.all_slaves_active ? ~0U : active_ != kNoMember ? 1U << active_.value : 0;
-        paths_.fill(out.spray, out.tx_mask);
+        out.rx_groups = options_.all_slaves_active ? MemberSet::all() : MemberSet{active_};
+        paths_.fill(out.spray, out.senders);
         out.spray.flowlet_gap = options_.spray.flowlet_gap_us * rte_get_tsc_hz() / 1'000'000;
     }
     [[nodiscard]] const SprayPaths& paths() const { return paths_; }

@@ -134,25 +134,25 @@ std::optional<Explanation> SprayQueries::explain(const RunningBond& bond, Bytes 
     if (rows.empty()) return std::nullopt;
 
     Explanation out;
-    std::uint32_t used = 0, may_send = 0;
+    MemberSet used, may_send;
     for (const Row& r : rows) {
         const bool up = r.state == SprayState::up;
         out.paths.push_back(where(r) + (up ? fmt::format(", weight {}", r.weight)
                                            : fmt::format(": {}", spray_state_name(r.state))));
         if (!up) continue;
-        used |= 1U << r.id.value;
+        used.add(r.id);
         out.member += (out.member.empty() ? "" : ",") + r.member.str();
     }
     const SprayOptions& options = bond.options.spray;
     const std::string peer =
         fmt::format("peer {}, granularity {}", to->to_string(), spray_granularity_name(options.granularity));
-    if (used == 0) {
+    if (used.empty()) {
         out.reason = peer + ": no usable path, the frame is dropped and counted as no_path";
         return out;
     }
     std::optional<std::size_t> chosen;
     bond.look([&](const Controller&, const Snapshot& s) {
-        may_send = s.tx_mask;
+        may_send = s.senders;
         const SprayPeer* p = s.spray.find(ipv4_key(*to));
         if (options.granularity != SprayGranularity::flow || p == nullptr || p->slots == 0) return;
         out.hash = flow_hash<HashPolicy::layer34>(frame.data(), static_cast<std::uint32_t>(frame.size()));

@@ -5,6 +5,8 @@
 #include <cmath>
 #include <limits>
 
+#include "base/member_set.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -173,16 +175,17 @@ std::size_t LoadTable::bucket_to_move(const Member& from, const Member& to) cons
 
 // From the member that is furthest over its target to the one that is furthest below, a bucket at a time.
 std::uint32_t LoadTable::balance() {
-    std::uint32_t moved = 0, stuck = 0; // bit MemberId: has nothing that would help
+    std::uint32_t moved = 0;
+    MemberSet stuck; // have nothing that would help
     while (moved < kLoadBuckets && !all_within(kStop)) {
         Member* from = nullptr;
         for (Member& m : members_)
-            if ((stuck >> m.id.value & 1U) == 0 && (from == nullptr || m.off() > from->off())) from = &m;
+            if (!stuck.has(m.id) && (from == nullptr || m.off() > from->off())) from = &m;
         if (from == nullptr || from->off() <= 0) break;
         Member* to = &*std::ranges::min_element(members_, {}, &Member::off);
         const std::size_t b = bucket_to_move(*from, *to);
         if (b == kNone) {
-            stuck |= 1U << from->id.value;
+            stuck.add(from->id);
             continue;
         }
         buckets_[b].owner = to->id;

@@ -344,7 +344,7 @@ void SprayPaths::weights(std::span<const SprayPath> peer, std::span<std::uint32_
     }
 }
 
-void SprayPaths::fill(SprayTable& out, std::uint32_t may_send) const {
+void SprayPaths::fill(SprayTable& out, MemberSet may_send) const {
     out.clear();
     for (const Member& m : members_) out.own[m.id.value] = ipv4_key(m.own);
     std::array<std::uint32_t, kMaxMembers> room{};
@@ -356,7 +356,7 @@ void SprayPaths::fill(SprayTable& out, std::uint32_t may_send) const {
         if (peer == nullptr || out.paths + paths.size() > kMaxSprayPaths) return;
         for (std::size_t i = 0; i < paths.size(); ++i) {
             const SprayPath& p = paths[i];
-            const bool usable = p.state == SprayState::up && (may_send >> p.member.value & 1U) != 0;
+            const bool usable = p.state == SprayState::up && may_send.has(p.member);
             out.path[out.paths++] = {mac_key(p.mac), p.counter, usable ? p.member.value : std::uint8_t{0}};
             if (usable)
                 peer->live |= 1U << i;

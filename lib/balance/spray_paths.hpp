@@ -73,8 +73,8 @@ public:
     [[nodiscard]] std::uint64_t frames_lost() const { return lost_; } // answers for which there was no room
     bool poll_event(ControllerEvent& out);
     bool take_redrawn() { return std::exchange(redrawn_, false); }
-    // All but the gap. A path whose member is not in `may_send` (bit MemberId) is out of use.
-    void fill(SprayTable& out, std::uint32_t may_send) const;
+    // All but the gap. A path whose member is not in `may_send` is out of use.
+    void fill(SprayTable& out, MemberSet may_send) const;
 
     [[nodiscard]] const SprayOptions& options() const { return options_; }
     // By peer as configured, a peer's paths together and as configured.

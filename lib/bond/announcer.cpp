@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "bond/announcer.hpp"
 
-#include <bit>
 #include <utility>
 
 #include "proto/arp.hpp"
@@ -19,17 +18,17 @@ bool Rounds::take(Time now, Duration distance) {
     return true;
 }
 
-void Announcer::handle_timeout(Time now, Duration distance, std::uint32_t by) {
+void Announcer::handle_timeout(Time now, Duration distance, MemberSet by) {
     if (!rounds_.take(now, distance)) return;
     ++owed_;
     speakers_ = by;
 }
 
 bool Announcer::poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& bond) {
-    while (by_ == 0 || address_ >= addresses.size()) {
-        by_ &= by_ - 1; // 0 stays 0
+    while (by_.empty() || address_ >= addresses.size()) {
+        by_.remove(by_.first());
         address_ = 0;
-        if (by_ != 0) continue;
+        if (!by_.empty()) continue;
         if (owed_ == 0) return false;
         --owed_;
         by_ = speakers_;
@@ -37,7 +36,7 @@ bool Announcer::poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& 
     const LocalAddress& a = addresses[address_++];
     const Mac& mac = a.mac.is_zero() ? bond : a.mac;
     const IpPrefix& p = a.prefix;
-    out.member = MemberId{static_cast<std::uint8_t>(std::countr_zero(by_))};
+    out.member = by_.first();
     out.length =
         static_cast<std::uint16_t>(p.is_v6 ? build_unsolicited_na(out.frame, mac, p.v6, a.router, a.tags)
                                            : build_gratuitous_arp(out.frame, mac, p.v4, a.tags));

@@ -35,21 +35,21 @@ public:
     void start(unsigned rounds, Time now) {
         rounds_.start(rounds, now);
         owed_ = 0;
-        by_ = 0;
+        by_ = {};
     }
     void stop() { start(0, Time{}); }
     [[nodiscard]] Time deadline() const { return rounds_.deadline(); }
-    // When a round is due, each of the members `by` (bit MemberId) makes it.
-    void handle_timeout(Time now, Duration distance, std::uint32_t by);
+    // When a round is due, each of the members `by` makes it.
+    void handle_timeout(Time now, Duration distance, MemberSet by);
     // The frames of the rounds that were due, one for each address and member. False: no more.
     bool poll(OwnFrame& out, const LocalAddresses& addresses, const Mac& bond);
 
 private:
     Rounds rounds_;
-    unsigned owed_ = 0;          // rounds that were due and have not begun, each …
-    std::uint32_t speakers_ = 0; // … by these
-    std::uint32_t by_ = 0;       // members that have not spoken in this round, the lowest is speaking …
-    std::size_t address_ = 0;    // … of this one next
+    unsigned owed_ = 0;       // rounds that were due and have not begun, each …
+    MemberSet speakers_;      // … by these
+    MemberSet by_;            // members that have not spoken in this round, the lowest is speaking …
+    std::size_t address_ = 0; // … of this one next
 };
 
 // The frame by which a switch learns that `mac` is behind this member, in the VLAN of these tags.

@@ -217,7 +217,7 @@ void Bond::set_mode(ModeParts mode, const BondOptions& options, Time now) {
     choose_active_ = true;
     const Duration start_up = mode.controller->start_up(options);
     before_mode_ = decision_;
-    carried_until_ = start_up != Duration{} && decision_.may_send != 0 ? now + start_up : kNever;
+    carried_until_ = start_up != Duration{} && !decision_.may_send.empty() ? now + start_up : kNever;
     join_controller(now);
     set_options(options, mode.tx_burst, now);
     // Members may wear other MACs from now on, and the switch may have learnt the bond's at any of them: once
@@ -279,7 +279,7 @@ void Bond::set_mtu(std::uint32_t mtu, Time) {
 Time Bond::next_deadline() const {
     Time next = std::min({mode_.controller->next_deadline(), move_.deadline(), carried_until_, count_until_});
     if (!macs_.pending()) next = std::min(next, reports_.deadline());
-    if (!macs_.pending() && announcers() != 0) next = std::min(next, announcer_.deadline());
+    if (!macs_.pending() && !announcers().empty()) next = std::min(next, announcer_.deadline());
     next = std::min(next, prober_.monitor().next_deadline());
     for (const Member& m : members_) next = std::min({next, m.monitor.deadline(), m.damping.deadline()});
     return next;

@@ -156,7 +156,7 @@ public:
     [[nodiscard]] const Mac& mac() const { return mac_; }
     [[nodiscard]] MemberId find(std::string_view member) const; // kNoMember: none of that name
     [[nodiscard]] MemberId active() const { return active_; }
-    [[nodiscard]] std::uint32_t usable() const { return decision_.usable; } // bit MemberId
+    [[nodiscard]] MemberSet usable() const { return decision_.usable; }
     [[nodiscard]] bool has_member(MemberId id) const;
 
 private:
@@ -210,7 +210,7 @@ private:
     void note_failover(std::uint32_t before, std::uint32_t after);
     void become_active(MemberId id, Time now);
     void start_reports(Time now); // of multicast memberships (resend_igmp), by the active member
-    [[nodiscard]] std::uint32_t announcers() const; // bit MemberId
+    [[nodiscard]] MemberSet announcers() const;
     void follow_macs(Time now);
     void show_mac(Member& m);
     void look_at_members();

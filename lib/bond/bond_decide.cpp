@@ -70,7 +70,7 @@ void Bond::settle(Time now) {
     const std::uint32_t watch = options_.miimon != 0 ? options_.miimon : options_.arp_interval;
     const std::uint32_t gap = options_.peer_notif_delay != 0 ? options_.peer_notif_delay : watch;
     if (macs_.pending()) return;
-    if (announcers() != 0) announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
+    if (!announcers().empty()) announcer_.handle_timeout(now, ms(std::max(gap, 1U)), announcers());
     if (reports_.take(now, kReportDistance)) ++report_wishes_;
 }
 
@@ -119,7 +119,7 @@ void Bond::decide(Time now) {
     const Member* p = member(primary);
     if (p != nullptr && is_up(*p)) primary_is_new_ = false;
 
-    const bool more_send = (next.may_send & ~decision_.may_send) != 0;
+    const bool more_send = !(next.may_send - decision_.may_send).empty();
     changed_ |= next.active != active_ || next.may_send != decision_.may_send ||
                 next.usable != decision_.usable || next.may_receive != decision_.may_receive;
     note_failover(decision_.may_send, next.may_send);
@@ -128,7 +128,7 @@ void Bond::decide(Time now) {
     if (next.active != active_) become_active(next.active, now);
     if (more_send && mode_.controller->announces_members()) announcer_.start(options_.num_grat_arp, now);
 
-    const bool up = next.carrier.value_or(next.may_send != 0);
+    const bool up = next.carrier.value_or(!next.may_send.empty());
     if (up == link_up_) return;
     link_up_ = up;
     changed_ = true;
@@ -137,24 +137,22 @@ void Bond::decide(Time now) {
 
 // While a new mode does not know yet which members may send, those that did in the mode before still do.
 void Bond::carry_on(Decision& next, std::span<const Candidate> members, Time now) {
-    std::uint32_t here = 0, still = 0;
+    MemberSet here, still;
     for (const Candidate& c : members) {
-        here |= 1U << c.id.value;
-        if (c.up) still |= before_mode_.may_send & 1U << c.id.value;
+        here.add(c.id);
+        if (c.up && before_mode_.may_send.has(c.id)) still.add(c.id);
     }
     // The one that did may have gone meanwhile: then another one that is up.
-    if (before_mode_.may_send != 0 && still == 0)
+    if (!before_mode_.may_send.empty() && still.empty())
         if (const auto up = std::ranges::find_if(members, &Candidate::up); up != members.end())
-            still = 1U << up->id.value;
-    if (next.may_send != 0 || still == 0 || now >= carried_until_) {
+            still.add(up->id);
+    if (!next.may_send.empty() || still.empty() || now >= carried_until_) {
         carried_until_ = kNever;
         return;
     }
     next.usable = next.may_send = still;
     next.may_receive |= (before_mode_.may_receive & here) | still;
-    const MemberId active = before_mode_.active;
-    const bool same = active != kNoMember && (still >> active.value & 1U) != 0;
-    next.active = same ? active : MemberId{static_cast<std::uint8_t>(std::countr_zero(still))};
+    next.active = still.has(before_mode_.active) ? before_mode_.active : still.first();
     next.carrier = link_up_;
 }
 
@@ -162,7 +160,7 @@ void Bond::plan_move(Time now) {
     FixedVec<MemberId, kMaxMembers> all;
     // A member that has not sent anything yet takes no part in the table: its joining moves no flow.
     for (Member& m : members_) {
-        m.has_sent |= (decision_.may_send >> m.id.value & 1U) != 0;
+        m.has_sent |= decision_.may_send.has(m.id);
         if (m.has_sent) all.push_back(m.id);
     }
     const bool was_under_way = move_.under_way();
@@ -173,8 +171,8 @@ void Bond::plan_move(Time now) {
 
 void Bond::handle_published(Time now) {
     if (changed_) return; // the workers' snapshot is out of date already
-    const std::uint32_t ask = move_.workers_follow();
-    if (ask == 0) return;
+    const MemberSet ask = move_.workers_follow();
+    if (ask.empty()) return;
     mode_.controller->ask_arrival(ask, move_.deadline(), now);
     settle(now);
 }
@@ -239,9 +237,9 @@ Mac Bond::announced_mac(MacPolicy policy) const {
     return own && active != nullptr && !active->info.perm_mac.is_zero() ? active->info.perm_mac : mac_;
 }
 
-std::uint32_t Bond::announcers() const {
+MemberSet Bond::announcers() const {
     if (mode_.controller->announces_members()) return decision_.may_send;
-    return active_ != kNoMember ? 1U << active_.value : 0;
+    return {active_};
 }
 
 } // namespace dpdkbond

@@ -6,12 +6,6 @@
 
 namespace dpdkbond {
 
-namespace {
-
-constexpr bool has(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
-
-} // namespace
-
 void Bond::note(EventKind kind, MemberId id, std::string_view detail, Time now) {
     raise(kind, member(id), detail, now);
 }
@@ -102,8 +96,8 @@ void Bond::fill(Snapshot& out) const {
     out.hash_seed = options_.hash_seed;
     out.rx_accept = decision_.may_receive;
     out.max_frame = static_cast<std::uint16_t>(std::min<std::uint32_t>(mtu_ + 14 + 2 * 4, 0xffff));
-    std::uint32_t sorting = 0;
-    out.tx_mask = 0;
+    MemberSet sorting;
+    out.senders = decision_.may_send;
     out.tx_count = 0;
     out.rx_count = 0;
     out.by_queue = Snapshot::nobody();
@@ -111,12 +105,11 @@ void Bond::fill(Snapshot& out) const {
     const bool by_queue = works_in(mode_.mode, queue_id);
     for (const Member& m : members_) {
         const std::uint16_t queue = m.info.options.queue_id;
-        if (by_queue && queue != 0 && has(decision_.usable, m.id)) out.by_queue[queue] = m.id.value;
+        if (by_queue && queue != 0 && decision_.usable.has(m.id)) out.by_queue[queue] = m.id.value;
         out.member[m.id.value] = m.info.data;
         out.rx[out.rx_count++] = m.id.value;
-        if (!m.info.data.sorts_itself) sorting |= 1U << m.id.value;
-        if (!has(decision_.may_send, m.id)) continue;
-        out.tx_mask |= 1U << m.id.value;
+        if (!m.info.data.sorts_itself) sorting.add(m.id);
+        if (!decision_.may_send.has(m.id)) continue;
         out.tx[out.tx_count++] = m.id.value;
     }
     fill_filter(out.filter, filter_, mac_, sorting);
@@ -131,7 +124,7 @@ std::uint32_t Bond::speed_mbps() const {
     std::uint32_t sum = 0;
     for (const Member& m : members_) {
         const std::uint32_t speed = m.link.speed_mbps;
-        if (!has(decision_.may_send, m.id) || speed == 0) continue;
+        if (!decision_.may_send.has(m.id) || speed == 0) continue;
         sum = decision_.all_send_all && sum != 0 ? std::min(sum, speed)
               : decision_.all_send_all           ? speed
                                                  : sum + speed;
@@ -143,7 +136,7 @@ void Bond::note_health(Time now) {
     const bool first = health_since_ == Time{};
     bool all = !members_.empty(); // of those that have joined; who waits for a device is not known here
     for (Member& m : members_) {
-        const bool usable = has(decision_.usable, m.id);
+        const bool usable = decision_.usable.has(m.id);
         if (usable != m.was_usable || m.usable_since == Time{}) m.usable_since = now;
         m.was_usable = usable;
         all = all && usable;
@@ -176,8 +169,8 @@ void Bond::fill(BondStatus& out) const {
         s.carrier = m.link.carrier;
         s.admin_down = m.admin_down;
         s.mii = m.mii;
-        s.active = has(decision_.may_receive, m.id) && (!mode_.controller->has_active() || m.id == active_);
-        s.usable = has(decision_.usable, m.id);
+        s.active = decision_.may_receive.has(m.id) && (!mode_.controller->has_active() || m.id == active_);
+        s.usable = decision_.usable.has(m.id);
         s.usable_since = m.usable_since;
         s.speed_mbps = m.link.speed_mbps;
         s.duplex = m.link.duplex;

@@ -9,12 +9,6 @@
 
 namespace dpdkbond {
 
-namespace {
-
-constexpr std::uint32_t bit(MemberId id) { return 1U << id.value; }
-
-} // namespace
-
 std::string why_cold(const Saved& bond, Mode mode, std::span<const MemberInfo> members) {
     if (const auto was = bond.text("mode"); was != mode_name(mode))
         return fmt::format("its mode was {} and is {}", was.value_or("another"), mode_name(mode));
@@ -50,7 +44,7 @@ void Bond::save(Saved& out) const {
         s.put("link", static_cast<unsigned>(m.monitor.state()));
         s.put("link_deadline", m.monitor.deadline());
         s.put("probing_down", prober_.on() && !prober_.up(m.id));
-        s.put("sends", (decision_.may_send & bit(m.id)) != 0);
+        s.put("sends", decision_.may_send.has(m.id));
         s.put("has_sent", m.has_sent);
         s.put("usable_since", m.usable_since);
         s.put("link_failures", m.link_failures);
@@ -85,17 +79,17 @@ Result<Mac> Bond::mac_to_join(const Mac& permanent, std::string_view name) const
 
 // Those of members that are to come back stay free for them.
 MemberId Bond::free_id(std::string_view name) const {
-    std::uint32_t taken = 0, kept = 0;
-    for (const Member& m : members_) taken |= bit(m.id);
+    MemberSet taken, kept;
+    for (const Member& m : members_) taken.add(m.id);
     for (std::size_t i = 0; before_ && i < before_->sections().size(); ++i) {
         const Saved& s = before_->sections()[i];
-        const auto id = s.kind() == "member" ? s.number<std::uint8_t>("id") : std::nullopt;
-        if (!id || *id >= kMaxMembers || (taken >> *id & 1U) != 0) continue;
-        if (s.label() == name) return MemberId{*id};
-        kept |= 1U << *id;
+        const auto number = s.kind() == "member" ? s.number<std::uint8_t>("id") : std::nullopt;
+        if (!number || *number >= kMaxMembers || taken.has(MemberId{*number})) continue;
+        if (s.label() == name) return MemberId{*number};
+        kept.add(MemberId{*number});
     }
-    const std::uint32_t free = ~(taken | kept) != 0 ? ~(taken | kept) : ~taken;
-    return MemberId{static_cast<std::uint8_t>(std::countr_zero(free))};
+    const MemberSet free = MemberSet::all() - taken, unclaimed = free - kept;
+    return unclaimed.empty() ? free.first() : unclaimed.first();
 }
 
 void Bond::resume_member(Member& m, const Saved& s) {
@@ -122,7 +116,7 @@ void Bond::resume(Time now) {
         if (s == nullptr) continue;
         if (s->flag("probing_down")) prober_.monitor().call_down(m.id, now);
         if (monitored()) (void)m.monitor.handle_carrier(m.link.carrier, now, delays());
-        if (s->flag("sends")) decision_.may_send |= bit(m.id);
+        if (s->flag("sends")) decision_.may_send.add(m.id);
     }
     link_up_ = was->flag("up");
     had_active_ = was->flag("had_active");

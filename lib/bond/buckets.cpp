@@ -5,8 +5,6 @@ namespace dpdkbond {
 
 namespace {
 
-bool holds(std::uint32_t mask, MemberId id) { return (mask >> id.value & 1U) != 0; }
-
 // A weight for (bucket, member) that looks random and never changes (the finaliser of splitmix64).
 std::uint64_t weight(std::uint64_t bucket, MemberId member) {
     std::uint64_t x = (bucket << 8U | member.value) + 0x9e3779b97f4a7c15ULL;
@@ -18,16 +16,15 @@ std::uint64_t weight(std::uint64_t bucket, MemberId member) {
 // A home for a bucket whose own member is out. First choice: the other members in turn, which shares a single
 // loss out evenly; if that one is out too, the usable member of the highest weight: losing one more then
 // moves only its own.
-MemberId stand_in(std::span<const MemberId> members, std::size_t home, std::size_t bucket,
-                  std::uint32_t usable) {
+MemberId stand_in(std::span<const MemberId> members, std::size_t home, std::size_t bucket, MemberSet usable) {
     const std::size_t others = members.size() - 1;
     const std::size_t turn = (bucket / members.size()) % others;
     const MemberId first = members[(home + 1 + turn) % members.size()];
-    if (holds(usable, first)) return first;
+    if (usable.has(first)) return first;
     MemberId best = kNoMember;
     std::uint64_t best_weight = 0;
     for (const MemberId m : members) {
-        if (!holds(usable, m)) continue;
+        if (!usable.has(m)) continue;
         const std::uint64_t w = weight(bucket, m);
         if (best == kNoMember || w > best_weight) {
             best = m;
@@ -39,17 +36,17 @@ MemberId stand_in(std::span<const MemberId> members, std::size_t home, std::size
 
 } // namespace
 
-BucketMap make_bucket_map(std::span<const MemberId> members, std::uint32_t usable) {
+BucketMap make_bucket_map(std::span<const MemberId> members, MemberSet usable) {
     BucketMap map;
-    std::uint32_t present = 0;
-    for (const MemberId m : members) present |= 1U << m.value;
+    MemberSet present;
+    for (const MemberId m : members) present.add(m);
     usable &= present;
-    if (usable == 0) return map;
+    if (usable.empty()) return map;
     map.size = static_cast<std::uint32_t>(kMaxBuckets - kMaxBuckets % members.size());
     for (std::size_t bucket = 0; bucket < map.size; ++bucket) {
         const std::size_t home = bucket % members.size();
         const MemberId owner =
-            holds(usable, members[home]) ? members[home] : stand_in(members, home, bucket, usable);
+            usable.has(members[home]) ? members[home] : stand_in(members, home, bucket, usable);
         map.owner[bucket] = owner.value;
     }
     return map;

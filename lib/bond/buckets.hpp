@@ -10,7 +10,7 @@
 #include <cstdint>
 #include <span>
 
-#include "base/strong_id.hpp"
+#include "base/member_set.hpp"
 
 namespace dpdkbond {
 
@@ -22,8 +22,8 @@ struct BucketMap {
     bool operator==(const BucketMap&) const = default;
 };
 
-// `members`: those that have carried since they joined, in the order in which they joined; `usable`: bit
-// MemberId of those that send.
-BucketMap make_bucket_map(std::span<const MemberId> members, std::uint32_t usable);
+// `members`: those that have carried since they joined, in the order in which they joined; `usable`: those
+// that send.
+BucketMap make_bucket_map(std::span<const MemberId> members, MemberSet usable);
 
 } // namespace dpdkbond

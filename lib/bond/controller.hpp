@@ -37,9 +37,9 @@ struct ControllerInput {
 
 struct Decision {
     MemberId active = kNoMember;
-    std::uint32_t usable = 0;      // bit MemberId: could send, were it chosen
-    std::uint32_t may_send = 0;    // bit MemberId: of these
-    std::uint32_t may_receive = 0; // bit MemberId
+    MemberSet usable;   // could send, were it chosen
+    MemberSet may_send; // of these
+    MemberSet may_receive;
     bool all_send_all = false;     // each of them sends every frame
     std::optional<bool> carrier{}; // of the bond; nullopt: it has one while a member may send
 };
@@ -134,7 +134,7 @@ public:
     [[nodiscard]] virtual FlowMeans flow_means() const { return {}; }
     // Asks the far end of the members whether all that was sent by them has arrived; until `deadline` at
     // most.
-    virtual void ask_arrival(std::uint32_t /*members*/, Time /*deadline*/, Time) {}
+    virtual void ask_arrival(MemberSet /*members*/, Time /*deadline*/, Time) {}
     [[nodiscard]] virtual bool all_arrived() const { return true; } // of what was last asked; or none can say
     // Why the mode does not use a member that its watchers find up, in words; empty: the mode has no reason.
     [[nodiscard]] virtual FixedString<127> why_unused(MemberId) const { return {}; }

@@ -15,21 +15,21 @@ void FlowMove::plan(const BucketMap& map, TxBurstFn data_half, const FlowMeans& 
     // With another number of buckets or another hash, any flow may move.
     const bool all = map.size != from_.size || data_half != from_half_;
     Held held = was_under_way ? held_ : Held{}; // to the end of the move: its frames lie with the workers
-    std::uint32_t ask = 0;
+    MemberSet ask;
     moving_ = all ? map.size : 0;
+    const auto may_ask = [&](std::size_t b) { return MemberSet{MemberId{from_.owner[b]}} & means.can_ask; };
     if (all)
-        for (std::size_t b = 0; b < from_.size; ++b) ask |= 1U << from_.owner[b] & means.can_ask;
+        for (std::size_t b = 0; b < from_.size; ++b) ask |= may_ask(b);
     for (std::size_t b = 0; b < map.size; ++b) {
-        const std::uint32_t old = 1U << from_.owner[b] & means.can_ask;
         if (all) {
-            if (ask != 0) held.set(b);
+            if (!ask.empty()) held.set(b);
         } else if (from_.owner[b] != map.owner[b]) {
             ++moving_;
-            ask |= old;
-            if (old != 0) held.set(b);
+            ask |= may_ask(b);
+            if (!may_ask(b).empty()) held.set(b);
         }
     }
-    if (ask == 0 || means.hold == nullptr || map.size == 0) {
+    if (ask.empty() || means.hold == nullptr || map.size == 0) {
         finish();
         return;
     }
@@ -37,13 +37,13 @@ void FlowMove::plan(const BucketMap& map, TxBurstFn data_half, const FlowMeans& 
         began_ = now;
         if (++id_ == 0) ++id_;
     }
-    if (!was_under_way || held != held_ || (ask & ~asked_) != 0) phase_ = Phase::spreading;
+    if (!was_under_way || held != held_ || !(ask - asked_).empty()) phase_ = Phase::spreading;
     held_ = held;
     asked_ = ask;
 }
 
-std::uint32_t FlowMove::workers_follow() {
-    if (phase_ != Phase::spreading) return 0;
+MemberSet FlowMove::workers_follow() {
+    if (phase_ != Phase::spreading) return {};
     phase_ = Phase::asking;
     return asked_;
 }

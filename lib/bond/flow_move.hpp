@@ -18,8 +18,8 @@ namespace dpdkbond {
 
 // What a mode has to offer for it.
 struct FlowMeans {
-    std::uint32_t can_ask = 0; // bit MemberId: members whose far end can be asked
-    TxBurstFn hold = nullptr;  // the data half that holds Snapshot::held; nullptr: the mode has none
+    MemberSet can_ask;        // members whose far end can be asked
+    TxBurstFn hold = nullptr; // the data half that holds Snapshot::held; nullptr: the mode has none
 };
 
 class FlowMove {
@@ -30,8 +30,8 @@ public:
 
     // The map that is to come, and the data half that uses it.
     void plan(const BucketMap& map, TxBurstFn data_half, const FlowMeans& means, Time now);
-    // To be called when every worker uses the newest snapshot. Returns the members to ask; 0: none now.
-    std::uint32_t workers_follow();
+    // To be called when every worker uses the newest snapshot. Returns the members to ask; empty: none now.
+    MemberSet workers_follow();
     void finish(); // the map is the one that plan() was last told
 
     [[nodiscard]] bool under_way() const { return phase_ != Phase::rest; }
@@ -51,7 +51,7 @@ private:
     TxBurstFn from_half_ = nullptr, to_half_ = nullptr;
     TxBurstFn hold_ = nullptr;
     Held held_;
-    std::uint32_t asked_ = 0;
+    MemberSet asked_;
     std::uint32_t moving_ = 0;
     std::uint32_t id_ = 0; // of the last move, never 0
     Time began_{};

@@ -19,9 +19,15 @@ struct LocalAddress {
     VlanTags tags{};     // what its frames carry on the members' wires
     bool router = false; // IPv6: the device that has it forwards, which its advertisements must say
     bool secondary = false, deprecated = false; // the kernel prefers others as a source
+    struct Route {
+        IpPrefix to{};
+        bool direct = false; // by no gateway
+        bool operator==(const Route&) const = default;
+    };
+    std::vector<Route> routes{}; // of probed addresses: those for which the kernel takes this one as a source
     bool operator==(const LocalAddress& o) const {
         return prefix == o.prefix && mac == o.mac && router == o.router && secondary == o.secondary &&
-               deprecated == o.deprecated &&
+               deprecated == o.deprecated && routes == o.routes &&
                std::equal(tags.begin(), tags.end(), o.tags.begin(), o.tags.end());
     }
 };

@@ -4,6 +4,8 @@
 #include <algorithm>
 #include <utility>
 
+#include "base/member_set.hpp"
+
 namespace dpdkbond {
 
 namespace {
@@ -151,8 +153,8 @@ MacSteps order_mac_steps(std::span<const MacStep> members, const Mac& first) {
     for (const MacStep& m : members)
         if (m.wears != m.wants && !m.wants.is_zero()) left.push_back(m);
     MacSteps steps;
-    std::uint32_t parked = 0; // bit MemberId: wears a MAC that no member wants
-    const auto is_parked = [&](const MacStep& m) { return (parked >> m.id.value & 1U) != 0; };
+    MemberSet parked; // wear a MAC that no member wants
+    const auto is_parked = [&](const MacStep& m) { return parked.has(m.id); };
     while (!left.empty()) {
         const auto held = [&](const MacStep& m) {
             return std::ranges::any_of(left,
@@ -164,7 +166,7 @@ MacSteps order_mac_steps(std::span<const MacStep> members, const Mac& first) {
                                         [&](const MacStep& m) { return m.wears == first && !is_parked(m); });
             if (next == left.end()) next = std::ranges::find_if_not(left, is_parked);
             if (next != left.end()) {
-                parked |= 1U << next->id.value;
+                parked.add(next->id);
                 next->wears = near(next->wears, [&](const Mac& mac) {
                     return std::ranges::any_of(
                         members, [&](const MacStep& m) { return m.wears == mac || m.wants == mac; });

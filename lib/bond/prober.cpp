@@ -40,19 +40,24 @@ bool is_link_local(const IpPrefix& a) {
 } // namespace
 
 ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac,
-                         bool* holds_target) {
+                         bool* reached) {
     const LocalAddress* best = nullptr;
-    std::tuple<bool, unsigned, bool, bool> best_rank;
+    bool on_link = false;
+    std::tuple<bool, bool, unsigned, bool, bool> best_rank;
     for (const LocalAddress& a : addresses) {
         if (a.prefix.is_v6 != target.is_v6 || is_link_local(a.prefix) != is_link_local(target)) continue;
         const bool in_network = holds(a.prefix, target);
-        const std::tuple rank(in_network, in_network ? unsigned{a.prefix.length} : 0U, !a.deprecated,
+        const auto route =
+            std::ranges::find_if(a.routes, [&](const auto& r) { return same_address(r.to, target); });
+        const bool routed = route != a.routes.end();
+        const std::tuple rank(routed, in_network, in_network ? unsigned{a.prefix.length} : 0U, !a.deprecated,
                               !a.secondary);
         if (best != nullptr && rank <= best_rank) continue;
         best = &a;
         best_rank = rank;
+        on_link = in_network || (routed && route->direct);
     }
-    if (holds_target != nullptr) *holds_target = best != nullptr && std::get<0>(best_rank);
+    if (reached != nullptr) *reached = on_link;
     if (best == nullptr) return {.address = {.is_v6 = target.is_v6}, .mac = mac, .tags = {}};
     return {.address = best->prefix, .mac = best->mac.is_zero() ? mac : best->mac, .tags = best->tags};
 }
@@ -64,7 +69,7 @@ void Prober::set_options(const BondOptions& options, bool one_active, Time now) 
     v6_.clear();
     for (const Ipv4& t : options.arp_ip_target) v4_.push_back(t);
     for (const Ipv6& t : options.ns_ip6_target) v6_.push_back(t);
-    asking_ = 0;
+    asking_ = {};
     monitor_.set_rules({.interval = std::chrono::milliseconds(options.arp_interval),
                         .missed_max = options.arp_missed_max,
                         .one_active = one_active,
@@ -88,14 +93,14 @@ std::uint32_t Prober::targets() const {
     return static_cast<std::uint32_t>((std::uint64_t{1} << (v4_.size() + v6_.size())) - 1);
 }
 
-// The targets in a network of ours. Of another one it is not certain that it is asked on the right VLAN: its
-// silence counts only once it has answered (handle_heard()).
+// The targets in a network of ours, or to which the kernel's routes lead through us. Of another one it is not
+// certain that it is asked on the right VLAN: its silence counts only once it has answered (handle_heard()).
 std::uint32_t Prober::askable() const {
     std::uint32_t mask = 0;
     for (std::size_t t = 0; t < v4_.size() + v6_.size(); ++t) {
-        bool in_network = false;
-        (void)probe_source(addresses_, target(t), {}, &in_network);
-        if (in_network) mask |= 1U << t;
+        bool reached = false;
+        (void)probe_source(addresses_, target(t), {}, &reached);
+        if (reached) mask |= 1U << t;
     }
     return mask;
 }
@@ -155,11 +160,11 @@ std::string Prober::describe(MemberId id) const {
 
 MemberId Prober::next_asker() {
     if (!on()) return kNoMember;
-    if (asking_ == 0) {
+    if (asking_.empty()) {
         asking_ = monitor_.take_probes();
         next_target_ = 0;
     }
-    return asking_ == 0 ? kNoMember : MemberId{static_cast<std::uint8_t>(__builtin_ctz(asking_))};
+    return asking_.first();
 }
 
 bool Prober::poll_transmit(const Mac& mac, OwnFrame& out) {
@@ -171,7 +176,7 @@ bool Prober::poll_transmit(const Mac& mac, OwnFrame& out) {
                                                         : build_arp_probe(out.frame, asked.v4, source));
     if (++next_target_ == v4_.size() + v6_.size()) {
         next_target_ = 0;
-        asking_ &= asking_ - 1;
+        asking_.remove(asking_.first());
     }
     return true;
 }

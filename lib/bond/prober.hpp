@@ -17,13 +17,14 @@
 
 namespace dpdkbond {
 
-// The address to ask `target` with: of those whose network holds it the one with the longest prefix; else the
-// first of its family; else the unspecified one, untagged, as Linux asks when it has no route. Of equals one
-// that the kernel would take as a source: not deprecated, and primary rather than secondary. `mac` is the
-// member's, for addresses that have none of their own. `holds_target`, where given, says whether it is the
-// first case: only then is it certain that this is the way to the target.
+// The address to ask `target` with: the one that the kernel's routes take; else of those whose network holds
+// it the one with the longest prefix; else the first of its family; else the unspecified one, untagged, as
+// Linux asks when it has no route. Of equals one that the kernel would take as a source: not deprecated, and
+// primary rather than secondary. `mac` is the member's, for addresses that have none of their own. `reached`,
+// where given, says whether the target is on the link of that address, by its network or by a route without a
+// gateway: only then must it answer there.
 ProbeSource probe_source(const LocalAddresses& addresses, const IpPrefix& target, const Mac& mac,
-                         bool* holds_target = nullptr);
+                         bool* reached = nullptr);
 
 class Prober {
 public:
@@ -64,8 +65,8 @@ private:
     FixedVec<Ipv6, 16> v6_;
     LocalAddresses addresses_;
     bool addresses_are_new_ = false;
-    std::uint32_t lists_ = 0;  // how often the targets changed
-    std::uint32_t asking_ = 0; // members whose probes are being polled …
+    std::uint32_t lists_ = 0; // how often the targets changed
+    MemberSet asking_;        // members whose probes are being polled …
     std::size_t next_target_ = 0;
 };
 

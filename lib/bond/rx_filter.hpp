@@ -11,7 +11,7 @@
 
 #include "base/fixed_vec.hpp"
 #include "base/mac.hpp"
-#include "base/strong_id.hpp"
+#include "base/member_set.hpp"
 
 namespace dpdkbond {
 
@@ -81,8 +81,8 @@ private:
 
 // The part of a snapshot that sorts received frames. An empty one lets everything pass.
 struct FilterTable {
-    std::uint32_t members = 0; // bit MemberId: what it receives is sorted here and not by its own hardware
-    bool down = false;         // nothing is handed up
+    MemberSet members; // what they receive is sorted here and not by their own hardware
+    bool down = false; // nothing is handed up
     bool all_unicast = true;
     bool all_groups = true;
     std::uint64_t own = 0; // the bond's MAC
@@ -96,15 +96,15 @@ struct FilterTable {
     }
 };
 
-// `sorting`: bit MemberId of the members whose hardware does not.
-inline void fill_filter(FilterTable& out, const RxFilter& wanted, const Mac& own, std::uint32_t sorting) {
+// `sorting`: the members whose hardware does not.
+inline void fill_filter(FilterTable& out, const RxFilter& wanted, const Mac& own, MemberSet sorting) {
     out.down = !wanted.up;
     out.all_unicast = wanted.all_unicast || own.is_zero();
     out.all_groups = wanted.all_groups;
     out.own = mac_key(own);
     for (const Mac& mac : wanted.macs)
         if (!out.others.add(mac)) (mac.is_multicast() ? out.all_groups : out.all_unicast) = true;
-    out.members = out.down ? ~0U : out.all_unicast && out.all_groups ? 0 : sorting;
+    out.members = out.down ? MemberSet::all() : out.all_unicast && out.all_groups ? MemberSet{} : sorting;
 }
 
 } // namespace dpdkbond

@@ -6,7 +6,7 @@
 #include <array>
 #include <cstdint>
 
-#include "base/strong_id.hpp"
+#include "base/member_set.hpp"
 #include "bond/buckets.hpp"
 #include "bond/failover.hpp"
 #include "bond/rx_filter.hpp"
@@ -49,16 +49,16 @@ struct alignas(64) Snapshot {
         kNoMember; // the active member; in balancing modes the one for frames of a single member
     std::uint16_t packets_per_member = 1; // balance-rr; 0: random
     FastMod bucket_mod{1};
-    std::uint32_t tx_mask = 0;                  // bit MemberId: of those in tx
-    std::array<std::uint8_t, kMaxMembers> tx{}; // their ids, in the order in which they joined
+    MemberSet senders;
+    std::array<std::uint8_t, kMaxMembers> tx{}; // the same, in the order in which they joined
 
     // Frames of these queues of the logical interface leave by a member of their own: its id, or kNoMember.
     std::array<std::uint8_t, kMaxLogicalQueues> by_queue = nobody();
 
     // Receiving.
-    PuntFn punt = nullptr;       // nullptr: the mode's control half wants no frames
-    std::uint32_t rx_accept = 0; // bit MemberId: what it receives goes up
-    std::uint32_t rx_groups = 0; // … balance-alb: group frames too
+    PuntFn punt = nullptr; // nullptr: the mode's control half wants no frames
+    MemberSet rx_accept;   // what they receive goes up
+    MemberSet rx_groups;   // … balance-alb: group frames too
     std::uint8_t rx_count = 0;
     std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
 

@@ -170,7 +170,7 @@ std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf**
     counters.rx.add(n);
     if (s.punt != nullptr) n = s.punt(lane, s, id, frames, n);
     if (n == 0) return 0;
-    if ((s.rx_accept >> id & 1U) == 0) {
+    if (!s.rx_accept.has(MemberId{id})) {
         drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);
         return 0;
     }

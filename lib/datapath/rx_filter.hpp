@@ -15,7 +15,7 @@ namespace dpdkbond {
 // are freed and counted. Worker threads only.
 inline std::uint16_t sort_out(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                               std::uint16_t n) noexcept {
-    if ((s.filter.members >> member & 1U) == 0) return n;
+    if (!s.filter.members.has(MemberId{member})) return n;
     for (std::uint16_t i = 0; i < n; ++i)
         if (mac_key(rte_pktmbuf_mtod(frames[i], const std::uint8_t*)) != s.filter.own || s.filter.down)
             [[unlikely]]

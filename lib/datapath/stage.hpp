@@ -48,7 +48,7 @@ struct Stage {
 // Count into a stage; the burst's end is done().
 class FewCounts {
 public:
-    static constexpr std::uint32_t members = 0xff; // bit MemberId
+    static constexpr MemberSet members = MemberSet::of_bits(0xff);
 
     explicit FewCounts(Stage& stage) noexcept : stage_(stage), counts_(stage.few) {}
     unsigned add(std::uint8_t id, unsigned n) noexcept { // the count before

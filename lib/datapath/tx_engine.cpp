@@ -53,7 +53,7 @@ void flush(Lane& lane) noexcept {
     if (before != nullptr) lane.unsent = nullptr;
     stage.total = 0;
     stage.under = nullptr;
-    if ((s.tx_mask & ~FewCounts::members) != 0) {
+    if (!(s.senders - FewCounts::members).empty()) {
         for (unsigned k = 0; k < s.tx_count; ++k)
             if (const std::uint8_t n = std::exchange(stage.many[s.tx[k]], std::uint8_t{0}); n != 0)
                 send_all(s.tx[k], n);

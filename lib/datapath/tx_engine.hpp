@@ -94,7 +94,7 @@ inline void stage(Lane& lane, const Snapshot& s, std::uint16_t n, Fill fill,
         fill(counts);
         counts.done();
     };
-    if ((s.tx_mask & ~FewCounts::members) == 0) [[likely]]
+    if ((s.senders - FewCounts::members).empty()) [[likely]]
         with(FewCounts(stage));
     else
         with(ManyCounts(stage));

@@ -46,10 +46,10 @@ struct BondCore {
     Counter lost_ring_full;     // … or no room in the inject ring; owner: control
     const std::uint64_t serial; // no other bond of this process has or had it
     // ---- owner: control
-    std::uint32_t ears = 0;                    // bit MemberId: its LACPDUs come by a socket
-    std::array<int, kMaxMembers> ear_socket{}; // of those
-    bool unpublished = true;                   // there is something newer than the published snapshot
-    std::optional<Wanted> handed;              // what the ordinary threads were given last
+    MemberSet ears;               // their LACPDUs come by a socket
+    MemberMap<int> ear_socket;    // of those
+    bool unpublished = true;      // there is something newer than the published snapshot
+    std::optional<Wanted> handed; // what the ordinary threads were given last
     GapMeter gap;
     LostFrames lost_before;        // what Bond::frames_lost() said last
     std::uint64_t losses_told = 0; // events lost that the ordinary threads know of

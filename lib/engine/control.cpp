@@ -114,7 +114,7 @@ void Control::drain() {
 }
 
 void Control::set_bond(std::uint32_t number, BondCore* core) {
-    if (BondCore* gone = bonds_[number]) stop_listening(*gone, ~0U);
+    if (BondCore* gone = bonds_[number]) stop_listening(*gone, MemberSet::all());
     bonds_[number] = core;
 }
 
@@ -138,9 +138,9 @@ void Control::hear(BondCore& core, Time at) {
         for (unsigned i = 0; i < n; ++i) {
             const rte_mbuf* m = frames[i];
             const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
-            // kNoMember: a frame that the logical interface sent, which no socket hears.
-            if (m->port >= kMaxMembers || (core.ears >> m->port & 1U) == 0 || !is_lacpdu(frame))
-                core.bond.handle_frame(MemberId{static_cast<std::uint8_t>(m->port)}, frame, at);
+            const MemberId from{static_cast<std::uint8_t>(
+                m->port)}; // kNoMember: a frame that the logical interface sent, which no socket hears.
+            if (!core.ears.has(from) || !is_lacpdu(frame)) core.bond.handle_frame(from, frame, at);
         }
         if (n != 0) rte_pktmbuf_free_bulk(frames, n);
     }
@@ -159,26 +159,24 @@ void Control::look_at_traffic(BondCore& core, Time at) {
     }
 }
 
-void Control::stop_listening(BondCore& core, std::uint32_t members) {
-    for (std::uint8_t id = 0; id < kMaxMembers; ++id) {
-        if ((core.ears & members & 1U << id) == 0) continue;
+void Control::stop_listening(BondCore& core, MemberSet members) {
+    for (const MemberId id : core.ears& members)
         epoll_ctl(ears_, EPOLL_CTL_DEL, core.ear_socket[id], nullptr);
-        core.ears &= ~(1U << id);
-    }
+    core.ears -= members;
 }
 
 void Control::listen(std::uint32_t bond, MemberId member, int socket) {
     BondCore* core = bonds_[bond];
     if (core == nullptr) return;
-    stop_listening(*core, 1U << member.value);
+    stop_listening(*core, {member});
     if (socket < 0) return;
     epoll_event e{};
     e.events = EPOLLIN;
     e.data.u64 =
         std::uint64_t{bond} << 48U | std::uint64_t{member.value} << 32U | static_cast<std::uint32_t>(socket);
     if (epoll_ctl(ears_, EPOLL_CTL_ADD, socket, &e) != 0) return;
-    core->ears |= 1U << member.value;
-    core->ear_socket[member.value] = socket;
+    core->ears.add(member);
+    core->ear_socket[member] = socket;
     has_ears_ = true;
 }
 

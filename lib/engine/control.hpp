@@ -95,7 +95,7 @@ private:
     void submit(Call& c);
     void wake() noexcept;
     void drain();
-    void stop_listening(BondCore& core, std::uint32_t members); // bit MemberId
+    void stop_listening(BondCore& core, MemberSet members);
     void hear(BondCore& core, Time at);
     static void look_at_traffic(BondCore& core, Time at);
     void hear_sockets(Time at);

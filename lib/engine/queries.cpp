@@ -99,9 +99,9 @@ std::vector<std::uint64_t> BondQueries::bytes_by_bucket() const {
     return sum;
 }
 
-std::array<std::uint64_t, kMaxMembers> BondQueries::bytes_by_member(const RunningBond& bond) const {
-    std::array<std::uint64_t, kMaxMembers> bytes{};
-    for (const MemberStatus& m : bond.status.members) bytes[m.id.value] = sent_(m.id);
+MemberMap<std::uint64_t> BondQueries::bytes_by_member(const RunningBond& bond) const {
+    MemberMap<std::uint64_t> bytes;
+    for (const MemberStatus& m : bond.status.members) bytes[m.id] = sent_(m.id);
     return bytes;
 }
 
@@ -113,7 +113,7 @@ std::optional<std::vector<MemberLoad>> BondQueries::load(const LoadBegun& begun)
         const auto bytes = bytes_by_member(bond);
         const double seconds = std::chrono::duration<double>(now() - begun.at).count();
         for (std::size_t i = 0; i < out->size() && seconds > 0; ++i) {
-            const auto id = bond.status.members[i].id.value;
+            const MemberId id = bond.status.members[i].id;
             if (MemberLoad& m = (*out)[i]; !m.bytes_per_s)
                 m.bytes_per_s = static_cast<std::uint64_t>(
                     static_cast<double>(bytes[id] - std::min(begun.by_member[id], bytes[id])) / seconds);

@@ -35,7 +35,7 @@ public:
         Time at{};
         const ModeDescriptor* mode = nullptr;
         std::vector<std::uint64_t> by_bucket; // bytes; the last: of no bucket. Empty: not counted
-        std::array<std::uint64_t, kMaxMembers> by_member{}; // … as the devices count them
+        MemberMap<std::uint64_t> by_member;   // … as the devices count them
     };
     [[nodiscard]] LoadBegun begin_load();
     std::optional<std::vector<MemberLoad>> load(const LoadBegun& begun);
@@ -52,7 +52,7 @@ private:
     }
     Explanation explain(const RunningBond& bond, const FlowSpec& flow);
     [[nodiscard]] std::vector<std::uint64_t> bytes_by_bucket() const;
-    [[nodiscard]] std::array<std::uint64_t, kMaxMembers> bytes_by_member(const RunningBond& bond) const;
+    [[nodiscard]] MemberMap<std::uint64_t> bytes_by_member(const RunningBond& bond) const;
     [[nodiscard]] std::optional<std::vector<MemberLoad>> load_by_map(const RunningBond& bond,
                                                                      const LoadBegun& begun) const;
 

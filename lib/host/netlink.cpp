@@ -201,6 +201,22 @@ Result<bool> has_route_via(int ifindex) {
     });
 }
 
+Result<std::vector<std::optional<RouteTo>>> routes_to(std::span<const IpPrefix> targets) {
+    auto socket = RtSocket::open();
+    if (!socket) return Error{socket.error()};
+    std::vector<std::optional<RouteTo>> found;
+    for (const IpPrefix& t : targets) {
+        rtmsg body{};
+        body.rtm_family = t.is_v6 ? AF_INET6 : AF_INET;
+        body.rtm_dst_len = t.is_v6 ? 128 : 32;
+        RtMessage message(RTM_GETROUTE, 0, body);
+        message.put(RTA_DST, t.is_v6 ? t.v6.bytes.data() : t.v4.bytes.data(), t.is_v6 ? 16 : 4);
+        const auto route = socket.value().get<RouteTo>(message, parse_route_to);
+        found.push_back(route ? route.value() : std::nullopt); // an error: the network is unreachable
+    }
+    return found;
+}
+
 Result<std::optional<std::string>> netdev_in_use(const std::string& name) {
     using Reason = std::optional<std::string>;
     auto link = get_link(name);

@@ -10,6 +10,7 @@
 #include <memory>
 #include <optional>
 #include <set>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -148,6 +149,13 @@ Result<void> rename_link(const std::string& name,
 Result<void> add_address(const std::string& name, const IpPrefix& prefix);
 Result<void> remove_address(const std::string& name, const IpPrefix& prefix);
 Result<std::vector<AddressEvent>> list_addresses(int ifindex);
+// How the kernel would send to an address; nullopt: it has no route, or one that delivers nothing elsewhere.
+struct RouteTo {
+    int ifindex = 0;
+    IpPrefix source{};   // of full length
+    bool direct = false; // by no gateway
+};
+Result<std::vector<std::optional<RouteTo>>> routes_to(std::span<const IpPrefix> targets);
 // What a device receives besides frames to its own MAC: MACs of devices stacked on it, and groups.
 struct ReceiveList {
     std::vector<Mac> unicast, groups;

@@ -138,6 +138,24 @@ bool comes_by_itself(const rtmsg& route, nlattr* destination) {
 
 } // namespace
 
+std::optional<RouteTo> parse_route_to(nlmsghdr* header) {
+    if (header->nlmsg_type != RTM_NEWROUTE) return std::nullopt;
+    nlattr* tb[RTA_MAX + 1];
+    if (nlmsg_parse(header, sizeof(rtmsg), tb, RTA_MAX, nullptr) < 0) return std::nullopt;
+    const auto* route = static_cast<const rtmsg*>(nlmsg_data(header));
+    if (route->rtm_type != RTN_UNICAST || tb[RTA_OIF] == nullptr || tb[RTA_PREFSRC] == nullptr)
+        return std::nullopt;
+    RouteTo to;
+    to.ifindex = static_cast<int>(nla_get_u32(tb[RTA_OIF]));
+    to.direct = tb[RTA_GATEWAY] == nullptr && tb[RTA_VIA] == nullptr;
+    to.source.is_v6 = route->rtm_family == AF_INET6;
+    to.source.length = to.source.is_v6 ? 128 : 32;
+    if (nla_len(tb[RTA_PREFSRC]) != to.source.length / 8) return std::nullopt;
+    std::uint8_t* const bytes = to.source.is_v6 ? to.source.v6.bytes.data() : to.source.v4.bytes.data();
+    std::memcpy(bytes, nla_data(tb[RTA_PREFSRC]), to.source.length / 8);
+    return to;
+}
+
 std::optional<std::vector<int>> parse_route_devices(nlmsghdr* header) {
     if (header->nlmsg_type != RTM_NEWROUTE) return std::nullopt;
     nlattr* tb[RTA_MAX + 1];

@@ -21,5 +21,6 @@ std::optional<ListedMac> parse_listed_mac(nlmsghdr* header);
 std::optional<int> parse_nsid(nlmsghdr* header); // RTM_NEWNSID, RTM_DELNSID
 // The device that a unicast route leaves by, once for each; RTM_NEWROUTE.
 std::optional<std::vector<int>> parse_route_devices(nlmsghdr* header);
+std::optional<RouteTo> parse_route_to(nlmsghdr* header); // the answer to RTM_GETROUTE of one address
 
 } // namespace dpdkbond

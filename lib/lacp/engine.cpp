@@ -77,7 +77,7 @@ void Engine::handle_timeout(Time now) {
         if (system) system->handle_timeout(now);
 }
 
-std::optional<MarkerRunId> Engine::start_marker(BondId bond, PortMask ports, Time deadline, Time now) {
+std::optional<MarkerRunId> Engine::start_marker(BondId bond, MemberSet ports, Time deadline, Time now) {
     System* system = find(bond);
     return system == nullptr ? std::nullopt : system->start_marker(ports, deadline, now);
 }

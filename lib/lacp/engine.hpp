@@ -54,7 +54,7 @@ public:
     // Sends a marker on each port of the set whose partner is heard, whether it still distributes or has just
     // stopped; the result comes by poll_marker() when all have answered, or at the deadline. nullopt: no such
     // bond, or too many runs under way.
-    std::optional<MarkerRunId> start_marker(BondId bond, PortMask ports, Time deadline, Time now);
+    std::optional<MarkerRunId> start_marker(BondId bond, MemberSet ports, Time deadline, Time now);
 
     // --- output ---
 

@@ -5,12 +5,12 @@
 
 namespace dpdkbond::lacp {
 
-std::optional<MarkerRunId> MarkerRuns::start(BondId bond, PortMask asked, PortMask gone, PortMask unsent,
+std::optional<MarkerRunId> MarkerRuns::start(BondId bond, MemberSet asked, MemberSet gone, MemberSet unsent,
                                              Time deadline) {
     if (runs_.full()) return std::nullopt;
     if (++last_ == 0) ++last_;
     Run run;
-    run.result = {bond, {last_}, asked, 0, gone & asked, unsent & asked};
+    run.result = {bond, {last_}, asked, {}, gone & asked, unsent & asked};
     run.deadline = deadline;
     runs_.push_back(run);
     return run.result.run;
@@ -19,11 +19,11 @@ std::optional<MarkerRunId> MarkerRuns::start(BondId bond, PortMask asked, PortMa
 void MarkerRuns::answered(MarkerRunId id, MemberId member) {
     for (Run& run : runs_)
         if (run.result.run == id)
-            run.result.answered |= run.result.asked & ~run.result.gone & mask_of(member);
+            run.result.answered |= (run.result.asked - run.result.gone) & MemberSet{member};
 }
 
 void MarkerRuns::lost(MemberId member) {
-    for (Run& run : runs_) run.result.gone |= run.result.asked & ~run.result.answered & mask_of(member);
+    for (Run& run : runs_) run.result.gone |= (run.result.asked - run.result.answered) & MemberSet{member};
 }
 
 std::optional<MarkerResult> MarkerRuns::finish(Time now) {

@@ -16,13 +16,13 @@ using MarkerRunId = StrongId<struct MarkerRunTag, std::uint32_t>; // the transac
 struct MarkerResult {
     BondId bond{};
     MarkerRunId run{};
-    PortMask asked = 0; // as start() was told
-    PortMask answered = 0;
-    PortMask gone = 0;   // not up with a partner, or its link was lost since: nothing of it will still arrive
-    PortMask unsent = 0; // our own limit of markers a second let none out: its silence says nothing
-    [[nodiscard]] PortMask timed_out() const { return asked & ~(answered | gone); }
-    [[nodiscard]] PortMask ignored() const { return timed_out() & ~unsent; } // the partner left it unanswered
-    [[nodiscard]] bool all_answered() const { return timed_out() == 0; }
+    MemberSet asked; // as start() was told
+    MemberSet answered;
+    MemberSet gone;   // not up with a partner, or its link was lost since: nothing of it will still arrive
+    MemberSet unsent; // our own limit of markers a second let none out: its silence says nothing
+    [[nodiscard]] MemberSet timed_out() const { return asked - answered - gone; }
+    [[nodiscard]] MemberSet ignored() const { return timed_out() - unsent; } // the partner left it unanswered
+    [[nodiscard]] bool all_answered() const { return timed_out().empty(); }
 };
 
 class MarkerRuns {
@@ -32,7 +32,7 @@ public:
     // `gone`: those of `asked` from which nothing can still arrive; they are not waited for. `unsent`: those
     // to which no marker may be sent now; the run waits for them until its deadline. nullopt: as many runs as
     // there may be are under way.
-    std::optional<MarkerRunId> start(BondId bond, PortMask asked, PortMask gone, PortMask unsent,
+    std::optional<MarkerRunId> start(BondId bond, MemberSet asked, MemberSet gone, MemberSet unsent,
                                      Time deadline);
     void answered(MarkerRunId run, MemberId member);
     void lost(MemberId member);

@@ -19,18 +19,18 @@ bool is_individual(const Port& port) {
 
 void Selection::leave(Port& port) {
     if (!port.attached) return;
-    aggregators_[port.aggregator.value - 1U].ports &= ~mask_of(port.member);
+    aggregators_[port.aggregator.value - 1U].ports.remove(port.member);
     port.attached = false;
 }
 
 AggregatorId Selection::find(const Port& port, const LagId& lag, bool individual) const {
     if (!individual)
         for (std::uint8_t i = 0; i < kMaxPorts; ++i)
-            if (const Aggregator& a = aggregators_[i]; a.ports != 0 && !a.individual && a.lag == lag)
+            if (const Aggregator& a = aggregators_[i]; !a.ports.empty() && !a.individual && a.lag == lag)
                 return {static_cast<std::uint8_t>(i + 1)};
-    if (port.aggregator != kNoAggregator && at(port.aggregator).ports == 0) return port.aggregator;
+    if (port.aggregator != kNoAggregator && at(port.aggregator).ports.empty()) return port.aggregator;
     for (std::uint8_t i = 0; i < kMaxPorts; ++i)
-        if (aggregators_[i].ports == 0) return {static_cast<std::uint8_t>(i + 1)};
+        if (aggregators_[i].ports.empty()) return {static_cast<std::uint8_t>(i + 1)};
     return kNoAggregator; // cannot be: there are as many as ports
 }
 
@@ -48,7 +48,7 @@ bool Selection::select(Port& port) {
     Aggregator& aggregator = aggregators_[id.value - 1U];
     aggregator.lag = lag;
     aggregator.individual = individual;
-    aggregator.ports |= mask_of(port.member);
+    aggregator.ports.add(port.member);
     port.aggregator = id;
     port.attached = true;
     port.selected = Selected::STANDBY; // choose() says more
@@ -126,7 +126,8 @@ AggregatorId Selection::best(std::span<const Score> scores, Select policy) const
         if (a > b || (a == b && score.has_partner && common_rank(score) < common_rank(*best))) best = &score;
     }
     // Without a candidate the present one stays: its ports have the shortest way back.
-    if (best == nullptr) return active_ != kNoAggregator && at(active_).ports != 0 ? active_ : kNoAggregator;
+    if (best == nullptr)
+        return active_ != kNoAggregator && !at(active_).ports.empty() ? active_ : kNoAggregator;
     // Its partner is late and not given up: no reason to prefer one that has no partner at all.
     if (present_awaits && !best->has_partner) return active_;
     if (present != nullptr && present->carries) {
@@ -176,7 +177,7 @@ bool Selection::choose(std::span<Port> ports, Select policy) {
 }
 
 void Selection::update_ready(std::span<Port> ports, Time now) const {
-    PortMask waiting = 0; // aggregators with a port that waits and is not ready
+    std::uint32_t waiting = 0; // bit: aggregators with a port that waits and is not ready
     bool any = false;
     for (Port& port : ports) {
         if (!port.in_use || port.mux != MuxState::WAITING || !port.attached) continue;
@@ -185,7 +186,7 @@ void Selection::update_ready(std::span<Port> ports, Time now) const {
             port.ready_n = true;
             port.wait_while = kNever;
         }
-        if (!port.ready_n) waiting |= PortMask{1} << (port.aggregator.value - 1U);
+        if (!port.ready_n) waiting |= 1U << (port.aggregator.value - 1U);
     }
     if (!any) return;
     for (Port& port : ports)

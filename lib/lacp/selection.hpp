@@ -13,7 +13,7 @@ namespace dpdkbond::lacp {
 struct Aggregator {
     LagId lag{};             // of its ports; means nothing while there are none
     bool individual = false; // takes no second port
-    PortMask ports = 0;      // those that selected it
+    MemberSet ports;         // those that selected it
 };
 
 class Selection {

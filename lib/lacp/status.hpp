@@ -29,8 +29,8 @@ struct PortStatus {
 
 // Which ports may receive and send data. owner: control lcore.
 struct Forwarding {
-    PortMask collecting = 0, distributing = 0;
-    PortMask without_partner = 0; // part of both: the black hole that lacp_strict closes
+    MemberSet collecting, distributing;
+    MemberSet without_partner; // part of both: the black hole that lacp_strict closes
     bool operator==(const Forwarding&) const = default;
 };
 

@@ -64,8 +64,8 @@ bool System::add_port(MemberId member, Mac mac, PortPriority priority, Time now)
     port.coupled_control = options_.coupled_control;
     port.actor.port_priority = priority;
     port.aggregator = {static_cast<std::uint8_t>(member.value + 1U)}; // the one it takes when it is free
-    members_ |= mask_of(member);
-    end_ = static_cast<std::size_t>(std::bit_width(members_));
+    members_.add(member);
+    end_ = static_cast<std::size_t>(std::bit_width(members_.bits()));
     const bool resumed = resume_port(port);
     refresh_actor(port);
     if (!resumed) begin(port, now);
@@ -89,8 +89,8 @@ void System::remove_port(MemberId member, Time now) {
     selection_.leave(*port);
     markers_.lost(member);
     forget(*port);
-    members_ &= ~mask_of(member);
-    end_ = static_cast<std::size_t>(std::bit_width(members_));
+    members_.remove(member);
+    end_ = static_cast<std::size_t>(std::bit_width(members_.bits()));
     settle(now);
 }
 
@@ -132,10 +132,10 @@ void System::status(BondStatus& out) const {
     out.actor_system_priority = options_.actor_system_priority;
     out.actor_system = options_.actor_system.is_zero() ? mac_ : options_.actor_system;
     out.forwarding = forwarding_;
-    out.usable_ports = static_cast<std::uint32_t>(std::popcount(forwarding_.distributing));
+    out.usable_ports = forwarding_.distributing.size();
     if (out.active_aggregator != kNoAggregator) {
         const Aggregator& active = selection_.at(out.active_aggregator);
-        out.active_ports = static_cast<std::uint32_t>(std::popcount(active.ports));
+        out.active_ports = active.ports.size();
         out.actor_key = active.lag.actor_key;
         out.partner_system_priority = active.lag.partner_system_priority;
         out.partner_system = active.lag.partner_system;

@@ -33,11 +33,11 @@ public:
     FrameVerdict handle_frame(MemberId member, Bytes frame, Time now);
     void handle_link(MemberId member, bool up, std::uint32_t speed_mbps, bool full_duplex, Time now);
     void handle_timeout(Time now);
-    std::optional<MarkerRunId> start_marker(PortMask ports, Time deadline, Time now);
+    std::optional<MarkerRunId> start_marker(MemberSet ports, Time deadline, Time now);
 
     [[nodiscard]] Time next_deadline() const { return deadline_; }
     [[nodiscard]] const Forwarding& forwarding() const { return forwarding_; }
-    [[nodiscard]] PortMask members() const { return members_; }
+    [[nodiscard]] MemberSet members() const { return members_; }
     [[nodiscard]] const Port* port(MemberId member) const;
     [[nodiscard]] const Selection& selection() const { return selection_; }
     void status(BondStatus& out) const;
@@ -81,7 +81,7 @@ private:
     LacpOptions options_;
     Mac mac_; // of the bond
     std::array<Port, kMaxPorts> ports_{};
-    PortMask members_ = 0;
+    MemberSet members_;
     std::size_t end_ = 0; // ports_ behind it are unused
     Selection selection_;
     MarkerRuns markers_;

@@ -109,17 +109,18 @@ void System::handle_timeout(Time now) {
     if (deadline_ <= now) settle(now);
 }
 
-std::optional<MarkerRunId> System::start_marker(PortMask ports, Time deadline, Time now) {
-    PortMask gone = ports, unsent = 0;
+std::optional<MarkerRunId> System::start_marker(MemberSet ports, Time deadline, Time now) {
+    MemberSet gone = ports, unsent;
     for (const Port& port : ports_) {
         if (!port.in_use || !port.port_enabled || port.rx != RxState::CURRENT) continue;
-        gone &= ~mask_of(port.member);
-        if (!port.marker_window.allows(now)) unsent |= mask_of(port.member);
+        gone.remove(port.member);
+        if (!port.marker_window.allows(now)) unsent.add(port.member);
     }
     const auto run = markers_.start(id_, ports, gone, unsent, deadline);
     if (!run) return std::nullopt;
+    const MemberSet asked = ports - (gone | unsent);
     for (Port& port : places()) {
-        if (!port.in_use || (mask_of(port.member) & ports & ~(gone | unsent)) == 0) continue;
+        if (!port.in_use || !asked.has(port.member)) continue;
         port.marker_window.note(now);
         SlowFrame frame;
         encode_marker(frame, port.mac,

@@ -119,7 +119,7 @@ void Selection::resume(const Port& port) {
     Aggregator& aggregator = aggregators_[port.aggregator.value - 1U];
     aggregator.lag = lag_of(port);
     aggregator.individual = is_individual(port);
-    aggregator.ports |= mask_of(port.member);
+    aggregator.ports.add(port.member);
 }
 
 void System::save(Saved& out) const {

@@ -149,26 +149,25 @@ void System::update_forwarding(Time now) {
                                (port.rx == RxState::DEFAULTED || port.rx == RxState::LACP_DISABLED);
         port.collecting = port.without_partner || port.actor.state.has(StateBit::collecting);
         port.distributing = port.without_partner || port.actor.state.has(StateBit::distributing);
-        const PortMask mask = mask_of(port.member);
-        if (port.collecting) result.collecting |= mask;
-        if (port.distributing) result.distributing |= mask;
-        if (port.without_partner) result.without_partner |= mask;
+        if (port.collecting) result.collecting.add(port.member);
+        if (port.distributing) result.distributing.add(port.member);
+        if (port.without_partner) result.without_partner.add(port.member);
     }
     if (result == forwarding_) return;
-    const bool black_hole = result.without_partner != 0;
-    if (black_hole != (forwarding_.without_partner != 0))
+    const bool black_hole = !result.without_partner.empty();
+    if (black_hole == forwarding_.without_partner.empty())
         tell(now, kNoMember, EventKind::black_hole, black_hole ? 0 : 1, black_hole ? 1 : 0,
              black_hole ? "no LACP partner: traffic may be black-holed (lacp_strict prevents it)"
                         : "no longer sends without an LACP partner");
     forwarding_ = result;
-    tell(now, kNoMember, EventKind::forwarding, result.collecting, result.distributing,
-         format<80>("collecting %#x distributing %#x", result.collecting, result.distributing));
+    tell(now, kNoMember, EventKind::forwarding, result.collecting.bits(), result.distributing.bits(),
+         format<80>("collecting %#x distributing %#x", result.collecting.bits(), result.distributing.bits()));
 }
 
 void System::finish_markers(Time now) {
     while (const auto result = markers_.finish(now)) {
         outbox_.markers.push(*result);
-        tell(now, kNoMember, EventKind::marker, result->run.value, result->timed_out(),
+        tell(now, kNoMember, EventKind::marker, result->run.value, result->timed_out().bits(),
              result->all_answered() ? "all answered" : "timed out");
     }
 }

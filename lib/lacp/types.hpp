@@ -7,7 +7,7 @@
 #include <string_view>
 
 #include "base/mac.hpp"
-#include "base/strong_id.hpp"
+#include "base/member_set.hpp"
 #include "base/time.hpp"
 #include "proto/lacpdu.hpp"
 
@@ -28,9 +28,7 @@ inline constexpr std::size_t kMaxMarkersPerSecond = 10; // of 802.3 annex 57A's 
 inline constexpr Duration kTransmitWindow = 1s + 20ms;
 
 inline constexpr std::size_t kMaxPorts = kMaxMembers; // of one bond
-using PortMask = std::uint32_t;                       // bit n: the port of MemberId n
 static_assert(kMaxPorts <= 32);
-constexpr PortMask mask_of(MemberId member) { return PortMask{1} << member.value; }
 
 using BondId = StrongId<struct LacpBondTag, std::uint16_t>;
 // One port of one bond.

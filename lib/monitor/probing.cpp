@@ -28,10 +28,10 @@ void ProbeMonitor::set_rules(const ProbeRules& rules, Time now) {
     const bool was_on = on();
     rules_ = rules;
     ready_ = 0;
-    probes_ = 0;
+    probes_ = {};
     trial_ = kNoMember;
     for (std::size_t slot = 0; slot < kMaxMembers; ++slot) {
-        Member& m = members_[slot];
+        Member& m = members_[id_of(slot)];
         if (!m.present) continue;
         m.seen_before = false;
         if (!was_on) m.state = m.link ? State::up : State::down;
@@ -58,22 +58,22 @@ void ProbeMonitor::set_ready(std::uint32_t targets, Time now) {
 }
 
 void ProbeMonitor::join(MemberId id, Time now) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     m = {};
     m.present = true;
     renew(m, now);
 }
 
 void ProbeMonitor::leave(MemberId id) {
-    members_[id.value] = {};
-    probes_ &= ~(1U << id.value);
+    members_[id] = {};
+    probes_.remove(id);
     if (trial_ == id) trial_ = kNoMember;
     if (active_ == id) active_ = kNoMember;
     plan();
 }
 
 void ProbeMonitor::set_link(MemberId id, bool up, Time now) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     if (!m.present || (m.link_was_set && m.link == up)) return;
     const bool first = !m.link_was_set;
     m.link_was_set = true;
@@ -93,7 +93,7 @@ void ProbeMonitor::set_active(MemberId id, Time now) {
     active_ = id;
     if (id != kNoMember) {
         trial_ = kNoMember;
-        members_[id.value].last_up = now;
+        members_[id].last_up = now;
     }
     if (on() && rules_.one_active) {
         next_tick_ = now;
@@ -103,19 +103,19 @@ void ProbeMonitor::set_active(MemberId id, Time now) {
 }
 
 void ProbeMonitor::go_up(MemberId id, Time now) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     m.state = State::up;
     m.silent = 0;
     m.mute = false;
     m.last_up = now;
     // A candidate, or another member while one is tried: the search is over.
-    if (trial_ != kNoMember && trial_ != id && members_[trial_.value].state == State::trial)
-        members_[trial_.value].state = State::down;
+    if (trial_ != kNoMember && trial_ != id && members_[trial_].state == State::trial)
+        members_[trial_].state = State::down;
     trial_ = kNoMember;
 }
 
 void ProbeMonitor::go_down(MemberId id, Time now) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     m.silent = 0;
     const bool each = rules_.all_targets && rules_.one_active && validated(id);
     for (std::size_t t = 0; t < kMaxTargets; ++t)
@@ -128,7 +128,7 @@ void ProbeMonitor::go_down(MemberId id, Time now) {
 }
 
 Time ProbeMonitor::last_sign(MemberId id) const {
-    const Member& m = members_[id.value];
+    const Member& m = members_[id];
     if (!rules_.all_targets || !rules_.one_active || !validated(id)) return m.last_rx;
     Time oldest = kNever;
     for (std::size_t t = 0; t < kMaxTargets; ++t)
@@ -137,7 +137,7 @@ Time ProbeMonitor::last_sign(MemberId id) const {
 }
 
 void ProbeMonitor::handle_traffic(MemberId id, const MemberTraffic& traffic, Time) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     if (!on() || !m.present) return;
     if (m.seen_before) {
         if (traffic.tx != m.seen.tx) m.last_tx = std::max(m.last_tx, last_look_);
@@ -149,7 +149,7 @@ void ProbeMonitor::handle_traffic(MemberId id, const MemberTraffic& traffic, Tim
 }
 
 void ProbeMonitor::handle_neighbor(MemberId id, Time now) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     if (!on() || !m.present || validated(id) || (rules_.validate & 4U) == 0) return;
     m.last_rx = now;
     revive(id, now);
@@ -160,15 +160,15 @@ void ProbeMonitor::handle_neighbor(MemberId id, Time now) {
 // backup saw the active's question pass by, and the active does get answers; (c) while a candidate is tried
 // the answer to its question may arrive anywhere, as the switch has yet to learn.
 void ProbeMonitor::handle_sign(MemberId id, Sign sign, Time now) {
-    Member& m = members_[id.value];
+    Member& m = members_[id];
     if (!on() || !m.present || !validated(id)) return;
     bool counts = false;
     if (is_active(id)) {
         counts = !sign.echo;
-    } else if (active_ != kNoMember && last_sign(active_) > members_[active_.value].last_up) {
+    } else if (active_ != kNoMember && last_sign(active_) > members_[active_].last_up) {
         counts = sign.echo;
     } else if (trial_ != kNoMember) {
-        counts = !sign.echo && sign.answer && now <= end_of(members_[trial_.value].probed, 1);
+        counts = !sign.echo && sign.answer && now <= end_of(members_[trial_].probed, 1);
     }
     if (!counts) return;
     m.last_rx = m.target_rx[sign.target] = now;
@@ -177,7 +177,7 @@ void ProbeMonitor::handle_sign(MemberId id, Sign sign, Time now) {
 }
 
 void ProbeMonitor::revive(MemberId id, Time now) {
-    const Member& m = members_[id.value];
+    const Member& m = members_[id];
     if (!m.link || m.state == State::up) return;
     const Time sign = last_sign(id);
     if (now < end_of(sign, 1) && sign >= m.down_since && (rules_.one_active || now < end_of(m.last_tx, 1)))
@@ -187,7 +187,7 @@ void ProbeMonitor::revive(MemberId id, Time now) {
 void ProbeMonitor::judge(Time now) {
     for (std::size_t slot = 0; slot < kMaxMembers; ++slot) {
         const MemberId id = id_of(slot);
-        const Member& m = members_[slot];
+        const Member& m = members_[id_of(slot)];
         if (!m.present || !m.link) continue;
         if (m.state != State::up) {
             revive(id, now);
@@ -229,9 +229,9 @@ void ProbeMonitor::handle_timeout(Time now) {
 void ProbeMonitor::tick(Time now) {
     if (!rules_.one_active) {
         for (std::size_t slot = 0; slot < kMaxMembers; ++slot)
-            if (members_[slot].present && members_[slot].link) probes_ |= 1U << slot;
+            if (members_[id_of(slot)].present && members_[id_of(slot)].link) probes_.add(id_of(slot));
     } else if (active_ != kNoMember) {
-        probes_ |= 1U << active_.value;
+        probes_.add(active_);
     } else {
         try_next(now);
     }
@@ -244,13 +244,13 @@ void ProbeMonitor::try_next(Time now) {
     const std::size_t from = trial_ == kNoMember ? kMaxMembers - 1 : trial_.value;
     for (std::size_t step = 1; step <= kMaxMembers; ++step) {
         const std::size_t slot = (from + step) % kMaxMembers;
-        Member& m = members_[slot];
+        Member& m = members_[id_of(slot)];
         if (!m.present || !m.link || m.state == State::up) continue;
-        if (trial_ != kNoMember) members_[trial_.value].state = State::down;
+        if (trial_ != kNoMember) members_[trial_].state = State::down;
         m.state = State::trial;
         m.last_up = m.probed = now;
         trial_ = id_of(slot);
-        probes_ |= 1U << slot;
+        probes_.add(trial_);
         return;
     }
 }
@@ -261,7 +261,7 @@ void ProbeMonitor::plan() {
     deadline_ = std::min(next_tick_, last_look_ + look_period(rules_.interval));
     if (ready_ == 0) return;
     for (std::size_t slot = 0; slot < kMaxMembers; ++slot) {
-        const Member& m = members_[slot];
+        const Member& m = members_[id_of(slot)];
         if (!m.present || !m.link || m.state != State::up) continue;
         const bool active = is_active(id_of(slot));
         if (!active && trial_ != kNoMember) continue;
@@ -272,6 +272,6 @@ void ProbeMonitor::plan() {
     }
 }
 
-std::uint32_t ProbeMonitor::take_probes() { return std::exchange(probes_, 0); }
+MemberSet ProbeMonitor::take_probes() { return std::exchange(probes_, {}); }
 
 } // namespace dpdkbond

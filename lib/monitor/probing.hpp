@@ -9,7 +9,7 @@
 #include <array>
 #include <cstdint>
 
-#include "base/strong_id.hpp"
+#include "base/member_set.hpp"
 #include "base/time.hpp"
 
 namespace dpdkbond {
@@ -66,14 +66,14 @@ public:
 
     void handle_timeout(Time now); // spurious calls are no-ops
     [[nodiscard]] Time next_deadline() const { return on() && !paused_ ? deadline_ : kNever; }
-    // The members that have to ask every target now, as a mask; the call clears it.
-    std::uint32_t take_probes();
+    // The members that have to ask every target now; the call clears it.
+    MemberSet take_probes();
 
     [[nodiscard]] bool on() const { return rules_.interval > Duration{0} && rules_.targets != 0; }
-    [[nodiscard]] State state(MemberId id) const { return members_[id.value].state; }
+    [[nodiscard]] State state(MemberId id) const { return members_[id].state; }
     // Of a member that is not up: the targets that it did not hear of, and whether it could not even ask.
-    [[nodiscard]] std::uint32_t silent_targets(MemberId id) const { return members_[id.value].silent; }
-    [[nodiscard]] bool mute(MemberId id) const { return members_[id.value].mute; }
+    [[nodiscard]] std::uint32_t silent_targets(MemberId id) const { return members_[id].silent; }
+    [[nodiscard]] bool mute(MemberId id) const { return members_[id].mute; }
 
 private:
     struct Member {
@@ -107,10 +107,10 @@ private:
 
     ProbeRules rules_;
     bool paused_ = false;
-    std::array<Member, kMaxMembers> members_{};
+    MemberMap<Member> members_;
     MemberId active_ = kNoMember, trial_ = kNoMember;
     std::uint32_t ready_ = 0;
-    std::uint32_t probes_ = 0;
+    MemberSet probes_;
     Time next_tick_{}, last_look_{};
     Time deadline_ = kNever;
 };

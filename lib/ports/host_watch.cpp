@@ -23,6 +23,7 @@ namespace {
 // Netdevs whose carrier events the kernel holds back are looked at this often: a cut must not cost 5 ms.
 constexpr std::uint32_t kLaggingPollMs = 2;
 constexpr std::uint32_t kSlowPollMs = 100;
+constexpr unsigned kRoutesEvery = 10; // slow polls
 
 sigset_t heard_signals() {
     sigset_t set;
@@ -106,12 +107,27 @@ void HostWatch::watch_logical(std::uint32_t bond, const LogicalPort& port, std::
     logical_.watch(bond, port, mtu, max_mtu);
 }
 
-void HostWatch::forget_logical(std::uint32_t bond) { logical_.forget(bond); }
-
-void HostWatch::set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms) {
+void HostWatch::forget_logical(std::uint32_t bond) {
+    logical_.forget(bond);
     {
         const std::lock_guard lock(mutex_);
-        miimon_[bond] = miimon_ms;
+        miimon_.erase(bond);
+    }
+    arm_timer();
+}
+
+void HostWatch::set_options(std::uint32_t bond, const BondOptions& options) {
+    std::vector<IpPrefix> targets;
+    if (options.arp_interval != 0) {
+        for (const Ipv4& t : options.arp_ip_target)
+            targets.push_back({.is_v6 = false, .v4 = t, .length = 32});
+        for (const Ipv6& t : options.ns_ip6_target)
+            targets.push_back({.is_v6 = true, .v6 = t, .length = 128});
+    }
+    logical_.set_targets(bond, std::move(targets));
+    {
+        const std::lock_guard lock(mutex_);
+        miimon_[bond] = options.miimon;
     }
     arm_timer();
 }
@@ -162,6 +178,7 @@ void HostWatch::on_tick() {
     if (full) last_full_poll_ = at;
     if (slow) last_slow_poll_ = at;
     if (slow) doubt_.arm(); // so often at most
+    if (slow && ++slow_polls_ % kRoutesEvery == 0) logical_.look_at_routes();
     for (const Watched& w : members_) {
         if (full || (w.member->netdev_lags && pace_.due(at) && carrier_changed(*w.member))) look_at(w);
         if (slow) hooks_.on_poll(w.bond, *w.member);

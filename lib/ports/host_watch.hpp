@@ -44,8 +44,8 @@ public:
     void forget_logical(std::uint32_t bond);
     void tell_members(std::uint32_t bond) { logical_.tell_members(bond); } // once more what it wants of them
     [[nodiscard]] LogicalFacts logical(std::uint32_t bond) const { return logical_.view(bond); }
-    Doubt& doubt() { return doubt_; }                                    // for lanes
-    void set_poll_interval(std::uint32_t bond, std::uint32_t miimon_ms); // 0: this bond asks for none
+    Doubt& doubt() { return doubt_; }                                 // for lanes
+    void set_options(std::uint32_t bond, const BondOptions& options); // what monitors need of this thread
 
 private:
     struct Watched {
@@ -75,6 +75,7 @@ private:
     std::map<std::uint32_t, std::uint32_t> miimon_;
     Time last_full_poll_{};
     Time last_slow_poll_{};
+    unsigned slow_polls_ = 0;
 };
 
 // Blocks the signals that HostWatch hears, and those of net_tap, in this thread and all that it starts.

@@ -199,6 +199,41 @@ void LogicalWatch::look(std::uint32_t bond, Logical& l) {
     });
 }
 
+void LogicalWatch::add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const {
+    const auto targets = targets_.find(bond);
+    if (targets == targets_.end()) return;
+    const auto routes = routes_to(targets->second);
+    if (!routes) return;
+    const std::vector<StackedDevice> devices = stack_.devices(l.ifindex);
+    for (std::size_t i = 0; i < targets->second.size(); ++i) {
+        const auto& route = routes.value()[i];
+        const auto is_way = [&](const StackedDevice& d) {
+            return d.nsid == kOwnNamespace && d.ifindex == route->ifindex;
+        };
+        if (!route || std::ranges::none_of(devices, is_way)) continue;
+        const auto source = std::ranges::find_if(addresses, [&](const LocalAddress& a) {
+            IpPrefix alone = a.prefix;
+            alone.length = route->source.length;
+            return alone == route->source;
+        });
+        if (source != addresses.end()) source->routes.push_back({targets->second[i], route->direct});
+    }
+}
+
+void LogicalWatch::set_targets(std::uint32_t bond, std::vector<IpPrefix> targets) {
+    const std::lock_guard lock(mutex_);
+    if (targets.empty())
+        targets_.erase(bond);
+    else
+        targets_[bond] = std::move(targets);
+    if (const auto l = logicals_.find(bond); l != logicals_.end()) look_at_addresses(bond, l->second);
+}
+
+void LogicalWatch::look_at_routes() {
+    const std::lock_guard lock(mutex_);
+    restack_ = restack_ || !targets_.empty();
+}
+
 void LogicalWatch::look_at_addresses(std::uint32_t bond, Logical& l) {
     if (!l.seen) return;
     if (auto vlans = l.elsewhere ? l.wishes.receive.vlans : stack_.vlans(l.ifindex);
@@ -212,6 +247,7 @@ void LogicalWatch::look_at_addresses(std::uint32_t bond, Logical& l) {
         for (const IpPrefix& prefix : l.there) addresses.push_back({.prefix = prefix, .mac = {}, .tags = {}});
     else
         addresses = local_addresses(stack_, l.link, too_deep);
+    if (!l.elsewhere) add_routes(bond, l, addresses);
     if (too_deep > std::exchange(l.too_deep, too_deep))
         control_.warn(bond, kNoMember,
                       fmt::format("{} addresses are on VLANs nested deeper than the {} tags that an "
@@ -259,6 +295,7 @@ void LogicalWatch::watch(std::uint32_t bond, const LogicalPort& port, std::uint3
 void LogicalWatch::forget(std::uint32_t bond) {
     const std::lock_guard lock(mutex_);
     logicals_.erase(bond);
+    targets_.erase(bond);
 }
 
 void LogicalWatch::add_member(std::uint32_t bond, MemberPort& member) {

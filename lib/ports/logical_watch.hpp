@@ -28,7 +28,8 @@ public:
     void handle(const AddressEvent& address);
     void handle(const ForwardingEvent& forwarding);
     void forget_namespace(int nsid);
-    void reread(); // some receive list may have changed
+    void reread();         // some receive list may have changed
+    void look_at_routes(); // they may have changed: rtnetlink is not asked to tell of every route of a router
     void settle();
 
     // ---- any ordinary thread
@@ -36,6 +37,8 @@ public:
     // buffers. Until forget() of the bond.
     void watch(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu, std::uint32_t max_mtu);
     void forget(std::uint32_t bond);
+    // The addresses that the bond probes: from which of its own the kernel would, routes say.
+    void set_targets(std::uint32_t bond, std::vector<IpPrefix> targets);
     void add_member(std::uint32_t bond, MemberPort& member); // it has joined; gets all that holds now
     void remove_member(MemberPort& member);
     void tell_members(std::uint32_t bond); // what the logical interface wants, though nothing has changed
@@ -61,6 +64,7 @@ private:
     // mutex_ is held in all of these.
     void look(std::uint32_t bond, Logical& l);
     void look_at_addresses(std::uint32_t bond, Logical& l);
+    void add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const;
     void take_mac(std::uint32_t bond, const Logical& l, const Mac& mac);
     std::uint32_t take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu);
     void tell_members(std::uint32_t bond, const MemberWishes& wishes);
@@ -71,6 +75,7 @@ private:
     mutable std::mutex mutex_; // guards what follows
     Stack stack_;
     std::map<std::uint32_t, Logical> logicals_;
+    std::map<std::uint32_t, std::vector<IpPrefix>> targets_; // of bonds that probe
     std::vector<std::pair<std::uint32_t, MemberPort*>> members_;
     bool reread_ = false, restack_ = false;
 };

@@ -36,7 +36,7 @@ struct LacpRig : Rig {
         for (rte_mbuf* m = nullptr; ring.pop(m); rte_pktmbuf_free(m)) numbers.push_back(number_of(m));
         return numbers;
     }
-    void collect(std::uint32_t members) { snapshot.rx_accept = members; }
+    void collect(std::uint32_t members) { snapshot.rx_accept = MemberSet::of_bits(members); }
 };
 
 Numbers taken_up() { return take_numbers(World::get().logical->id()); }
@@ -128,7 +128,7 @@ TEST_CASE("broadcast_neighbor: ARP and neighbour discovery leave by every member
     options.broadcast_neighbor = true;
     Rig rig(Mode::ieee8023ad, 2, options);
     rig.snapshot.tx_count = 2; // as if LACP had agreed on both
-    rig.snapshot.tx_mask = 3;
+    rig.snapshot.senders = MemberSet::of_bits(3);
     rig.snapshot.tx[0] = 0;
     rig.snapshot.tx[1] = 1;
     rig.snapshot.buckets = 2;

@@ -80,8 +80,8 @@ TEST_CASE("thousands of changes while a worker sends: no frame is lost unseen, n
             const Snapshot* s = &newest(lane);
             // What control wrote as one must be seen as one: as many members as the mask says, and time does
             // not go back.
-            torn +=
-                s->tx_count != static_cast<unsigned>(__builtin_popcount(s->tx_mask)) || s->generation < last;
+            torn += s->tx_count != static_cast<unsigned>(__builtin_popcount(s->senders.bits())) ||
+                    s->generation < last;
             last = s->generation;
             Frames burst = frames(number, 32);
             lane.stage.more_to_come = number % 96 != 0;

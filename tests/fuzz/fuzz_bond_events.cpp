@@ -69,7 +69,7 @@ struct Life {
     void check() const {
         Snapshot s;
         bond.fill(s);
-        require((s.tx_mask & ~members) == 0, "only members send");
+        require((s.senders.bits() & ~members) == 0, "only members send");
         require(s.buckets <= s.bucket.size(), "the table of buckets is bounded");
         // Once nobody sends no worker looks anything up.
         for (std::size_t b = 0; s.tx_count != 0 && b < s.buckets; ++b)

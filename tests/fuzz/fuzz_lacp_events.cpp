@@ -51,7 +51,9 @@ void lacp_events(Bytes input) {
         case 6: world.remove(end); break;
         case 7: world.add(end); break;
         case 8: world.restart(wire % 2); break;
-        case 9: world.start_marker(wire % 2, in.byte(), std::chrono::milliseconds(in.byte())); break;
+        case 9:
+            world.start_marker(wire % 2, MemberSet::of_bits(in.byte()), std::chrono::milliseconds(in.byte()));
+            break;
         case 10: {
             options.rate = static_cast<Rate>(in.byte() & 1U);
             options.active = (in.byte() & 1U) != 0;

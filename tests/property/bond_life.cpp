@@ -319,7 +319,7 @@ void BondLife::publish() {
         const auto same = [&](bool yes, const char* what) {
             if (!yes) fail(fmt::format("{} changed, and nobody was told", what));
         };
-        same(a.tx_burst == b.tx_burst && a.tx_mask == b.tx_mask && a.tx == b.tx, "who sends");
+        same(a.tx_burst == b.tx_burst && a.senders == b.senders && a.tx == b.tx, "who sends");
         same(a.active == b.active, "the active member");
         same(a.buckets == b.buckets && a.bucket == b.bucket, "the buckets");
         same(a.by_queue == b.by_queue, "the members of queues");

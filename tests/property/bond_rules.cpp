@@ -11,7 +11,7 @@ namespace dpdkbond::life {
 
 namespace {
 
-bool has(std::uint32_t mask, unsigned id) { return id < kMaxMembers && (mask >> id & 1U) != 0; }
+bool is_live(const SprayPeer& peer, std::size_t path) { return path < 32 && (peer.live >> path & 1U) != 0; }
 
 } // namespace
 
@@ -41,13 +41,13 @@ void BondLife::check() {
 }
 
 void BondLife::check_snapshot(const Snapshot& s, const BondStatus& status) {
-    std::uint32_t present = 0, usable = 0, may = 0;
+    MemberSet present, usable, may;
     for (const Port& p : ports_)
-        if (p.present) present |= 1U << p.id.value;
+        if (p.present) present.add(p.id);
     for (const MemberStatus& m : status.members) {
-        if (m.usable) usable |= 1U << m.id.value;
+        if (m.usable) usable.add(m.id);
         if (m.usable && !m.objecting.empty()) fail("no watcher objects to a usable member");
-        if (may_use(m.id)) may |= 1U << m.id.value;
+        if (may_use(m.id)) may.add(m.id);
         const Port* p = port_of(m.id);
         if (p == nullptr) return fail("the status lists members only");
         if (m.carrier != p->link.carrier || m.speed_mbps != p->link.speed_mbps ||
@@ -57,41 +57,39 @@ void BondLife::check_snapshot(const Snapshot& s, const BondStatus& status) {
         if (m.usable && !m.carrier && m.watching.has(Watcher::carrier) && m.mii != MiiStatus::going_down)
             fail("a usable member has a carrier");
     }
-    if (s.rx_count != status.members.size() || s.rx_count != std::popcount(present))
-        fail("every member is polled");
+    if (s.rx_count != status.members.size() || s.rx_count != present.size()) fail("every member is polled");
     if (usable != bond_->usable()) fail("usable: status and bond agree");
-    if ((usable & ~may) != 0) fail("a member that leaves or was taken out is not usable");
-    if ((s.tx_mask & ~usable) != 0) fail("who sends is usable");
-    if (s.tx_count != std::popcount(s.tx_mask)) fail("tx_count counts tx_mask");
+    if (!(usable - may).empty()) fail("a member that leaves or was taken out is not usable");
+    if (!(s.senders - usable).empty()) fail("who sends is usable");
+    if (s.tx_count != s.senders.size()) fail("tx_count counts senders");
     for (unsigned i = 0; i < s.tx_count; ++i)
-        if (!has(s.tx_mask, s.tx[i])) fail("tx lists tx_mask");
+        if (!s.senders.has(MemberId{s.tx[i]})) fail("tx lists senders");
     for (std::size_t b = 0; b < s.buckets; ++b)
-        if (!has(s.tx_mask, s.bucket[b])) {
-            fail(
-                fmt::format("bucket {} belongs to {}, which may not send ({:x})", b, s.bucket[b], s.tx_mask));
+        if (!s.senders.has(MemberId{s.bucket[b]})) {
+            fail(fmt::format("bucket {} belongs to {}, which may not send ({:x})", b, s.bucket[b],
+                             s.senders.bits()));
             break;
         }
     if (s.tx_count != 0 && s.buckets == 0) fail("while members send there are buckets");
-    if (s.tx_count != 0 && s.buckets == kLoadBuckets && !has(s.tx_mask, s.bucket[kUnspread]))
+    if (s.tx_count != 0 && s.buckets == kLoadBuckets && !s.senders.has(MemberId{s.bucket[kUnspread]}))
         fail("what is not spread leaves by a member that sends");
     for (const std::uint8_t id : s.by_queue)
-        if (id != kNoMember.value && !has(usable, id)) fail("a queue's member is usable");
-    if (s.active != kNoMember && !has(s.tx_mask, s.active.value)) fail("the active member sends");
+        if (id != kNoMember.value && !usable.has(MemberId{id})) fail("a queue's member is usable");
+    if (s.active != kNoMember && !s.senders.has(s.active)) fail("the active member sends");
     if (s.active == kNoMember && s.tx_count != 0) fail("while members send one is for single frames");
     if (s.active != bond_->active()) fail("one active member");
     if (controller_->has_active() && status.active_member != s.active)
         fail("status and snapshot name one active member");
-    if ((s.rx_accept & ~present) != 0) fail("members receive");
-    if (controller_->has_active() && s.active != kNoMember && !has(s.rx_accept, s.active.value))
+    if (!(s.rx_accept - present).empty()) fail("members receive");
+    if (controller_->has_active() && s.active != kNoMember && !s.rx_accept.has(s.active))
         fail("the active member receives");
     for (const MemberStatus& m : status.members)
-        if (m.active && !has(s.rx_accept, m.id.value)) fail("an active member's frames go up");
+        if (m.active && !s.rx_accept.has(m.id)) fail("an active member's frames go up");
     if (s.filter.down == up_) fail("down: nothing goes up");
     for (std::size_t i = 0; i < s.spray.paths; ++i) {
         const SprayTarget& t = s.spray.path[i];
         for (const SprayPeer& peer : std::span(s.spray.peer).first(s.spray.peers))
-            if (i >= peer.first && i - peer.first < 32 &&
-                has(peer.live, static_cast<unsigned>(i - peer.first)) && !has(s.tx_mask, t.member))
+            if (i >= peer.first && is_live(peer, i - peer.first) && !s.senders.has(MemberId{t.member}))
                 fail("a usable path leaves by a member that sends");
     }
 }

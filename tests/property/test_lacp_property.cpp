@@ -77,7 +77,9 @@ void apply(World& world, const Step& step) {
                                              {step.more}, world.now);
         world.drain();
         break;
-    case 13: world.start_marker(node, step.how, std::chrono::milliseconds(step.more % 500)); break;
+    case 13:
+        world.start_marker(node, MemberSet::of_bits(step.how), std::chrono::milliseconds(step.more % 500));
+        break;
     default: break;
     }
     // Mostly short whiles, some that let timers of seconds run out, a few for those of a minute.

@@ -144,7 +144,7 @@ void World::inject(End end, Bytes frame) {
     drain();
 }
 
-std::optional<MarkerRunId> World::start_marker(Node node, PortMask ports, Duration limit) {
+std::optional<MarkerRunId> World::start_marker(Node node, MemberSet ports, Duration limit) {
     const auto run = nodes_[node]->engine->start_marker(nodes_[node]->bond, ports, now + limit, now);
     drain();
     return run;
@@ -232,7 +232,7 @@ void World::note_pdu(End from, const Lacpdu& pdu) {
 void World::check_rules(Node node) {
     const System& system = *nodes_[node]->engine->system(nodes_[node]->bond);
     const Selection& selection = system.selection();
-    PortMask seen = 0;
+    MemberSet seen;
     for (std::uint8_t member = 0; member < kMaxPorts; ++member) {
         const Port* port = system.port({member});
         if (port == nullptr) continue;
@@ -248,14 +248,14 @@ void World::check_rules(Node node) {
             broken = "in sync outside of the active aggregator";
         if (!port->attached) continue;
         const Aggregator& aggregator = selection.at(port->aggregator);
-        if ((aggregator.ports & mask_of({member})) == 0) broken = "an aggregator does not know its port";
+        if (!aggregator.ports.has({member})) broken = "an aggregator does not know its port";
         if (lag_of(*port) != aggregator.lag) broken = "two LAG IDs in one aggregator";
-        if (is_individual(*port) && aggregator.ports != mask_of({member}))
+        if (is_individual(*port) && aggregator.ports != MemberSet{{member}})
             broken = "an individual port has company";
-        seen |= mask_of({member});
+        seen.add({member});
     }
     for (std::uint8_t id = 1; id <= kMaxPorts; ++id)
-        if ((selection.at({id}).ports & ~seen) != 0) broken = "an aggregator has a port that left it";
+        if (!(selection.at({id}).ports - seen).empty()) broken = "an aggregator has a port that left it";
 }
 
 // --- looking

@@ -46,7 +46,7 @@ public:
     void options(Node node, const LacpOptions& options);
     void restart(Node node);           // without a last word
     void inject(End end, Bytes frame); // received there
-    std::optional<MarkerRunId> start_marker(Node node, PortMask ports, Duration limit);
+    std::optional<MarkerRunId> start_marker(Node node, MemberSet ports, Duration limit);
     void run_for(Duration time);
     void drain(); // carries off what engines have to say, after a call to engine() itself
     // A node that sleeps: the wire and its peers go on, its own timers are served late.

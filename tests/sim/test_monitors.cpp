@@ -59,7 +59,7 @@ public:
     }
     bool good(unsigned i) const { return whole[i] && carrier[i]; }
     int active() const { return bond.active() == kNoMember ? -1 : bond.active().value; }
-    bool up(unsigned i) const { return (bond.usable() >> i & 1U) != 0; }
+    bool up(unsigned i) const { return (bond.usable().bits() >> i & 1U) != 0; }
     static MemberId id(unsigned i) { return MemberId{static_cast<std::uint8_t>(i)}; }
     BondStatus status() const {
         BondStatus s;
@@ -294,10 +294,10 @@ TEST_CASE("damping: with every member flapping the one that was lost least is us
             net.link(i, true);
             net.pass(1ms);
         }
-    CHECK(net.bond.usable() == 0b010);
+    CHECK(net.bond.usable().bits() == 0b010);
     o.damping_half_life = 0;
     net.bond.set_options(o, nullptr, net.now);
-    CHECK(net.bond.usable() == 0b111);
+    CHECK(net.bond.usable().bits() == 0b111);
 }
 
 // Paths break and heal, links drop, frames get lost; and at every instant one member at most is active, and

@@ -245,7 +245,7 @@ TEST_CASE("LACP carries on: the partner sees nothing but 0x3f at either rate") {
             CHECK(p.distributing);
         }
         CHECK(ours->bond.link_up());
-        CHECK(ours->bond.usable() == 3);
+        CHECK(ours->bond.usable().bits() == 3);
         std::uint32_t spoke = 0;
         for (const OwnFrame& f : ours->sent()) { // at once; none is a farewell, or of a port that begins
             const auto pdu = decode_lacpdu({f.frame.data(), f.length});

@@ -199,7 +199,7 @@ TEST_CASE("64 saturated bonds on two workers: each fails over, and back", "[H1]"
                 bool usable = false;
                 engine.control.call([&] {
                     id = engine.bonds[b]->bond.active();
-                    usable = (engine.bonds[b]->bond.usable() & 1U) != 0;
+                    usable = (engine.bonds[b]->bond.usable().bits() & 1U) != 0;
                 });
                 return usable == up && id != kNoMember && (up || id != MemberId{0});
             }));

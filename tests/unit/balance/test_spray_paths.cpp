@@ -91,7 +91,7 @@ struct World {
     SprayState state(unsigned path) const { return paths.paths()[path].state; }
     std::uint32_t live() const {
         auto table = std::make_unique<SprayTable>();
-        paths.fill(*table, ~0U);
+        paths.fill(*table, MemberSet::all());
         const SprayPeer* p = table->find(ipv4_key(kPeer));
         return p != nullptr ? p->live : 0;
     }
@@ -380,7 +380,7 @@ TEST_CASE("without weights the members' speeds are the shares; one that is not k
     w.paths.weights(w.paths.peer_at(0), weight);
     CHECK(weight == std::array<std::uint32_t, 3>{4, 1, 1});
     auto table = std::make_unique<SprayTable>();
-    w.paths.fill(*table, ~0U);
+    w.paths.fill(*table, MemberSet::all());
     const SprayPeer* p = table->find(ipv4_key(kPeer));
     REQUIRE(p != nullptr);
     CHECK(p->slots == 6);
@@ -388,7 +388,7 @@ TEST_CASE("without weights the members' speeds are the shares; one that is not k
     CHECK(table->path[p->first + 1].member == 1);
     CHECK(table->own[2] == ipv4_key(own(2)));
     auto less = std::make_unique<SprayTable>();
-    w.paths.fill(*less, 1U); // only m0 may send
+    w.paths.fill(*less, MemberSet::of_bits(1)); // only m0 may send
     CHECK(less->find(ipv4_key(kPeer))->live == 1);
 }
 
@@ -407,7 +407,7 @@ TEST_CASE("many paths are asked for in portions that control's queue holds") {
     for (const auto& [at, n] : at_once) CHECK(n <= SprayPaths::kAtOnce);
     for (const SprayPath& p : w.paths.paths()) REQUIRE(p.state == SprayState::up);
     auto table = std::make_unique<SprayTable>();
-    w.paths.fill(*table, ~0U);
+    w.paths.fill(*table, MemberSet::all());
     CHECK(table->paths == kMaxSprayPaths);
     for (const SprayPeerOptions& p : o.peers) {
         REQUIRE(table->find(ipv4_key(p.address)) != nullptr);

@@ -2,11 +2,13 @@
 #include <catch2/catch.hpp>
 
 #include <thread>
+#include <vector>
 
 #include "base/fixed_string.hpp"
 #include "base/fixed_vec.hpp"
 #include "base/ip.hpp"
 #include "base/mac.hpp"
+#include "base/member_set.hpp"
 #include "base/seq_box.hpp"
 
 using namespace dpdkbond;
@@ -76,4 +78,19 @@ TEST_CASE("an address ends where its text does, a NUL in it is no end [D25]", "[
     CHECK_FALSE(dpdkbond::Ipv4::parse("192.0.2.1\0anything"sv));
     CHECK_FALSE(dpdkbond::Ipv6::parse("2001:db8::1\0"sv));
     CHECK_FALSE(dpdkbond::IpPrefix::parse("192.0.2.1\0/24"sv));
+}
+
+TEST_CASE("kNoMember is in no set of members") {
+    MemberSet set{MemberId{0}, MemberId{31}, kNoMember};
+    CHECK(set.size() == 2);
+    CHECK_FALSE(set.has(kNoMember));
+    CHECK_FALSE(MemberSet::all().has(kNoMember));
+    set.remove(kNoMember);
+    CHECK(set == MemberSet{MemberId{31}, MemberId{0}});
+    std::vector<unsigned> ids;
+    for (const MemberId m : set) ids.push_back(m.value);
+    CHECK(ids == std::vector<unsigned>{0, 31});
+    CHECK((set - MemberSet{MemberId{0}}).first() == MemberId{31});
+    CHECK(MemberSet{kNoMember}.empty());
+    CHECK(MemberSet{}.first() == kNoMember);
 }

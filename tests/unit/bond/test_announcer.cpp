@@ -60,7 +60,7 @@ TEST_CASE(
     announcer.start(1, Time{});
     OwnFrame f;
     CHECK_FALSE(announcer.poll(f, addresses, kBond));
-    announcer.handle_timeout(Time{}, 100ms, 0b101);
+    announcer.handle_timeout(Time{}, 100ms, MemberSet::of_bits(0b101));
     for (const std::uint8_t member : {0, 2})
         for (const LocalAddress& a : addresses) {
             REQUIRE(announcer.poll(f, addresses, kBond));
@@ -73,7 +73,7 @@ TEST_CASE(
             CHECK(parse_eth({f.frame.data(), f.length})->tag_count == a.tags.size());
         }
     CHECK_FALSE(announcer.poll(f, addresses, kBond));
-    announcer.handle_timeout(Time{1h}, 100ms, 0b101);
+    announcer.handle_timeout(Time{1h}, 100ms, MemberSet::of_bits(0b101));
     CHECK_FALSE(announcer.poll(f, addresses, kBond));
 }
 
@@ -102,7 +102,7 @@ TEST_CASE("every address is announced, however many, and routers' as such [field
     }
     Announcer announcer;
     announcer.start(1, Time{});
-    announcer.handle_timeout(Time{}, 100ms, 1);
+    announcer.handle_timeout(Time{}, 100ms, MemberSet::of_bits(1));
     OwnFrame f;
     for (const LocalAddress& a : addresses) {
         REQUIRE(announcer.poll(f, addresses, kBond));

@@ -229,3 +229,19 @@ TEST_CASE("targets are asked with the address that the kernel would take [field 
     all.pop_back();
     CHECK(from(all, "192.0.2.254") == "192.0.2.5");
 }
+
+TEST_CASE("a target in no network of ours is asked from the address that the kernel's routes take [field 3]",
+          "[field3]") {
+    LocalAddresses all = list({local("192.0.2.5/24"), local("10.0.20.5/24", {}, 20)});
+    const IpPrefix foreign = *IpPrefix::parse("198.51.100.1");
+    bool reached = false;
+    CHECK(from(all, "198.51.100.1") == "192.0.2.5");
+    all[1].routes.push_back({foreign, false});
+    CHECK(from(all, "198.51.100.1") == "10.0.20.5 vlan 20");
+    (void)probe_source(all, foreign, kBond, &reached);
+    CHECK_FALSE(reached); // a router is between: it counts once it has answered
+    all[1].routes[0].direct = true;
+    (void)probe_source(all, foreign, kBond, &reached);
+    CHECK(reached);
+    CHECK(from(all, "192.0.2.254") == "192.0.2.5");
+}

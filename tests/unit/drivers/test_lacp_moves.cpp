@@ -11,7 +11,7 @@ namespace {
 struct Moving : Pair {
     explicit Moving(const BondOptions& options = fast(), unsigned members = 2) : Pair(options, members) {
         run(4s);
-        REQUIRE(a.bond.usable() == (1U << members) - 1);
+        REQUIRE(a.bond.usable().bits() == (1U << members) - 1);
         settle_down();
     }
     void settle_down() {
@@ -69,7 +69,7 @@ TEST_CASE("flows of a link that returns wait until the link that had them has an
     const Snapshot holding = p.a.snapshot();
     CHECK(holding.tx_burst != before.tx_burst);
     CHECK(holding.bucket == before.bucket);
-    CHECK(holding.tx_mask == 3);
+    CHECK(holding.senders.bits() == 3);
     for (std::size_t b = 0; b < holding.buckets; ++b)
         if ((holding.held[b / 64] >> b % 64 & 1U) != (lost.bucket[b] != before.bucket[b])) FAIL(b);
     CHECK(p.held() == 512);
@@ -88,12 +88,12 @@ TEST_CASE("flows of a lost link, and of a silent one, move at once and nobody is
     SECTION("lost") { p.link(1, false); }
     SECTION("silent") {
         p.cut = 2;
-        for (int i = 0; p.a.bond.usable() == 3; ++i) {
+        for (int i = 0; p.a.bond.usable().bits() == 3; ++i) {
             REQUIRE(i < 5000);
             p.run(1ms);
         }
     }
-    CHECK(p.a.bond.usable() == 1);
+    CHECK(p.a.bond.usable().bits() == 1);
     CHECK(p.a.snapshot().hold == 0);
     for (std::size_t b = 0; b < p.a.snapshot().buckets; ++b)
         if (p.a.snapshot().bucket[b] != 0) FAIL(b);
@@ -139,7 +139,7 @@ TEST_CASE("a partner that answers no markers costs the bound, and after three ti
         p.settle_down();
     }
     p.lose_and_return(1);
-    for (int i = 0; p.a.bond.usable() != 3; ++i) {
+    for (int i = 0; p.a.bond.usable().bits() != 3; ++i) {
         REQUIRE(i < 8000);
         p.run(1ms);
         REQUIRE(p.a.snapshot().hold == 0);
@@ -172,7 +172,7 @@ TEST_CASE("the old link is lost while its answer is awaited: what was held leave
     REQUIRE(p.a.snapshot().hold != 0);
     p.link(0, false);
     CHECK(p.a.snapshot().hold == 0);
-    CHECK(p.a.snapshot().tx_mask == 2);
+    CHECK(p.a.snapshot().senders.bits() == 2);
 }
 
 TEST_CASE("the link that returned is lost again while flows are held for it: they go back where they were") {
@@ -183,7 +183,7 @@ TEST_CASE("the link that returned is lost again while flows are held for it: the
     p.run(5ms);
     p.link(1, false);
     CHECK(p.a.snapshot().hold == 0);
-    CHECK(p.a.snapshot().tx_mask == 1);
+    CHECK(p.a.snapshot().senders.bits() == 1);
     CHECK(p.a.snapshot().tx_burst == p.a.mode->data_half(fast()));
 }
 
@@ -194,7 +194,7 @@ TEST_CASE("a third member begins to carry: any flow may move, so all are held an
     p.add(p.b, 2, 0xb);
     CHECK(p.held() == 0);
     p.until_held(); // now it carries
-    CHECK(p.a.bond.usable() == 7);
+    CHECK(p.a.bond.usable().bits() == 7);
     CHECK(p.held() == 1023);
     CHECK(p.markers_to() == 3);
     p.run(3ms);
@@ -216,9 +216,10 @@ TEST_CASE("a member that hears no partner joins: no flow moves, and it never bec
     p.cut = 7; // and when the others lose their partner they had one at least
     for (int i = 0; i < 100; ++i) {
         p.run(100ms);
-        if ((p.a.snapshot().tx_mask & 4U) != 0) FAIL("the member that never heard a partner, after " << i);
+        if ((p.a.snapshot().senders.bits() & 4U) != 0)
+            FAIL("the member that never heard a partner, after " << i);
     }
-    CHECK(p.a.snapshot().tx_mask != 0);
+    CHECK(p.a.snapshot().senders.bits() != 0);
 }
 
 TEST_CASE("moves for which our own limit lets no marker out say nothing about the partner [D16]", "[D16]") {
@@ -287,14 +288,14 @@ TEST_CASE("another aggregator takes over while the old one works: its links are 
     p.run(100ms);
     p.a.events.clear();
     p.to_b.clear();
-    for (int i = 0; p.a.snapshot().tx_mask != 4; ++i) {
+    for (int i = 0; p.a.snapshot().senders.bits() != 4; ++i) {
         REQUIRE(i < 10000);
         p.run(1ms);
     }
     CHECK((p.markers_to() & 3U) != 0);
     p.run(1s);
     CHECK(p.a.snapshot().hold == 0);
-    CHECK(p.a.snapshot().tx_mask == 4);
+    CHECK(p.a.snapshot().senders.bits() == 4);
     CHECK(p.moved().find("after 3.0 ms") != std::string::npos);
 }
 

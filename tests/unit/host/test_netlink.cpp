@@ -262,6 +262,36 @@ TEST_CASE("routes by a device make it used, those that come by themselves do not
     CHECK(has_route_via(ifindex).value());
 }
 
+TEST_CASE("the route to an address: its device, its source, and whether a gateway is between [field 3]",
+          "[field3]") {
+    const ScopedLink cleanup("w0");
+    ip("link add w0 type veth peer name w1");
+    REQUIRE(set_admin_up("w0", true).ok());
+    REQUIRE(set_admin_up("w1", true).ok());
+    ip("addr add 192.0.2.5/24 dev w0");
+    ip("addr add 192.0.2.6/24 dev w0");
+    ip("route add 198.51.100.0/24 via 192.0.2.1 src 192.0.2.6");
+    ip("route add 203.0.113.1/32 dev w0");
+    ip("route add blackhole 203.0.113.2/32");
+    const auto at = [](const char* text) { return *IpPrefix::parse(text); };
+    const std::array targets{at("192.0.2.9"), at("198.51.100.1"), at("203.0.113.1"), at("203.0.113.2"),
+                             at("10.9.9.9")};
+    const auto routes = routes_to(targets).value();
+    REQUIRE(routes.size() == 5);
+    const int w0 = get_link("w0").value().ifindex;
+    REQUIRE(routes[0].has_value());
+    CHECK(routes[0]->ifindex == w0);
+    CHECK(routes[0]->source == at("192.0.2.5"));
+    CHECK(routes[0]->direct);
+    REQUIRE(routes[1].has_value());
+    CHECK(routes[1]->source == at("192.0.2.6"));
+    CHECK_FALSE(routes[1]->direct);
+    REQUIRE(routes[2].has_value());
+    CHECK(routes[2]->direct);
+    CHECK_FALSE(routes[3].has_value());
+    CHECK_FALSE(routes[4].has_value());
+}
+
 TEST_CASE("a carrier poll follows the peer, the administrator, and the netdev's going and coming") {
     CarrierPoll poll("w0");
     CHECK_FALSE(poll.carrier()); // not there

@@ -167,14 +167,14 @@ TEST_CASE("markers of our own system, of unknown type or of a wrong length are c
 
 TEST_CASE("a marker run over ports that carry nothing is answered at once") {
     Single s;
-    const auto run = s.engine.start_marker(s.bond, 0b11, at(2s), at(1s));
+    const auto run = s.engine.start_marker(s.bond, MemberSet::of_bits(0b11), at(2s), at(1s));
     REQUIRE(run.has_value());
     const auto result = s.engine.poll_marker();
     REQUIRE(result.has_value());
     CHECK(result->run == *run);
-    CHECK(result->gone == 0b11);
+    CHECK(result->gone.bits() == 0b11);
     CHECK_FALSE(s.engine.poll_marker().has_value());
-    CHECK_FALSE(s.engine.start_marker({9}, 1, at(2s), at(1s)).has_value());
+    CHECK_FALSE(s.engine.start_marker({9}, MemberSet{{0}}, at(2s), at(1s)).has_value());
 }
 
 TEST_CASE("a marker leaves on a port that no longer distributes as long as its partner is heard") {
@@ -183,7 +183,7 @@ TEST_CASE("a marker leaves on a port that no longer distributes as long as its p
     s.frames();
     REQUIRE(s.port().rx == RxState::CURRENT);
     REQUIRE_FALSE(s.port().distributing);
-    REQUIRE(s.engine.start_marker(s.bond, 1, at(2s), at(1s)).has_value());
+    REQUIRE(s.engine.start_marker(s.bond, MemberSet{{0}}, at(2s), at(1s)).has_value());
     CHECK(s.port().counters.marker_tx == 1);
     const auto frames = s.frames();
     REQUIRE(frames.size() == 1);
@@ -192,9 +192,9 @@ TEST_CASE("a marker leaves on a port that no longer distributes as long as its p
     s.engine.handle_timeout(at(92s)); // EXPIRED by now, and the run timed out
     const auto result = s.engine.poll_marker();
     REQUIRE(result.has_value());
-    CHECK(result->timed_out() == 1);
-    REQUIRE(s.engine.start_marker(s.bond, 1, at(93s), at(92s)).has_value());
-    CHECK(s.engine.poll_marker()->gone == 1); // not heard any more
+    CHECK(result->timed_out().bits() == 1);
+    REQUIRE(s.engine.start_marker(s.bond, MemberSet{{0}}, at(93s), at(92s)).has_value());
+    CHECK(s.engine.poll_marker()->gone.bits() == 1); // not heard any more
 }
 
 TEST_CASE("a removed port says goodbye and is forgotten; one that never spoke leaves without a word") {

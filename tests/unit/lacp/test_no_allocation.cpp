@@ -46,7 +46,7 @@ TEST_CASE("neither frames, links, timers, options nor members make the engine al
             near.handle_link({bond, {static_cast<std::uint8_t>(i / 40)}}, i % 80 == 39, 10000, true, now);
         if (i == 150) near.remove_port({bond, {31}}, now);
         if (i == 200) near.set_options(bond, {}, now);
-        if (i % 50 == 0) near.start_marker(bond, ~PortMask{0}, now + 1s, now);
+        if (i % 50 == 0) near.start_marker(bond, MemberSet::all(), now + 1s, now);
         near.handle_timeout(now);
         far.handle_timeout(now);
         for (int turn = 0; turn < 4; ++turn) {

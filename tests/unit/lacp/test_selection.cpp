@@ -82,7 +82,7 @@ TEST_CASE("an unselected port leaves at once and selects only when its mux is DE
     port.selected = Selected::UNSELECTED;
     CHECK(bench.selection.select(port));
     CHECK_FALSE(port.attached);
-    CHECK(bench.selection.at(bench.of(0)).ports == 0b01);
+    CHECK(bench.selection.at(bench.of(0)).ports.bits() == 0b01);
     CHECK_FALSE(bench.selection.select(port));
     port.mux = MuxState::DETACHED;
     CHECK(bench.selection.select(port));

@@ -80,7 +80,7 @@ TEST_CASE("keys differ exactly where user key, speed or duplex do") {
 
 TEST_CASE("a marker run ends when all have answered, or at its deadline") {
     MarkerRuns runs;
-    const auto run = runs.start({3}, 0b111, 0b100, 0, at(1s));
+    const auto run = runs.start({3}, MemberSet::of_bits(0b111), MemberSet{{2}}, {}, at(1s));
     REQUIRE(run.has_value());
     CHECK(runs.deadline() == at(1s));
     runs.answered(*run, {0});
@@ -92,8 +92,8 @@ TEST_CASE("a marker run ends when all have answered, or at its deadline") {
         const auto result = runs.finish(at(0s));
         REQUIRE(result.has_value());
         CHECK(result->all_answered());
-        CHECK(result->answered == 0b011);
-        CHECK(result->gone == 0b100);
+        CHECK(result->answered.bits() == 0b011);
+        CHECK(result->gone.bits() == 0b100);
         CHECK(result->bond == BondId{3});
     }
     SECTION("link lost") {
@@ -103,7 +103,7 @@ TEST_CASE("a marker run ends when all have answered, or at its deadline") {
     SECTION("timed out") {
         const auto result = runs.finish(at(1s));
         REQUIRE(result.has_value());
-        CHECK(result->timed_out() == 0b010);
+        CHECK(result->timed_out().bits() == 0b010);
         CHECK_FALSE(result->all_answered());
     }
     CHECK_FALSE(runs.finish(at(10s)).has_value());
@@ -112,8 +112,9 @@ TEST_CASE("a marker run ends when all have answered, or at its deadline") {
 
 TEST_CASE("a bond has at most so many marker runs at a time") {
     MarkerRuns runs;
-    for (std::size_t i = 0; i < MarkerRuns::kMaxRuns; ++i) CHECK(runs.start({}, 1, 0, 0, at(1s)).has_value());
-    CHECK_FALSE(runs.start({}, 1, 0, 0, at(1s)).has_value());
+    for (std::size_t i = 0; i < MarkerRuns::kMaxRuns; ++i)
+        CHECK(runs.start({}, MemberSet{{0}}, {}, {}, at(1s)).has_value());
+    CHECK_FALSE(runs.start({}, MemberSet{{0}}, {}, {}, at(1s)).has_value());
     REQUIRE(runs.finish(at(1s)).has_value());
-    CHECK(runs.start({}, 1, 0, 0, at(2s)).has_value());
+    CHECK(runs.start({}, MemberSet{{0}}, {}, {}, at(2s)).has_value());
 }

@@ -47,7 +47,7 @@ public:
                 for (MemberTraffic& t : traffic) ++t.tx;
             for (std::uint8_t i = 0; i < count; ++i) monitor.handle_traffic(MemberId{i}, traffic[i], now);
             monitor.handle_timeout(now);
-            const std::uint32_t mask = monitor.take_probes();
+            const std::uint32_t mask = monitor.take_probes().bits();
             if (mask != 0) probes.push_back(mask);
         }
     }
@@ -131,7 +131,7 @@ TEST_CASE(
     rig.pass(130ms, {kM0});
     rig.probes.clear();
     rig.monitor.set_active(kM1, rig.now);
-    CHECK(rig.monitor.take_probes() == 0b10);
+    CHECK(rig.monitor.take_probes().bits() == 0b10);
     CHECK(rig.until_down(kM1) == 250ms);
 }
 
@@ -140,7 +140,7 @@ TEST_CASE("with nobody active each member is tried for an interval, until one he
     rig.monitor.set_link(kM1, false, rig.now);
     rig.pass(1s);
     rig.monitor.set_active(kNoMember, rig.now);
-    CHECK(rig.monitor.take_probes() == 0b1);
+    CHECK(rig.monitor.take_probes().bits() == 0b1);
     CHECK(rig.monitor.state(kM0) == State::trial);
     rig.probes.clear();
     rig.pass(250ms);
