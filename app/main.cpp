@@ -46,10 +46,8 @@ int run_or_check(const Args& args) {
     if (!loaded.problems.empty()) return kBadInput;
     if (args.verb == Args::Verb::check) {
         for (const std::string& note : loaded.notes) say(stderr, args.config + ": note: " + note);
-        for (const BondConfig& b : loaded.config.bonds) // it may be checked elsewhere than it will run
-            for (const MemberConfig& m : b.members)
-                for (const std::string& what : machine_notes(m))
-                    say(stderr, args.config + ": note: " + b.name + ": member " + m.name + ": " + what);
+        for (const std::string& note : machine_notes(loaded.config)) // notes: it may run elsewhere
+            say(stderr, args.config + ": note: " + note);
         say(stdout, args.config + ": ok");
         return kOk;
     }

@@ -98,8 +98,8 @@ rte_mempool* make_control_pool() {
     if (pool == nullptr)
         throw std::runtime_error(
             fmt::format("runtime.memory_mb: there is no room for {} packet buffers of the "
-                        "control lcore; give it more",
-                        kControlBuffers));
+                        "control lcore, {} MB; give it so much more at least",
+                        kControlBuffers, (kControlBuffers * (RTE_MBUF_DEFAULT_BUF_SIZE + 256U) >> 20U) + 1));
     return pool;
 }
 
@@ -157,8 +157,8 @@ std::map<int, rte_mempool*> make_pools(const Config& config) {
         }
         if (pool == nullptr)
             throw std::runtime_error(
-                fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers; give it more",
-                            config.runtime.memory_mb, count));
+                fmt::format("runtime.memory_mb: {} MB do not hold {} packet buffers in one piece; give it {}",
+                            config.runtime.memory_mb, count, 2 * config.runtime.memory_mb));
         pools[node] = pool;
     }
     return pools;

@@ -56,6 +56,24 @@ TEST_CASE("a device is absent where the machine has none, with the reason in wor
     CHECK(why_absent(member("a", "net_null0")).empty());
 }
 
+TEST_CASE("what the machine lacks for a configuration, with the key", "[A1]") {
+    Config config;
+    config.runtime.control_lcore = 0;
+    config.runtime.worker_lcores = {1023};
+    BondConfig bond;
+    bond.name = "lo"; // a netdev that every machine has, and no tap
+    bond.members = {member("a", "net_af_packet0,iface=nosuch"), member("b", "net_null0")};
+    config.bonds = {bond};
+    const List notes = machine_notes(config);
+    REQUIRE(notes.size() == 3);
+    CHECK(notes[0].find("there is no processor") != std::string::npos);
+    CHECK(notes[0].find("1023") != std::string::npos);
+    CHECK(notes[1] == "lo: there is a netdev of that name, so the logical interface cannot have it");
+    CHECK(notes[2] == "lo: member a: no such device: there is no netdev nosuch in this namespace");
+    config.bonds[0].logical.backend = LogicalBackend::device; // no netdev
+    CHECK(machine_notes(config).size() == 2);
+}
+
 TEST_CASE("who is absent is due as soon as the device is there", "[A1]") {
     World w;
     w.waiting.add(member("m0", "net_x"), "no such device: m0", Time{});
