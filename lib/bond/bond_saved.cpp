@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A warm restart: what a bond leaves to the next instance's, and how that carries on from there.
 #include <algorithm>
-#include <bit>
 
 #include <fmt/format.h>
 
