@@ -108,7 +108,7 @@ int dispatch(const Args& args) {
     case Args::Verb::status:
         return (args.health ? health_command : status_command)(
             prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), args.json);
-    case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1]);
+    case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1], args.json);
     case Args::Verb::capture: return capture_command(prefix, args.operands);
     case Args::Verb::console: return console_command(prefix, args.commands);
     case Args::Verb::command: return console_verb(prefix, args.operands);

@@ -20,7 +20,7 @@ struct VerbDef {
 constexpr std::size_t kAny = 24;
 constexpr std::array<VerbDef, 15> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json] [--health]"},
-    {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW"},
+    {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW | explain BOND FILE [--json]"},
     {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
     {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]..."},
     {"reload", Args::Verb::command, 0, 0, "reload"},
@@ -113,7 +113,7 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
     if (verb == nullptr) {
         if (args.config.empty()) return bad("nothing to do: give -c FILE or a command");
         if (!args.operands.empty()) return bad(args.operands[0] + ": not expected here");
-        if (args.json) return bad("--json goes with status and nics");
+        if (args.json) return bad("--json goes with status, explain and nics");
         if (check && args.console) return bad("-i does not go with --check");
         if (!args.commands.empty()) return bad("-e goes with console");
         if (args.health) return bad("--health goes with status");
@@ -129,8 +129,9 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
     if (args.warm && args.verb != Args::Verb::stop) return bad("--warm goes with stop");
     if (!args.config.empty() || args.console || check)
         return bad("-c, -i and --check do not go with " + std::string(verb->word));
-    if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics)
-        return bad("--json goes with status and nics");
+    if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics &&
+        args.verb != Args::Verb::explain)
+        return bad("--json goes with status, explain and nics");
     const std::size_t given = args.operands.size() - (args.verb == Args::Verb::command ? 1 : 0);
     if (given < verb->least || given > verb->most) return bad("use: dpdk-bond " + std::string(verb->form));
     return args;
@@ -166,6 +167,9 @@ std::string usage() {
   dpdk-bond explain BOND FLOW
                               which member a flow leaves by, and why; FLOW:
                               src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=
+  dpdk-bond explain BOND FILE [--json]
+                              the same for each flow of a capture file (pcap or
+                              pcapng), with frames and bytes by member
   dpdk-bond capture BOND MEMBER|all FILE [SECONDS]
                               members' frames to a pcapng file, for 10 s or
                               so long; Ctrl-C ends it

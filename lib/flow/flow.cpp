@@ -7,6 +7,7 @@
 #include <string>
 #include <vector>
 
+#include "flow/flow_text.hpp"
 #include "options/options.hpp"
 
 namespace dpdkbond {
@@ -261,6 +262,11 @@ std::size_t build_flow_frame(const FlowSpec& flow, MutableBytes out) {
     }
     write_l4(flow, out.subspan(l4, l4_length), ip.subspan(addresses));
     return length;
+}
+
+std::string protocol_text(std::uint8_t number) {
+    const Protocol* known = find_protocol(number);
+    return known != nullptr ? std::string(known->name) : std::to_string(number);
 }
 
 } // namespace dpdkbond

@@ -7,6 +7,7 @@
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
+#include <fstream>
 #include <utility>
 
 #include <sys/mman.h>
@@ -20,6 +21,7 @@
 
 #include "base/quote.hpp"
 #include "flow/flow.hpp"
+#include "ops/client_explain.hpp"
 #include "ops/client_json.hpp"
 #include "ops/console_attach.hpp"
 #include "ops/console_commands.hpp"
@@ -245,16 +247,58 @@ int health_command(const std::string& prefix, const std::optional<std::string>& 
     return worst;
 }
 
-int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow) {
-    if (const auto parsed = parse_flow(flow); !parsed) return fail(parsed.error(), 2);
+namespace {
+
+// What the instance answers of one flow. Empty bond: as above.
+Result<Explanation> ask_flow(TelemetryClient& client, const std::string& bond, const std::string& flow) {
+    const auto payload = ask_payload(client, "/bond/explain," + bond + "," + flow);
+    if (!payload) return Error{payload.error()};
+    return explanation_from_json(payload.value());
+}
+
+// A flow has a = in it, or is empty; what is there as a file is one all the same.
+bool names_a_file(const std::string& text) {
+    return !text.empty() && (text.find('=') == std::string::npos || ::access(text.c_str(), F_OK) == 0);
+}
+
+int explain_file(TelemetryClient& client, const std::string& bond, const std::string& path, bool json) {
+    std::ifstream file(path, std::ios::binary);
+    if (!file) return fail(fmt::format("{}: {}", path, std::strerror(errno)));
+    auto flows = flows_in(file);
+    if (!flows) return fail(path + ": " + flows.error());
+    for (FlowInFile& flow : flows.value().flows) {
+        if (flow.question.empty()) {
+            flow.explanation.reason = "not asked: no FLOW says what such a frame is";
+            continue;
+        }
+        auto answer = ask_flow(client, bond, flow.question);
+        if (!answer) return fail(answer.error());
+        flow.explanation = std::move(answer).value();
+    }
+    const std::string text = (json ? explained_json : explained_text)(flows.value());
+    const bool written = std::fputs(text.c_str(), stdout) >= 0 && std::fflush(stdout) == 0;
+    if (const std::string& cut = flows.value().cut; !cut.empty())
+        fmt::print(stderr, "dpdk-bond: {}: {}\n", path, cut);
+    return written ? 0 : 1;
+}
+
+} // namespace
+
+int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow, bool json) {
+    const bool of_file = names_a_file(flow);
+    if (!of_file) {
+        if (const auto parsed = parse_flow(flow); !parsed) return fail(parsed.error(), 2);
+        if (json)
+            return fail("--json goes with a capture file; /bond/explain of telemetry answers for a flow", 2);
+    }
     auto client = TelemetryClient::connect(prefix);
     if (!client) return fail(client.error());
     const auto names = bond_names(client.value(), prefix);
     if (!names) return fail(names.error());
-    const auto payload = ask_payload(client.value(), "/bond/explain," + bond + "," + flow);
-    if (!payload) return fail(payload.error());
-    if (payload.value() == "null") return fail(no_bond(bond, names.value()).message);
-    const auto answer = explanation_from_json(payload.value());
+    if (std::ranges::find(names.value(), bond) == names.value().end())
+        return fail(no_bond(bond, names.value()).message);
+    if (of_file) return explain_file(client.value(), bond, flow, json);
+    const auto answer = ask_flow(client.value(), bond, flow);
     if (!answer) return fail(answer.error());
     fmt::print("{}", render_explain(answer.value()));
     return 0;

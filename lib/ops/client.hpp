@@ -47,7 +47,9 @@ Result<std::string> status_as_json(const std::string& prefix, const std::string&
 // A line for each bond. 0: all are ok, 1: one is degraded, 2: one is down or nobody answers, 3: it could not
 // be asked, or there is no such bond.
 int health_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
-int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow);
+// `flow`: one, or the name of a capture file, each of whose flows is asked for.
+int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow,
+                    bool json = false);
 
 // BOND, MEMBER|all, FILE, [SECONDS]. Waits for the end of the capture, which a signal brings about, and
 // prints what it has done.
