@@ -207,7 +207,7 @@ private:
     void carry_on(Decision& next, std::span<const Candidate> members, Time now);
     void plan_move(Time now);
     void end_move(Time now);
-    void note_failover(std::uint32_t before, std::uint32_t after);
+    void note_failover(MemberSet before, MemberSet after);
     void become_active(MemberId id, Time now);
     void start_reports(Time now); // of multicast memberships (resend_igmp), by the active member
     [[nodiscard]] MemberSet announcers() const;
@@ -249,7 +249,7 @@ private:
     bool had_active_ = false;
     std::uint64_t failovers_ = 0;
     FailoverMove failover_;
-    std::uint32_t lost_senders_ = 0; // bit MemberId: no other has sent since they were lost
+    MemberSet lost_senders_; // no other has sent since they were lost
     GapHistogram gaps_;
 
     Announcer announcer_; // waits until the devices wear what they should, as …

@@ -188,10 +188,10 @@ void Bond::end_move(Time now) {
 }
 
 // Members that may send no more are lost; that matters once others send in their place (bit MemberId).
-void Bond::note_failover(std::uint32_t before, std::uint32_t after) {
-    lost_senders_ |= before & ~after;
-    if (lost_senders_ == 0 || after == 0) return;
-    failover_ = {failover_.number + 1, std::exchange(lost_senders_, 0), after};
+void Bond::note_failover(MemberSet before, MemberSet after) {
+    lost_senders_ |= before - after;
+    if (lost_senders_.empty() || after.empty()) return;
+    failover_ = {failover_.number + 1, std::exchange(lost_senders_, {}), after};
 }
 
 void Bond::handle_gap(const FailoverGap& gap, Time now) {

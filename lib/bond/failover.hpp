@@ -9,14 +9,15 @@
 #include <cstdint>
 #include <optional>
 
+#include "base/member_set.hpp"
 #include "base/time.hpp"
 
 namespace dpdkbond {
 
-// Which members were lost, and which send in their place. Bit MemberId.
+// Which members were lost, and which send in their place.
 struct FailoverMove {
     std::uint32_t number = 0; // counts from 1; 0: there was none yet
-    std::uint32_t from = 0, to = 0;
+    MemberSet from, to;
     bool operator==(const FailoverMove&) const = default;
 };
 

@@ -13,11 +13,11 @@ namespace {
 
 constexpr std::uint64_t kPatienceSeconds = 10;
 
-// The newest time that the counter has at one of the members (bit MemberId).
-std::uint64_t newest_of(const Lane& lane, std::uint32_t members, Stamp MemberLaneCounters::*which) noexcept {
+// The newest time that the counter has at one of the members.
+std::uint64_t newest_of(const Lane& lane, MemberSet members, Stamp MemberLaneCounters::*which) noexcept {
     std::uint64_t newest = 0;
-    for (unsigned id = 0; members != 0; ++id, members >>= 1U)
-        if ((members & 1U) != 0) newest = std::max(newest, (lane.counters.member[id].*which).get());
+    for (const MemberId id : members)
+        newest = std::max(newest, (lane.counters.member[id.value].*which).get());
     return newest;
 }
 

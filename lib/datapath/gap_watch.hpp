@@ -18,7 +18,7 @@ class Lane;
 struct GapWatch {
     bool waiting = false;       // for a first frame
     std::uint32_t taken = 0;    // number of the failover that the lane knows of
-    std::uint32_t to = 0;       // bit MemberId
+    MemberSet to;               // the successors
     std::uint64_t began = 0;    // when it took that snapshot over
     std::uint64_t given_up = 0; // … when it stops waiting
     std::atomic<std::uint32_t> number{0};
