@@ -107,9 +107,9 @@ TEST_CASE("the page says of a bond and its members what their views say") {
 TEST_CASE("the gaps of failovers are a histogram whose buckets hold those below them") {
     using std::chrono::microseconds;
     BondView b = make_bond(Mode::active_backup);
-    b.status.gaps.add({{1, 1, 2}, microseconds(700), microseconds(20)});
-    b.status.gaps.add({{2, 2, 1}, std::nullopt, microseconds(2'500)});
-    b.status.gaps.add({{3, 1, 2}, std::chrono::seconds(11), std::nullopt});
+    b.status.gaps.add({{1, MemberSet{{0}}, MemberSet{{1}}}, microseconds(700), microseconds(20)});
+    b.status.gaps.add({{2, MemberSet{{1}}, MemberSet{{0}}}, std::nullopt, microseconds(2'500)});
+    b.status.gaps.add({{3, MemberSet{{0}}, MemberSet{{1}}}, std::chrono::seconds(11), std::nullopt});
     const std::string page = page_of({b});
     const auto bucket = [&](const std::string& le, unsigned n) {
         return has_line(
