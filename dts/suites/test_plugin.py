@@ -190,6 +190,8 @@ def test_members_may_be_probed_after_the_bond(fresh):
     fresh.ping(guest.ns, HOST_ADDRESS).settled()
 
 
+# testpmd was seen to die (SIGSEGV) at the attach, twice in some thirty runs on a busy machine; the cause is not found.
+@pytest.mark.xfail(strict=False, reason="an open fault: seldom, the application dies when a member is attached again")
 def test_a_member_that_was_detached_joins_when_it_is_back(fresh):
     _, guest, pmd = behind_a_switch(fresh, "mode=1")
     pmd.command(f"port stop {pmd.port}")
