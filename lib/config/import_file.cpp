@@ -142,7 +142,7 @@ private:
             }
             Line made{def, std::string(def->name) + ": " + yaml_value(*def, text), ""};
             const bool listed =
-                std::ranges::any_of(bond.members, [&](const ForeignMember& m) { return m.netdev == value; });
+                std::ranges::find(bond.members, value, &ForeignMember::netdev) != bond.members.end();
             if (names_member && !listed) made.wrong = "not among the members";
             if (made.wrong.empty()) given |= option_bit(option_index(*def));
             lines.push_back(std::move(made));
