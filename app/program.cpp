@@ -98,7 +98,7 @@ rte_mempool* make_control_pool() {
     if (pool == nullptr)
         throw std::runtime_error(
             fmt::format("runtime.memory_mb: there is no room for {} packet buffers of the "
-                        "control lcore, {} MB; give it so much more at least",
+                        "control lcore; give it at least {} MB more",
                         kControlBuffers, (kControlBuffers * (RTE_MBUF_DEFAULT_BUF_SIZE + 256U) >> 20U) + 1));
     return pool;
 }
@@ -162,12 +162,6 @@ std::map<int, rte_mempool*> make_pools(const Config& config) {
         pools[node] = pool;
     }
     return pools;
-}
-
-// Both folders go unless there is still a note in them.
-void remove_if_empty(const std::string& state_dir) {
-    ::rmdir(state_dir.c_str());
-    ::rmdir(state_dir.substr(0, state_dir.rfind('/')).c_str());
 }
 
 // Signals are blocked until the host thread hears them. One that ends the program is not to wait for the rest
@@ -322,7 +316,7 @@ void Program::close_all() {
     hugepages_.reset();
     for (const std::string& line : pci_.give_back_all()) log_line(line);
     if (warm_.is_warm()) (void)restore_leftovers(state_dir_); // this start has failed
-    remove_if_empty(state_dir_);                              // it is, unless a netdev could not be put back
+    remove_state_dir(state_dir_);
 }
 
 void Program::stop_workers() {
@@ -387,7 +381,7 @@ void Program::give_up_workers() {
     put_back(units_);
     put_back(stuck_);
     hugepages_.reset();
-    remove_if_empty(state_dir_);
+    remove_state_dir(state_dir_);
     Eal::remove_runtime_dir();
     std::fflush(nullptr);
     ::_exit(1);

@@ -187,7 +187,7 @@ void Bond::end_move(Time now) {
     changed_ = true;
 }
 
-// Members that may send no more are lost; that matters once others send in their place (bit MemberId).
+// Members that may send no more are lost; that matters once others send in their place.
 void Bond::note_failover(MemberSet before, MemberSet after) {
     lost_senders_ |= before - after;
     if (lost_senders_.empty() || after.empty()) return;

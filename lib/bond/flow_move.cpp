@@ -25,8 +25,9 @@ void FlowMove::plan(const BucketMap& map, TxBurstFn data_half, const FlowMeans& 
             if (!ask.empty()) held.set(b);
         } else if (from_.owner[b] != map.owner[b]) {
             ++moving_;
-            ask |= may_ask(b);
-            if (!may_ask(b).empty()) held.set(b);
+            const MemberSet old = may_ask(b);
+            ask |= old;
+            if (!old.empty()) held.set(b);
         }
     }
     if (ask.empty() || means.hold == nullptr || map.size == 0) {

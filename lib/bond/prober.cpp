@@ -93,8 +93,8 @@ std::uint32_t Prober::targets() const {
     return static_cast<std::uint32_t>((std::uint64_t{1} << (v4_.size() + v6_.size())) - 1);
 }
 
-// The targets in a network of ours, or to which the kernel's routes lead through us. Of another one it is not
-// certain that it is asked on the right VLAN: its silence counts only once it has answered (handle_heard()).
+// The targets on the link of an address of ours. Of another one it is not certain that it is asked on the
+// right VLAN: its silence counts only once it has answered (handle_heard()).
 std::uint32_t Prober::askable() const {
     std::uint32_t mask = 0;
     for (std::size_t t = 0; t < v4_.size() + v6_.size(); ++t) {

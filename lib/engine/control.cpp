@@ -138,8 +138,8 @@ void Control::hear(BondCore& core, Time at) {
         for (unsigned i = 0; i < n; ++i) {
             const rte_mbuf* m = frames[i];
             const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
-            const MemberId from{static_cast<std::uint8_t>(
-                m->port)}; // kNoMember: a frame that the logical interface sent, which no socket hears.
+            // kNoMember: a frame that the logical interface sent, which no socket hears.
+            const MemberId from{static_cast<std::uint8_t>(m->port)};
             if (!core.ears.has(from) || !is_lacpdu(frame)) core.bond.handle_frame(from, frame, at);
         }
         if (n != 0) rte_pktmbuf_free_bulk(frames, n);
@@ -160,8 +160,8 @@ void Control::look_at_traffic(BondCore& core, Time at) {
 }
 
 void Control::stop_listening(BondCore& core, MemberSet members) {
-    for (const MemberId id : core.ears& members)
-        epoll_ctl(ears_, EPOLL_CTL_DEL, core.ear_socket[id], nullptr);
+    const MemberSet heard = core.ears & members;
+    for (const MemberId id : heard) epoll_ctl(ears_, EPOLL_CTL_DEL, core.ear_socket[id], nullptr);
     core.ears -= members;
 }
 

@@ -59,10 +59,13 @@ Result<void> replace_file(const fs::path& file, std::string_view text) {
     {
         const Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
         if (!fd) return Error{"cannot create " + fresh.string() + ": " + errno_text(errno)};
+        if (auto written = write_text(fresh, text); !written) return written;
+        if (::fsync(fd.get()) != 0) return Error{"cannot write " + fresh.string() + ": " + errno_text(errno)};
     }
-    if (auto written = write_text(fresh, text); !written) return written;
     if (::rename(fresh.c_str(), file.c_str()) != 0)
         return Error{"cannot rename " + fresh.string() + ": " + errno_text(errno)};
+    const Fd folder(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
+    if (folder) (void)::fsync(folder.get());
     return {};
 }
 

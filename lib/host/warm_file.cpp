@@ -1,15 +1,11 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "host/warm_file.hpp"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
 #include <unistd.h>
 
-#include <cerrno>
-
-#include "base/fd.hpp"
 #include "host/files.hpp"
+#include "host/netdev_state.hpp"
 
 namespace dpdkbond {
 
@@ -31,16 +27,16 @@ std::uint32_t crc32(std::string_view text) {
 
 std::string boot_id() { return read_text("/proc/sys/kernel/random/boot_id").value_or("unknown"); }
 
-std::uint64_t network_namespace() {
-    struct stat status {};
-    return ::stat("/proc/thread-self/ns/net", &status) == 0 ? status.st_ino : 0;
-}
-
 } // namespace
 
 fs::path state_dir_of(const std::string& file_prefix) { return "/run/dpdk-bond.state/" + file_prefix; }
 fs::path warm_file_of(const std::string& file_prefix) { return state_dir_of(file_prefix) / "warm"; }
 fs::path keeper_socket_of(const std::string& file_prefix) { return state_dir_of(file_prefix) / "keeper"; }
+
+void remove_state_dir(const fs::path& state_dir) {
+    ::rmdir(state_dir.c_str());
+    ::rmdir(state_dir.parent_path().c_str());
+}
 
 std::string warm_text(const Saved& body, std::string_view program, Time now) {
     Saved head;
@@ -48,7 +44,7 @@ std::string warm_text(const Saved& body, std::string_view program, Time now) {
     head.put("format", kWarmFormat);
     head.put("program", program);
     head.put("boot", boot_id());
-    head.put("netns", network_namespace());
+    head.put("netns", NetnsId::current().inode);
     head.put("written", now);
     const std::string text = head.to_text() + body.to_text();
     return fmt::format("{}{}{:08x}\n", text, kSum, crc32(text));
@@ -58,20 +54,7 @@ Result<void> write_warm_file(const fs::path& file, const std::string& text) {
     std::error_code error;
     fs::create_directories(file.parent_path(), error);
     if (error) return Error{"cannot create " + file.parent_path().string() + ": " + error.message()};
-    fs::path fresh = file;
-    fresh += ".new";
-    {
-        const Fd fd(::open(fresh.c_str(), O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-        const bool whole = fd &&
-                           ::write(fd.get(), text.data(), text.size()) == static_cast<ssize_t>(text.size()) &&
-                           ::fsync(fd.get()) == 0;
-        if (!whole) return Error{"cannot write " + fresh.string() + ": " + errno_text(errno)};
-    }
-    if (::rename(fresh.c_str(), file.c_str()) != 0)
-        return Error{"cannot rename " + fresh.string() + ": " + errno_text(errno)};
-    const Fd folder(::open(file.parent_path().c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
-    if (folder) ::fsync(folder.get());
-    return {};
+    return replace_file(file, text);
 }
 
 Result<Saved> read_warm_text(std::string_view text, Duration valid, Time now) {
@@ -92,7 +75,7 @@ Result<Saved> read_warm_text(std::string_view text, Duration valid, Time now) {
     auto saved = Saved::parse(text.substr(0, end));
     if (!saved) return broken;
     if (saved->text("boot") != boot_id()) return Error{"it is of another boot"};
-    if (saved->number<std::uint64_t>("netns") != network_namespace())
+    if (saved->number<std::uint64_t>("netns") != NetnsId::current().inode)
         return Error{"it is of another network namespace"};
     const Duration age = now - saved->time("written", Time{});
     if (age < Duration{} || age > valid)

@@ -17,6 +17,8 @@ inline constexpr unsigned kWarmFormat = 1;
 
 // The folder of the notes of one instance, and the file in it.
 std::filesystem::path state_dir_of(const std::string& file_prefix);
+// It and the folder of all prefixes, each unless there is still a note in it.
+void remove_state_dir(const std::filesystem::path& state_dir);
 std::filesystem::path warm_file_of(const std::string& file_prefix);
 std::filesystem::path
 keeper_socket_of(const std::string& file_prefix); // of whoever keeps the interfaces meanwhile

@@ -143,8 +143,8 @@ bool System::resume_port(Port& port) {
 
 void System::resume(Time now) {
     before_.reset();
-    // The last PDU may be a while ago, and the partner counts from there.
-    // … and so it is with what it said meanwhile, which nobody heard: it gets the time to say it again.
+    // The partner's timer has run since our last PDU, so the next one goes at once. What the partner said
+    // meanwhile nobody heard: a timer of ours that ended a moment ago gives it the time to say it again.
     for (Port& port : places()) {
         if (!port.in_use || port.rx != RxState::CURRENT) continue;
         port.ntt = true;

@@ -48,11 +48,6 @@ Error silent(const std::string& prefix) {
                     prefix, kPatience.tv_sec)};
 }
 
-int fail(const std::string& why, int code = 1) {
-    fmt::print(stderr, "dpdk-bond: {}\n", why);
-    return code;
-}
-
 // A payload that is null, or an error, has no value here.
 Result<std::string> ask_payload(TelemetryClient& client, const std::string& command) {
     auto answer = client.ask(command);
@@ -224,19 +219,20 @@ Result<std::string> status_as_json(const std::string& prefix, const std::string&
 
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json) {
     const auto text = status(prefix, bond, json);
-    if (!text) return fail(text.error());
+    if (!text) return client_failed(text.error());
     return std::fputs(text.value().c_str(), stdout) < 0 || std::fflush(stdout) != 0 ? 1 : 0;
 }
 
 int health_command(const std::string& prefix, const std::optional<std::string>& bond, bool json) {
     const auto bonds = of_bonds(prefix, bond, ask_health);
-    if (!bonds) return fail(bonds.error(), bonds.error() == nobody(prefix).message ? 2 : kUnknownHealth);
+    if (!bonds)
+        return client_failed(bonds.error(), bonds.error() == nobody(prefix).message ? 2 : kUnknownHealth);
     int worst = 0;
     std::string text;
     std::vector<std::pair<std::string, std::string>> answers;
     for (const auto& [name, info] : bonds.value()) {
         const auto health = health_from_json(info);
-        if (!health) return fail(health.error(), kUnknownHealth);
+        if (!health) return client_failed(health.error(), kUnknownHealth);
         worst = std::max(worst, static_cast<int>(health.value().state));
         text += fmt::format("{}: {}{}{}{}\n", name, health_name(health.value().state),
                             " since " + health.value().since, health.value().why.empty() ? "" : ": ",
@@ -263,16 +259,16 @@ bool names_a_file(const std::string& text) {
 
 int explain_file(TelemetryClient& client, const std::string& bond, const std::string& path, bool json) {
     std::ifstream file(path, std::ios::binary);
-    if (!file) return fail(fmt::format("{}: {}", path, std::strerror(errno)));
+    if (!file) return client_failed(fmt::format("{}: {}", path, std::strerror(errno)));
     auto flows = flows_in(file);
-    if (!flows) return fail(path + ": " + flows.error());
+    if (!flows) return client_failed(path + ": " + flows.error());
     for (FlowInFile& flow : flows.value().flows) {
         if (flow.question.empty()) {
             flow.explanation.reason = "not asked: no FLOW says what such a frame is";
             continue;
         }
         auto answer = ask_flow(client, bond, flow.question);
-        if (!answer) return fail(answer.error());
+        if (!answer) return client_failed(answer.error());
         flow.explanation = std::move(answer).value();
     }
     const std::string text = (json ? explained_json : explained_text)(flows.value());
@@ -287,21 +283,27 @@ int explain_file(TelemetryClient& client, const std::string& bond, const std::st
 int explain_command(const std::string& prefix, const std::string& bond, const std::string& flow, bool json) {
     const bool of_file = names_a_file(flow);
     if (!of_file) {
-        if (const auto parsed = parse_flow(flow); !parsed) return fail(parsed.error(), 2);
+        if (const auto parsed = parse_flow(flow); !parsed) return client_failed(parsed.error(), 2);
         if (json)
-            return fail("--json goes with a capture file; /bond/explain of telemetry answers for a flow", 2);
+            return client_failed(
+                "--json goes with a capture file; /bond/explain of telemetry answers for a flow", 2);
     }
     auto client = TelemetryClient::connect(prefix);
-    if (!client) return fail(client.error());
+    if (!client) return client_failed(client.error());
     const auto names = bond_names(client.value(), prefix);
-    if (!names) return fail(names.error());
+    if (!names) return client_failed(names.error());
     if (std::ranges::find(names.value(), bond) == names.value().end())
-        return fail(no_bond(bond, names.value()).message);
+        return client_failed(no_bond(bond, names.value()).message);
     if (of_file) return explain_file(client.value(), bond, flow, json);
     const auto answer = ask_flow(client.value(), bond, flow);
-    if (!answer) return fail(answer.error());
+    if (!answer) return client_failed(answer.error());
     fmt::print("{}", render_explain(answer.value()));
     return 0;
+}
+
+int client_failed(const std::string& why, int code) {
+    fmt::print(stderr, "dpdk-bond: {}\n", why);
+    return code;
 }
 
 Error unreachable(const std::string& prefix, int error) {
@@ -317,7 +319,7 @@ namespace {
 
 int run_console(const std::string& prefix, int in) {
     const auto fd = connect_unix_stream(console_path(prefix));
-    if (!fd) return fail(unreachable(prefix, errno).message);
+    if (!fd) return client_failed(unreachable(prefix, errno).message);
     static const Wake stop;
     stop_attached = &stop;
     struct sigaction leave {};
@@ -337,14 +339,14 @@ int console_command(const std::string& prefix, const std::vector<std::string>& c
     const int in = ::memfd_create("commands", MFD_CLOEXEC);
     const auto size = static_cast<ssize_t>(lines.size());
     if (in < 0 || ::write(in, lines.data(), lines.size()) != size || ::lseek(in, 0, SEEK_SET) != 0)
-        return fail(std::strerror(errno));
+        return client_failed(std::strerror(errno));
     const int status = run_console(prefix, in);
     ::close(in);
     return status;
 }
 
 int console_verb(const std::string& prefix, const std::vector<std::string>& words) {
-    if (const std::string wrong = command_problem(words); !wrong.empty()) return fail(wrong, 2);
+    if (const std::string wrong = command_problem(words); !wrong.empty()) return client_failed(wrong, 2);
     return console_command(prefix, {join_words(words)});
 }
 

@@ -19,6 +19,8 @@ std::string console_path(const std::string& prefix); // the console's UNIX socke
 
 // Why connect() to a socket of the instance failed, in words for its user.
 Error unreachable(const std::string& prefix, int error);
+// Says it on stderr, behind the program's name; returns the exit status.
+int client_failed(const std::string& why, int code = 1);
 
 // A connection to DPDK's telemetry socket. One thread.
 class TelemetryClient {

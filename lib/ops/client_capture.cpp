@@ -82,20 +82,15 @@ const Wake* stop_capture = nullptr; // for the handler; set once, before it is i
 
 void end_capture(int) { stop_capture->set(); }
 
-int capture_failed(const std::string& why, int code = 1) {
-    fmt::print(stderr, "dpdk-bond: {}\n", why);
-    return code;
-}
-
 } // namespace
 
 int capture_command(const std::string& prefix, std::vector<std::string> operands) {
     operands[2] = std::filesystem::absolute(operands[2]); // the instance has another working directory
     for (const std::string& word : operands)
         if (word.empty() || word.find_first_of("\n\r") != std::string::npos)
-            return capture_failed(in_quotes(word) + ": cannot be a word of a command", 2);
+            return client_failed(in_quotes(word) + ": cannot be a word of a command", 2);
     auto console = Questions::connect(prefix);
-    if (!console) return capture_failed(console.error());
+    if (!console) return client_failed(console.error());
     static const Wake stop;
     stop_capture = &stop;
     struct sigaction end {};
@@ -103,7 +98,7 @@ int capture_command(const std::string& prefix, std::vector<std::string> operands
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &end, nullptr);
 
     auto said = console.value().ask("capture " + join_words(operands));
-    if (!said) return capture_failed(said.error());
+    if (!said) return client_failed(said.error());
     fmt::print(stderr, "{}\n", said.value());
     while (said.value().find(kCaptureEnded) == std::string::npos) {
         pollfd wake{stop.fd(), POLLIN, 0};
@@ -111,7 +106,7 @@ int capture_command(const std::string& prefix, std::vector<std::string> operands
         const bool end_it = ::poll(&wake, 1, kLookEveryMs) > 0;
         auto asked = console.value().ask(end_it ? join_words({"capture", operands[0], "stop"}) : look);
         if (!asked && end_it) asked = console.value().ask(look); // it has ended by itself
-        if (!asked) return capture_failed(asked.error());
+        if (!asked) return client_failed(asked.error());
         said = std::move(asked);
     }
     fmt::print("{}\n", said.value());

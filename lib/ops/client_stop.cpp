@@ -23,11 +23,6 @@ namespace {
 
 constexpr int kEndMs = 30'000, kStartMs = 60'000; // NICs go back to their drivers, and come, in seconds
 
-int complaint(const std::string& why) {
-    fmt::print(stderr, "dpdk-bond: {}\n", why);
-    return 1;
-}
-
 // The instance by its process, so that none that has its number afterwards is waited for, and a connection to
 // it that ends with its consoles.
 struct Running {
@@ -58,21 +53,22 @@ bool ended(const Running& r, int wait_ms) {
 
 int stop_command(const std::string& prefix, bool warm) {
     auto running = find_running(prefix);
-    if (!running) return complaint(running.error());
+    if (!running) return client_failed(running.error());
     if (const int status = console_command(prefix, {warm ? "stop warm" : "stop"}); status != 0) return status;
     if (ended(running.value(), kEndMs)) return 0;
-    return complaint(fmt::format("process {} has not ended after {} s", running.value().pid, kEndMs / 1000));
+    return client_failed(
+        fmt::format("process {} has not ended after {} s", running.value().pid, kEndMs / 1000));
 }
 
 int restart_command(const std::string& prefix) {
     auto running = find_running(prefix);
-    if (!running) return complaint(running.error());
+    if (!running) return client_failed(running.error());
     const Running& r = running.value();
     if (const int status = console_command(prefix, {"restart"}); status != 0) return status;
     const auto limit = std::chrono::steady_clock::now() + std::chrono::milliseconds(kStartMs);
     bool left = false;
     while (std::chrono::steady_clock::now() < limit) {
-        if (ended(r, 20)) return complaint("it has ended and did not start again; its log says why");
+        if (ended(r, 20)) return client_failed("it has ended and did not start again; its log says why");
         pollfd before{r.console.get(), POLLRDHUP, 0};
         left =
             left || (::poll(&before, 1, 0) == 1 && (before.revents & (POLLHUP | POLLRDHUP | POLLERR)) != 0);
@@ -82,7 +78,7 @@ int restart_command(const std::string& prefix) {
             return 0;
         }
     }
-    return complaint(fmt::format("process {} does not answer after {} s", r.pid, kStartMs / 1000));
+    return client_failed(fmt::format("process {} does not answer after {} s", r.pid, kStartMs / 1000));
 }
 
 } // namespace dpdkbond

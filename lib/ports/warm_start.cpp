@@ -2,7 +2,6 @@
 #include "ports/warm_start.hpp"
 
 #include <fmt/format.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <fstream>
@@ -70,8 +69,7 @@ std::vector<std::string> clean_up(const std::string& file_prefix) {
     for (std::string& line : shelf.give_back_leftovers()) lines.push_back(std::move(line));
     if (const std::uint64_t mb = give_back_left_hugepages(); mb != 0)
         lines.push_back(fmt::format("{} MB of hugepages are given back", mb));
-    ::rmdir(state_dir.c_str()); // unless something is still noted
-    ::rmdir(state_dir.parent_path().c_str());
+    remove_state_dir(state_dir);
     return lines;
 }
 
