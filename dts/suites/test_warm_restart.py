@@ -83,6 +83,16 @@ def blocked_ms(result):
     return len(result.lost) * 1000 / RATE
 
 
+def restart_under_traffic(fresh, bond, near, far):
+    """The longer blocked time of the two directions, in ms."""
+    out = fresh.udp(near, far, HOST_ADDRESS, rate=RATE)
+    back = fresh.udp(far, near, BOND_ADDRESS, rate=RATE, port=5202)
+    time.sleep(0.3)
+    restart(bond)
+    time.sleep(0.2)
+    return max(blocked_ms(out.stop(0.1)), blocked_ms(back.stop(0.1)))
+
+
 @pytest.mark.seconds(60 + 20 * TIMES)
 @pytest.mark.parametrize("mode", ["active-backup", "balance-xor", "balance-alb"])
 def test_traffic_and_a_connection_live_through_restarts(fresh, mode):
@@ -97,13 +107,8 @@ def test_traffic_and_a_connection_live_through_restarts(fresh, mode):
     known = topology.h.run("ip", "neigh", "show", BOND_ADDRESS).stdout.split()[4]
     monitor = fresh.fdb_monitor(topology) if mode == "active-backup" else None
     for n in range(TIMES):
-        out = fresh.udp(topology.a, topology.h, HOST_ADDRESS, rate=RATE)
-        back = fresh.udp(topology.h, topology.a, BOND_ADDRESS, rate=RATE, port=5202)
-        time.sleep(0.3)
-        restart(bond)
+        blocked.append(restart_under_traffic(fresh, bond, topology.a, topology.h))
         connection.carries(f"after {n}".encode())
-        time.sleep(0.2)
-        blocked.append(max(blocked_ms(out.stop(0.1)), blocked_ms(back.stop(0.1))))
         assert kernel_sees(topology.a) == before
         assert topology.h.run("ip", "neigh", "show", BOND_ADDRESS).stdout.split()[4] == known
     assert bond.pid == pid and bond.running()
@@ -137,13 +142,8 @@ def test_an_lacp_partner_sees_both_ends_in_sync_all_the_time(fresh, rate):
     # What the partner says of itself and of us on the wires, from now on.
     with wires.captures() as captures:
         for n in range(TIMES):
-            out = fresh.udp(wires.a, wires.sink, HOST_ADDRESS, rate=RATE)
-            back = fresh.udp(wires.sink, wires.a, BOND_ADDRESS, rate=RATE, port=5202)
-            time.sleep(0.3)
-            restart(bond)
+            blocked.append(restart_under_traffic(fresh, bond, wires.a, wires.sink))
             connection.carries(f"after {n}".encode())
-            time.sleep(0.2)
-            blocked.append(max(blocked_ms(out.stop(0.1)), blocked_ms(back.stop(0.1))))
             assert agreed()
             assert kernel_sees(wires.a) == before
         time.sleep(2)

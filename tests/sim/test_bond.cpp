@@ -6,8 +6,10 @@
 
 #include "bond/bond.hpp"
 #include "drivers/registry.hpp"
+#include "pass_time.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::pass_time;
 using namespace std::chrono_literals;
 
 namespace {
@@ -31,15 +33,7 @@ public:
     void link(unsigned member, bool up) {
         bond.handle_link(MemberId{static_cast<std::uint8_t>(member)}, {.carrier = up}, now);
     }
-    void pass(Duration d) { // wakes the bond whenever it asked for it
-        const Time end = now + d;
-        while (bond.next_deadline() <= end) {
-            now = std::max(now, bond.next_deadline());
-            bond.handle_timeout(now);
-        }
-        now = end;
-        bond.handle_timeout(now);
-    }
+    void pass(Duration d) { pass_time(bond, now, d); }
     std::vector<std::string> events() { // "event member"
         std::vector<std::string> all;
         Event e;

@@ -10,10 +10,12 @@
 #include "drivers/balance.hpp"
 #include "drivers/lacp.hpp"
 #include "drivers/registry.hpp"
+#include "pass_time.hpp"
 #include "proto/arp.hpp"
 #include "proto/lacpdu.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::pass_time;
 using namespace std::chrono_literals;
 
 namespace {
@@ -40,15 +42,7 @@ struct Instance {
         for (OwnFrame f; bond.poll_transmit(f);) all.push_back(f);
         return all;
     }
-    void pass(Duration d) {
-        const Time end = now + d;
-        while (bond.next_deadline() <= end) {
-            now = std::max(now, bond.next_deadline());
-            bond.handle_timeout(now);
-        }
-        now = end;
-        bond.handle_timeout(now);
-    }
+    void pass(Duration d) { pass_time(bond, now, d); }
     Saved saved() const {
         Saved s;
         bond.save(s);
