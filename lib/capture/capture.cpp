@@ -75,6 +75,7 @@ private:
     void flush();
     void finish();
     void wait_for_workers();
+    void give_taps_back();
     [[nodiscard]] bool anyone_left() const;
     friend class Capture;
 
@@ -178,7 +179,8 @@ bool Capture::Work::wait_for_end(Duration patience) {
     }
 }
 
-// The thread hangs in a write. Workers are parted from it here, and it ends should the write ever return.
+// The thread hangs in a write. Workers are parted from it here, and it ends should the write ever return:
+// after the end of DPDK perhaps, so what needs DPDK is given back here.
 bool Capture::Work::give_up(std::unique_lock<std::mutex>& lock) {
     ended_.wait(lock,
                 [&] { return !running || !finishing_ || parted_; }); // the thread waits for workers, not long
@@ -192,6 +194,7 @@ bool Capture::Work::give_up(std::unique_lock<std::mutex>& lock) {
         wait_for_workers();
         lock.lock();
     }
+    give_taps_back();
     lock.unlock();
     log_line(text());
     return false;
@@ -308,11 +311,19 @@ void Capture::Work::wait_for_workers() {
     log_line(
         fmt::format("{}: capture: a worker does not come round; it ends without the last frames", plan.bond));
     const std::lock_guard lock(mutex_);
-    for (auto& tap : taps_) lost_ += tap->copied() + tap->lost();
-    for (auto& tap : taps_) static_cast<void>(tap.release());
+    for (auto& tap : taps_) {
+        lost_ += tap->copied() + tap->lost();
+        static_cast<void>(tap.release());
+    }
     taps_.clear();
     static_cast<void>(new std::shared_ptr<TapRings>(rings_));
     if (!given_up_) rings_ = nullptr; // else the thread may be amid them
+}
+
+// No worker copies any more; mutex_ is held.
+void Capture::Work::give_taps_back() {
+    for (const auto& tap : taps_) lost_ += tap->copied() + tap->lost();
+    taps_.clear();
 }
 
 void Capture::Work::finish() {
@@ -330,8 +341,11 @@ void Capture::Work::finish() {
     ended_.notify_all();
     if (rings_) drain(now());
     const std::uint64_t end = since_1970();
-    for (const auto& tap : taps_)
-        out_.statistics(tap->interface(), {start_ns_, end, tap->copied() + tap->lost(), tap->lost()});
+    {
+        const std::lock_guard lock(mutex_);
+        for (const auto& tap : taps_)
+            out_.statistics(tap->interface(), {start_ns_, end, tap->copied() + tap->lost(), tap->lost()});
+    }
     flush();
     file_ = Fd();
     if (rings_)

@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <fcntl.h>
+#include <rte_malloc.h>
 #include <unistd.h>
 
 #include <atomic>
@@ -41,6 +42,13 @@ Seen take_copies(TapRings& rings) {
         (head.outbound ? seen.out : seen.in).push_back(__builtin_bswap32(number));
     }
     return seen;
+}
+
+// Pieces of memory that are taken from DPDK's heap.
+unsigned allocated_by_dpdk() {
+    rte_malloc_socket_stats stats{};
+    REQUIRE(rte_malloc_get_socket_stats(static_cast<int>(rte_socket_id()), &stats) == 0);
+    return stats.alloc_count;
 }
 
 Numbers from_to(std::uint32_t first, std::uint32_t end) {
@@ -118,6 +126,7 @@ TEST_CASE("a capture whose file takes nothing any more is given up, and no worke
           "[L11]") {
     const NothingLost check;
     Rig rig(Mode::active_backup, 2);
+    const unsigned allocated = allocated_by_dpdk();
     int ends[2];
     REQUIRE(::pipe(ends) == 0);
     Fd reader(ends[0]);
@@ -140,6 +149,7 @@ TEST_CASE("a capture whose file takes nothing any more is given up, and no worke
     capture.stop(std::chrono::milliseconds(50)); // returns
     CHECK_FALSE(capture.running());
     CHECK(graces == 1);
+    CHECK(allocated_by_dpdk() == allocated); // its thread may end after DPDK
     CHECK(capture.text().find("its file takes no more data") != std::string::npos);
     rig.send(frames(0, 20)); // nothing copies it
     CHECK(take_numbers(rig.port(0)).size() == 40);
