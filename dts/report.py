@@ -8,6 +8,7 @@ A file that is missing although it is named counts as a failure: those tests did
 import collections
 import json
 import os
+import signal
 import sys
 import xml.etree.ElementTree as xml
 
@@ -26,7 +27,10 @@ def meson(path):
                 said = [text for text in (test.get("stdout", "") + test.get("stderr", "")).splitlines() if text.strip()]
                 yield "skipped", name, said[-1].strip() if said else "gave no reason"
             else:
-                yield "failed", name, test["result"]
+                code = test.get("returncode", 0)
+                said = [text for text in (test.get("stdout", "") + test.get("stderr", "")).splitlines() if text.strip()]
+                why = f"ended by {signal.Signals(-code).name}" if code < 0 else test["result"]
+                yield "failed", name, f"{why}, after '{said[-1].strip()[:120]}'" if said else why
 
 
 def pytest(path):
