@@ -104,10 +104,11 @@ rte_mempool* make_control_pool() {
 }
 
 // One pool for each memory node that has members, the first one for the logical interfaces too: as many
-// buffers as all queues and workers can hold at a time, and more where half of the memory has room for more,
-// up to what a cache of a processor still profits from. A buffer holds a whole frame.
-std::map<int, rte_mempool*> make_pools(const Config& config) {
-    constexpr std::uint64_t kPlenty = 65535;
+// buffers as all queues and workers can hold at a time, and more for members that are added later, up to
+// kPlenty, where a share of the memory has room for them. The share of ordinary pages is small, as making a
+// pool touches each of its pages, which is most of the time that a start takes. A buffer holds a whole frame.
+std::map<int, rte_mempool*> make_pools(const Config& config, bool hugepages) {
+    constexpr std::uint64_t kPlenty = 65535, kHugeShare = 2, kOrdinaryShare = 8;
     std::uint32_t mtu = 1500;
     for (const BondConfig& b : config.bonds) mtu = std::max(mtu, b.logical.mtu);
     const std::uint32_t room =
@@ -134,7 +135,7 @@ std::map<int, rte_mempool*> make_pools(const Config& config) {
                                              "buffers of {} bytes; {}; give it at least {}",
                                              config.runtime.memory_mb, memory / 4 * 3 / each, each,
                                              all.text(), (all.total() * each / 3 * 4 >> 20U) + 1));
-    const std::uint64_t fits = memory / 2 / each;
+    const std::uint64_t fits = memory / (hugepages ? kHugeShare : kOrdinaryShare) / each;
     const std::uint64_t spare = fits > all.total() ? (fits - all.total()) / nodes.size() : 0;
     std::map<int, rte_mempool*> pools;
     for (std::size_t i = 0; i < nodes.size(); ++i) {
@@ -234,7 +235,7 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         };
         if (!warm_.is_warm()) settle_leftovers();
         give_in_to_signals();
-        pools_ = make_pools(config_);
+        pools_ = make_pools(config_, hugepages_.has_value());
         pool_ = pools_.begin()->second;
         control_pool_ = make_control_pool();
         const std::size_t workers = config_.runtime.worker_lcores.size();
