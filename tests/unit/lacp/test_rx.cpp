@@ -13,7 +13,8 @@ std::optional<RxState> rx_next(const Port& port, Duration since_start = 0s) {
 }
 Port in_state(RxState state) {
     Port port = make_current();
-    RxMachine::enter(port, state, at(0s));
+    if (state != RxState::CURRENT)
+        RxMachine::enter(port, state, at(0s)); // CURRENT is entered with a PDU alone
     return port;
 }
 
