@@ -5,9 +5,16 @@ It never asks for fast LACPDUs, so 0x3D is its best; it speaks only when it is g
 the beat is for.
 """
 import shutil
+import subprocess
 import threading
 
 from ..frames import DST, SRC, UDP, Ether, IP, build
+
+
+def member_key():
+    """The devarg of net_bonding that names a member: `slave` in DPDK 22.11, `member` since 23.11."""
+    version = subprocess.run(["pkg-config", "--modversion", "libdpdk"], capture_output=True, text=True, check=False).stdout
+    return "slave" if version.startswith("22.") else "member"
 
 
 class Beat:
@@ -40,8 +47,8 @@ class NetBonding:
 
     def __init__(self, lab, ns, devices, address=None):
         members = [f"net_af_packet{i},iface={name}" for i, name in enumerate(devices)]
-        slaves = ",".join(f"slave=net_af_packet{i}" for i in range(len(devices)))
-        self.pmd = lab.testpmd(ns, *members, f"net_bonding0,mode=4,{slaves},xmit_policy=l34", "net_tap0,iface=tap0")
+        named = ",".join(f"{member_key()}=net_af_packet{i}" for i in range(len(devices)))
+        self.pmd = lab.testpmd(ns, *members, f"net_bonding0,mode=4,{named},xmit_policy=l34", "net_tap0,iface=tap0")
         for name in devices:
             ns.mute(name)
         ns.run("ip", "link", "set", "tap0", "address", "02:00:00:00:03:03")
