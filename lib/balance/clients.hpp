@@ -37,7 +37,7 @@ struct Client {
     MemberId member = kNoMember;
     Mac told{};                // which MAC of ours it has for our address, as far as we know; zero: none
     Time heard{};              // last asked, answered, or heard
-    Time taught_at{};          // when a broadcast of ours last put another MAC into its cache
+    Time taught_at{};          // when it was last to take another MAC of ours
     Time due = kNever;         // the next update
     std::uint8_t rounds = 0;   // updates still to be sent, each of them a burst
     std::uint32_t updates = 0; // frames sent of our own accord

@@ -90,7 +90,9 @@ void Rlb::set_members(std::span<const RlbMember> members, MemberId active, Time 
     even_out(now);
     // A member that wears another MAC than it did is told of under that.
     clients_.each([&](Client& c) {
-        if (!c.told.is_zero() && c.told != find(c.member)->is.mac) update(c, now, 1);
+        if (c.told.is_zero() || c.told == find(c.member)->is.mac) return;
+        c.taught_at = now;
+        update(c, now, 1);
     });
 }
 
@@ -102,6 +104,7 @@ void Rlb::move(const Ipv6& client, Member& to, Time now, std::uint8_t rounds) {
         if (Member* m = find(c.member)) from = m;
         counted |= !c.mac.is_zero();
         c.member = to.is.id;
+        c.taught_at = now;
         update(c, now, rounds);
     });
     if (!counted) return;
@@ -338,7 +341,8 @@ void Rlb::handle_timeout(Time now) {
             c.updates += kBurst;
             c.told = m->is.mac;
             if (c.rounds != 0) --c.rounds;
-            // A broadcast in between may have come too soon before this for the neighbour to take it.
+            // The neighbour takes no change within a second of another one: a broadcast's in between, or one
+            // that its own timers made.
             const bool too_soon = c.taught_at != Time{} && now < c.taught_at + kAfterRequest;
             c.due = c.rounds != 0 ? now + kBetweenRounds : too_soon ? c.taught_at + kAfterRequest : kNever;
         }

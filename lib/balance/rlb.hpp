@@ -36,7 +36,8 @@ struct RlbFrame {
 class Rlb {
 public:
     // A broadcast request of ours puts the bond's MAC into every neighbour's cache. This long afterwards they
-    // are told again: a Linux neighbour takes no second change within a second (locktime).
+    // are told again: a Linux neighbour takes no second change within a second (locktime). One that moves to
+    // another member is told again then, too, as its own timers count as changes.
     static constexpr Duration kAfterRequest = std::chrono::seconds(2);
     static constexpr Duration kBetweenRounds = std::chrono::milliseconds(100);
     // An address that we asked for and that nobody answered for is forgotten after this long.
