@@ -169,14 +169,16 @@ def test_two_bonds_in_one_instance(fresh):
     assert bond.up() == 2
 
 
-class StoppedThread:
-    """One thread of a process stands still (ptrace) until the process ends."""
+class StoppedWorker:
+    """A worker of a process stands still (ptrace) until the process ends."""
     SEIZE, INTERRUPT, WALL = 0x4206, 0x4207, 0x40000000
 
-    def __init__(self, pid, name):
+    NAMES = ("rte-worker-1", "dpdk-worker1")  # DPDK's, until 23.07 and since
+
+    def __init__(self, pid):
         self.libc = ctypes.CDLL(None, use_errno=True)
         self.tid = next(int(tid) for tid in os.listdir(f"/proc/{pid}/task")
-                        if open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii").read().strip() == name)
+                        if open(f"/proc/{pid}/task/{tid}/comm", encoding="ascii").read().strip() in self.NAMES)
         self.ptrace(self.SEIZE)
         self.ptrace(self.INTERRUPT)
         os.waitpid(self.tid, self.WALL)
@@ -192,7 +194,7 @@ def test_m5_a_worker_that_hangs_keeps_nobody_from_leaving_or_ending(fresh):
     topology = fresh.topology(2)
     own = [as_the_kernel_sees(topology.a, name) for name in topology.members]
     bond = fresh.bond(topology)
-    StoppedThread(bond.pid, "rte-worker-1")
+    StoppedWorker(bond.pid)
     began = time.monotonic()
     bond.console("remove member bond0 m1")
     assert time.monotonic() - began < 2
@@ -205,7 +207,7 @@ def test_m5_a_worker_that_hangs_keeps_nobody_from_leaving_or_ending(fresh):
 
 def test_l19_queries_are_answered_while_a_command_takes_its_time(fresh):
     bond = fresh.bond(fresh.topology(2), runtime={"idle": "busy"})  # a worker that sleeps is waited for by nobody
-    StoppedThread(bond.pid, "rte-worker-1")
+    StoppedWorker(bond.pid)
     command = threading.Thread(target=bond.console, args=("remove member bond0 m1",))
     command.start()
     began = last = time.monotonic()
