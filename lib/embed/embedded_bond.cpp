@@ -12,6 +12,7 @@
 
 #include "dpdk/clock.hpp"
 #include "drivers/registry.hpp"
+#include "embed/own_pool.hpp"
 #include "engine/lane_sums.hpp"
 #include "proto/eth.hpp"
 
@@ -73,7 +74,7 @@ EmbeddedBond::~EmbeddedBond() {
         while (rte_eth_dev_callback_unregister(RTE_ETH_ALL, event, on_ethdev_event, this) == -EAGAIN)
             usleep(100);
     devices_.clear();
-    rte_mempool_free(pool_);
+    give_up_own_pool(pool_);
     close(wake_);
 }
 
@@ -140,9 +141,7 @@ int EmbeddedBond::start_bond(Wanted& wanted) {
             fmt::format("{}: it has no receive queue; members need one for LACP and monitors", config_.name));
         return -EINVAL;
     }
-    if (pool_ == nullptr)
-        pool_ = rte_pktmbuf_pool_create(("dpdkbond-" + face_.tag()).c_str(), kOwnBuffers, 0, 0,
-                                        RTE_MBUF_DEFAULT_BUF_SIZE, node_);
+    if (pool_ == nullptr) pool_ = make_own_pool(face_.tag(), kOwnBuffers, node_);
     if (pool_ == nullptr) {
         log_line(LogLevel::error, fmt::format("{}: there is no memory for {} packet buffers of its own",
                                               config_.name, kOwnBuffers));

@@ -369,3 +369,42 @@ TEST_CASE("two bonds of one program agree by LACP; threads of their own and step
     CHECK(up);
     CHECK(text(one.get(), DPDKBOND_STATUS).find("Partner Mac Address") != std::string::npos);
 }
+
+TEST_CASE("frames of a bond's own that others still have outlive it, and so does their pool") {
+    const auto own_pools = [] {
+        unsigned n = 0;
+        rte_mempool_walk(
+            [](rte_mempool* pool, void* count) {
+                if (std::string(pool->name).starts_with("dpdkbond-")) ++*static_cast<unsigned*>(count);
+            },
+            &n);
+        return n;
+    };
+    const NothingLost check;
+    rte_ring *there = RingPort::make("gone"), *back = RingPort::make("never");
+    const RingPort a("a", there, back), b("b", back, there); // a sends to `back`
+    {
+        const Bond bond = make("mode=802.3ad,mac=02:bd:00:00:00:01", setup_of(1, DPDKBOND_STEP));
+        REQUIRE(dpdkbond_add_port(bond.get(), a.id, nullptr) == 0);
+        REQUIRE(dpdkbond_start(bond.get()) == 0);
+        REQUIRE(eventually([&] {
+            dpdkbond_step(bond.get(), 0);
+            return rte_ring_count(back) != 0;
+        }));
+    }
+    CHECK(own_pools() == 1);
+    void* frame = nullptr;
+    while (rte_ring_dequeue(back, &frame) == 0) {
+        auto* const m = static_cast<rte_mbuf*>(frame);
+        REQUIRE(m->pool != nullptr);
+        CHECK(rte_pktmbuf_mtod(m, rte_ether_hdr*)->ether_type == rte_cpu_to_be_16(RTE_ETHER_TYPE_SLOW));
+        rte_pktmbuf_free(m);
+    }
+    {
+        const Bond another = make("mode=802.3ad", setup_of(1, DPDKBOND_STEP), "another");
+        REQUIRE(dpdkbond_add_port(another.get(), a.id, nullptr) == 0);
+        REQUIRE(dpdkbond_start(another.get()) == 0);
+        CHECK(own_pools() == 1); // the first bond's is free
+    }
+    while (rte_ring_dequeue(back, &frame) == 0) rte_pktmbuf_free(static_cast<rte_mbuf*>(frame));
+}
