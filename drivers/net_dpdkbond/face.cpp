@@ -38,6 +38,11 @@ std::string EthdevFace::name_of_new(std::uint16_t port) const { return rte_eth_d
 
 bool EthdevFace::is_started(std::uint16_t port) const { return rte_eth_devices[port].data->dev_started != 0; }
 
+bool EthdevFace::is_probed(std::uint16_t port) const {
+    const rte_device* const device = rte_eth_devices[port].device;
+    return device != nullptr && rte_dev_is_probed(device) != 0;
+}
+
 const std::vector<std::uint32_t>& PluginPort::ptypes() {
     const std::lock_guard lock(bond.devices());
     bool first = true;

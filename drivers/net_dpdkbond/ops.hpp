@@ -24,6 +24,7 @@ public:
     void member_leaves(std::uint16_t port, bool gone) override { shared.leave(port, gone); }
     [[nodiscard]] std::string name_of_new(std::uint16_t port) const override;
     [[nodiscard]] bool is_started(std::uint16_t port) const override;
+    [[nodiscard]] bool is_probed(std::uint16_t port) const override;
 
     SharedSettings shared; // EmbeddedBond::devices() is held
 

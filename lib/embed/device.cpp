@@ -4,14 +4,14 @@
 #include <fmt/format.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cstring>
 #include <utility>
 
+#include "dpdk/clock.hpp"
 #include "dpdk/port.hpp"
-#include "engine/control.hpp"
+#include "embed/face.hpp"
 #include "host/link_speed.hpp"
 
 namespace dpdkbond {
@@ -19,15 +19,6 @@ namespace dpdkbond {
 namespace {
 
 std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
-
-LinkState from(const rte_eth_link& link) {
-    LinkState state;
-    state.carrier = link.link_status == RTE_ETH_LINK_UP;
-    if (!state.carrier || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN) return state;
-    state.speed_mbps = link.link_speed;
-    state.duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX ? Duplex::full : Duplex::half;
-    return state;
-}
 
 // "iface" of the devargs that the device was made with.
 std::string netdev_of(const rte_device* device) {
@@ -44,9 +35,20 @@ std::string port_name(const MemberConfig& config) {
 
 } // namespace
 
+std::optional<LinkState> link_of(std::uint16_t port) {
+    rte_eth_link link{};
+    if (rte_eth_link_get_nowait(port, &link) != 0) return std::nullopt;
+    LinkState state;
+    state.carrier = link.link_status == RTE_ETH_LINK_UP;
+    if (!state.carrier || link.link_speed == RTE_ETH_SPEED_NUM_UNKNOWN) return state;
+    state.speed_mbps = link.link_speed;
+    state.duplex = link.link_duplex == RTE_ETH_LINK_FULL_DUPLEX ? Duplex::full : Duplex::half;
+    return state;
+}
+
 BondedDevice::~BondedDevice() {
     stop();
-    if (here_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
+    if (taken_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
 }
 
 Result<bool> BondedDevice::take(std::uint16_t port, const rte_eth_dev_owner& owner) {
@@ -57,28 +59,30 @@ Result<bool> BondedDevice::take(std::uint16_t port, const rte_eth_dev_owner& own
         return Error{fmt::format("{} cannot be taken: {}", config.device, reason(rc))};
     owner_ = owner;
     port_ = port;
+    probed_ = false;
+    device_ = nullptr;
     lost_ = false;
-    here_ = true;
+    taken_ = true;
     return true;
 }
 
 Result<bool> BondedDevice::find(const rte_eth_dev_owner& owner) {
-    if (here_ && !lost_) {
-        if (rte_eth_dev_is_valid_port(port_) == 0) return false; // its driver is just making it
-        if (permanent_mac_.is_zero()) read_mac();
-        return true;
+    if (here()) return true;
+    if (!taken_ || lost_) {
+        if (banned_ || started_) return false; // started: what it was has still to leave
+        std::uint16_t port = 0;
+        if (rte_eth_dev_get_port_by_name(port_name(config).c_str(), &port) != 0) return false;
+        if (auto taken = take(port, owner); !taken) return taken;
     }
-    if (banned_) return false;
-    std::uint16_t port = 0;
-    if (rte_eth_dev_get_port_by_name(port_name(config).c_str(), &port) != 0) return false;
-    auto taken = take(port, owner);
-    if (!taken) return taken;
+    if (rte_eth_dev_is_valid_port(port_) == 0 || !face_.is_probed(port_)) return false;
     read_mac();
     rte_eth_dev_info info;
-    if (rte_eth_dev_info_get(port, &info) == 0) {
+    if (rte_eth_dev_info_get(port_, &info) == 0) {
         driver_ = info.driver_name;
         device_ = info.device;
     }
+    here_since_ = now();
+    probed_ = true;
     return true;
 }
 
@@ -89,8 +93,12 @@ void BondedDevice::read_mac() {
 
 Result<bool> BondedDevice::appeared(std::uint16_t port, std::string_view name,
                                     const rte_eth_dev_owner& owner) {
-    if ((here_ && !lost_) || banned_ || port_name(config) != name) return false;
+    if ((taken_ && !lost_) || banned_ || started_ || port_name(config) != name) return false;
     return take(port, owner);
+}
+
+bool BondedDevice::is_of(const rte_device* device) const {
+    return device_ == device || port_name(config) == rte_dev_name(device);
 }
 
 void BondedDevice::lost(bool removed) {
@@ -100,9 +108,9 @@ void BondedDevice::lost(bool removed) {
 
 void BondedDevice::let_go() {
     removed_ = false; // whoever takes it out closes it
-    if (here_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
+    if (taken_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
     banned_ = true;
-    here_ = false;
+    taken_ = false;
 }
 
 void BondedDevice::close_if_removed() {
@@ -113,13 +121,13 @@ void BondedDevice::close_if_removed() {
 
 rte_eth_dev_info BondedDevice::capabilities() const {
     rte_eth_dev_info info{};
-    if (here_ && !lost_) rte_eth_dev_info_get(port_, &info);
+    if (here()) rte_eth_dev_info_get(port_, &info);
     return info;
 }
 
 rte_eth_stats BondedDevice::stats() const {
     rte_eth_stats stats{};
-    if (here_ && !lost_) rte_eth_stats_get(port_, &stats);
+    if (here()) rte_eth_stats_get(port_, &stats);
     return stats;
 }
 
@@ -179,7 +187,7 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     if (info.dev_flags == nullptr) return Error{fmt::format("{}: it cannot be asked", config.device)};
     driver_ = info.driver_name != nullptr ? info.driver_name : "";
     device_ = info.device;
-    if (!setup.is_started || setup.is_started(port_)) rte_eth_dev_stop(port_);
+    if (face_.is_started(port_)) rte_eth_dev_stop(port_); // its user before us has left it so
     read_mac();
     mac_refused_ = false;
     const bool lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0;
@@ -197,10 +205,7 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
 
 void BondedDevice::stop() {
     if (!started_) return;
-    if (std::exchange(registered_, false)) // -EAGAIN: it runs just now
-        while (rte_eth_dev_callback_unregister(port_, RTE_ETH_EVENT_INTR_LSC, on_event, this) == -EAGAIN)
-            usleep(100);
-    control_ = nullptr;
+    reports_ = kNoMember;
     started_ = false;
     id = kNoMember;
     if (lost_) return;
@@ -211,10 +216,7 @@ void BondedDevice::stop() {
 
 LinkState BondedDevice::read_link() {
     if (lost_ || !started_) return {};
-    if (!carrier_) {
-        rte_eth_link link{};
-        return rte_eth_link_get_nowait(port_, &link) == 0 ? from(link) : LinkState{};
-    }
+    if (!carrier_) return link_of(port_).value_or(LinkState{});
     LinkState state;
     state.carrier = carrier_->carrier();
     if (!state.carrier) return state;
@@ -224,22 +226,8 @@ LinkState BondedDevice::read_link() {
     return state;
 }
 
-int BondedDevice::on_event(std::uint16_t port, rte_eth_event_type event, void* self, void*) {
-    auto& device = *static_cast<BondedDevice*>(self);
-    if (event == RTE_ETH_EVENT_INTR_LSC) {
-        rte_eth_link link{};
-        Control* const control = device.control_;
-        if (control != nullptr && !device.carrier_ && rte_eth_link_get_nowait(port, &link) == 0)
-            control->post_link(0, device.id, from(link));
-    }
-    return 0;
-}
-
-void BondedDevice::report_interrupts_to(Control& control, MemberId member) {
-    id = member;
-    control_ = &control;
-    if (!interrupts_ || registered_) return;
-    registered_ = rte_eth_dev_callback_register(port_, RTE_ETH_EVENT_INTR_LSC, on_event, this) == 0;
+void BondedDevice::report_interrupts_of(MemberId member) {
+    if (interrupts_ && !carrier_) reports_ = member;
 }
 
 std::optional<std::string> BondedDevice::wear_mac(const Mac& mac) {

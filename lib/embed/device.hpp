@@ -7,7 +7,6 @@
 
 #include <atomic>
 #include <cstdint>
-#include <functional>
 #include <memory>
 #include <optional>
 #include <span>
@@ -15,6 +14,7 @@
 #include <vector>
 
 #include "base/result.hpp"
+#include "base/time.hpp"
 #include "bond/bond.hpp"
 #include "dpdk/port_filter.hpp"
 #include "host/carrier.hpp"
@@ -24,7 +24,10 @@ struct rte_mempool;
 
 namespace dpdkbond {
 
-class Control;
+class Face;
+
+// What ethdev says of a port's link now; nullopt: it does not.
+std::optional<LinkState> link_of(std::uint16_t port);
 
 // How a member is to run: as the application has configured the port.
 struct DeviceSetup {
@@ -37,29 +40,33 @@ struct DeviceSetup {
     std::vector<Rx> rx;            // of each receive queue of the port
     std::vector<std::uint16_t> tx; // descriptors of each of its transmit queues
     std::uint32_t mtu = 0;
-    std::function<bool(std::uint16_t)> is_started; // its user before us has left it so
 };
 
 class BondedDevice {
 public:
-    explicit BondedDevice(MemberConfig member) : config(std::move(member)) {}
+    BondedDevice(MemberConfig member, const Face& face) : config(std::move(member)), face_(face) {}
     ~BondedDevice();
     BondedDevice(const BondedDevice&) = delete;
     BondedDevice& operator=(const BondedDevice&) = delete;
 
-    // Looks for the device and takes it. True: it is ours, from now on or already. False: there is no such
-    // device yet.
+    // Looks for the device and takes it. True: it is here, from now on or already. False: there is no such
+    // device yet, or another thread is in the middle of its probe.
     Result<bool> find(const rte_eth_dev_owner& owner);
-    // The same for a port of that name that has just appeared, which others cannot see yet.
+    // Takes a port of that name that has just appeared, which others cannot see yet. It is not here before
+    // find() says so.
     Result<bool> appeared(std::uint16_t port, std::string_view name, const rte_eth_dev_owner& owner);
-    [[nodiscard]] bool here() const { return here_; }
+    // In the reverse of the order in which take() sets them.
+    [[nodiscard]] bool here() const { return !lost_ && taken_ && probed_; }
+    [[nodiscard]] Time here_since() const { return here_since_; }
+    // It is ours, here or not.
+    [[nodiscard]] bool takes(std::uint16_t port) const { return taken_ && !lost_ && port_ == port; }
     [[nodiscard]] std::uint16_t port() const { return port_; }
-    // The device is being closed by somebody else, or its hardware has been removed. Any thread.
+    // The device has been closed by somebody else, or its hardware has been removed. Any thread.
     void lost(bool removed);
     void close_if_removed(); // once no worker uses it
     void let_go();           // it has been stopped, is not ours any more, and is not looked for until …
     void may_come_back() { banned_ = false; }
-    [[nodiscard]] const rte_device* device() const { return device_; }
+    [[nodiscard]] bool is_of(const rte_device* device) const; // ours, or may become ours
     [[nodiscard]] bool is_lost() const { return lost_; }
     std::string refused; // why it could not join, as it was last told
 
@@ -70,9 +77,10 @@ public:
     [[nodiscard]] LinkState read_link();
     LinkState last_posted; // owner: the port's host thread
 
-    // Link interrupts of the device go to control from now on, until stop().
-    void report_interrupts_to(Control& control, MemberId member);
     MemberId id = kNoMember; // while the port runs
+    // Link interrupts of the device are this member's from now on, until stop().
+    void report_interrupts_of(MemberId member);
+    [[nodiscard]] MemberId reports_interrupts_of() const { return reports_; } // any thread
     MemberConfig config;
 
     [[nodiscard]] const Mac& permanent_mac() const { return permanent_mac_; }
@@ -94,13 +102,15 @@ private:
     void read_mac(); // that it wears now, as its permanent one
     Result<void> configure(const DeviceSetup& setup, bool link_interrupts);
     std::vector<std::string> apply_filter();
-    static int on_event(std::uint16_t port, rte_eth_event_type event, void* self, void* ret);
 
-    bool started_ = false, mac_refused_ = false, interrupts_ = false, registered_ = false;
-    std::atomic<bool> here_{false}, lost_{false}, removed_{false};
+    bool mac_refused_ = false, interrupts_ = false;
+    std::atomic<MemberId> reports_{kNoMember};
+    std::atomic<bool> started_{false}, taken_{false}, probed_{false}, lost_{false}, removed_{false};
     std::atomic<bool> banned_{false}; // between let_go() and may_come_back()
-    std::uint16_t port_ = 0, rx_queues_ = 0, tx_queues_ = 0;
-    const rte_device* device_ = nullptr;
+    std::atomic<std::uint16_t> port_{0};
+    std::uint16_t rx_queues_ = 0, tx_queues_ = 0;
+    Time here_since_{};
+    std::atomic<const rte_device*> device_{nullptr};
     std::string driver_;
     Mac permanent_mac_{}, mac_{};
     rte_eth_dev_owner owner_{};
@@ -108,7 +118,7 @@ private:
     ReceiveWishes wishes_;
     std::vector<Mac> also_;
     std::unique_ptr<CarrierPoll> carrier_; // drivers that know none of their own
-    Control* control_ = nullptr;
+    const Face& face_;
 };
 
 } // namespace dpdkbond

@@ -23,6 +23,9 @@ namespace {
 constexpr unsigned kOwnBuffers = 1023;
 // How long a stop waits for last words to leave, and for the application's threads to come out of a queue.
 constexpr Duration kStopPatience = std::chrono::milliseconds(300);
+// Of all ports: ethdev keeps what is registered for one even when another device has its number.
+constexpr rte_eth_event_type kEvents[] = {RTE_ETH_EVENT_NEW, RTE_ETH_EVENT_DESTROY, RTE_ETH_EVENT_INTR_RMV,
+                                          RTE_ETH_EVENT_INTR_LSC};
 
 } // namespace
 
@@ -56,13 +59,13 @@ EmbeddedBond::EmbeddedBond(Face& face, PortArgs args, int node, bool own_threads
     if (rte_eth_dev_owner_new(&owner_.id) != 0) throw std::runtime_error("ethdev gives no owner's number");
     fmt::format_to_n(owner_.name, sizeof owner_.name - 1, "{}", config_.name);
     miimon_ = config_.options.miimon;
-    for (const MemberConfig& m : config_.members) devices_.push_back(std::make_unique<BondedDevice>(m));
+    for (const MemberConfig& m : config_.members)
+        devices_.push_back(std::make_unique<BondedDevice>(m, face_));
     past_.members.resize(devices_.size());
     cleared_.members.resize(devices_.size());
     last_status_.name = config_.name;
     last_status_.mode = config_.mode;
-    for (const auto event : {RTE_ETH_EVENT_NEW, RTE_ETH_EVENT_DESTROY, RTE_ETH_EVENT_INTR_RMV})
-        rte_eth_dev_callback_register(RTE_ETH_ALL, event, on_ethdev_event, this);
+    for (const auto event : kEvents) rte_eth_dev_callback_register(RTE_ETH_ALL, event, on_ethdev_event, this);
     for (auto& device : devices_)
         if (auto found = device->find(owner_); !found) throw std::runtime_error("member: " + found.error());
     own_mac_of_first();
@@ -70,7 +73,7 @@ EmbeddedBond::EmbeddedBond(Face& face, PortArgs args, int node, bool own_threads
 
 EmbeddedBond::~EmbeddedBond() {
     stop();
-    for (const auto event : {RTE_ETH_EVENT_NEW, RTE_ETH_EVENT_DESTROY, RTE_ETH_EVENT_INTR_RMV})
+    for (const auto event : kEvents)
         while (rte_eth_dev_callback_unregister(RTE_ETH_ALL, event, on_ethdev_event, this) == -EAGAIN)
             usleep(100);
     devices_.clear();
@@ -82,16 +85,13 @@ EmbeddedBond::~EmbeddedBond() {
 void EmbeddedBond::own_mac_of_first() {
     Mac mac = config_.logical.mac.value_or(Mac{});
     for (const auto& device : devices_)
-        if (mac.is_zero() && device->here()) {
-            (void)device->find(owner_);
-            mac = device->permanent_mac();
-        }
+        if (mac.is_zero() && device->here()) mac = device->permanent_mac();
     if (!mac.is_zero()) face_.show_mac(mac);
 }
 
 void EmbeddedBond::find_devices() {
     for (auto& device : devices_) {
-        if (device->here() && !device->is_lost()) continue;
+        if (device->here()) continue;
         const auto found = device->find(owner_);
         if (!found) log_line(LogLevel::error, fmt::format("{}: member: {}", config_.name, found.error()));
     }
@@ -101,7 +101,7 @@ int EmbeddedBond::configure() {
     const std::lock_guard lock(mutex_);
     const std::lock_guard devices(device_mutex_);
     find_devices();
-    if (std::ranges::none_of(devices_, [](const auto& d) { return d->here() && !d->is_lost(); })) {
+    if (std::ranges::none_of(devices_, [](const auto& d) { return d->here(); })) {
         log_line(LogLevel::error, fmt::format("{}: member: none of its members is here: {}", config_.name,
                                               devices_[0]->config.device));
         return -ENODEV;
@@ -116,7 +116,6 @@ DeviceSetup EmbeddedBond::device_setup() const {
     for (const RxQueue* q : rx_) setup.rx.push_back({q->pool, q->descriptors, &q->conf});
     for (const TxQueue* q : tx_) setup.tx.push_back(q->descriptors);
     setup.mtu = config_.logical.mtu;
-    setup.is_started = [this](std::uint16_t port) { return face_.is_started(port); };
     return setup;
 }
 
@@ -150,7 +149,7 @@ int EmbeddedBond::start_bond(Wanted& wanted) {
     find_devices();
     unsigned started = 0;
     for (auto& device : devices_) {
-        if (!device->here() || device->is_lost()) {
+        if (!device->here()) {
             log_line(LogLevel::warning, fmt::format("{}: member {} is not here; it joins when it appears",
                                                     config_.name, device->config.device));
             continue;
@@ -224,7 +223,10 @@ bool EmbeddedBond::stop_bond() {
     });
     for (const Time end = now() + kStopPatience; !r.core.inject.empty() && now() < end;) wait_a_moment();
     stop_threads();
-    at_work_ = nullptr;
+    {
+        const std::lock_guard list(list_mutex_);
+        at_work_ = nullptr;
+    }
     const std::lock_guard devices(device_mutex_);
     // A burst that has begun comes to its end, and none begins until the next start.
     const Time end = now() + kStopPatience;

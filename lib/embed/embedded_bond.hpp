@@ -127,7 +127,7 @@ private:
     void hear(const Notice& notice);
     void carry_out(const Wanted& wanted);
     void look_at_links();
-    void look_for_devices();
+    Time look_for_devices(Time at);
     void wake_host();
     void apply_macs(); // device_mutex_ is held
     [[nodiscard]] RxFilter filter() const;
@@ -138,6 +138,7 @@ private:
     BondQueries queries(); // of the bond that runs; mutex_ is held
     PortCounters count();  // of the bond and its lanes, less devices and queues; mutex_ is held
     PortCounters total();  // all of it, nothing cleared; mutex_ is held
+    void hear_link(std::uint16_t port);
     static int on_ethdev_event(std::uint16_t port, rte_eth_event_type event, void* self, void* ret);
     void own_mac_of_first();
     int follow_filter(); // what the application wants to receive has changed
@@ -177,7 +178,7 @@ private:
     int wake_ = -1; // eventfd: the host thread is to look
     dpdk::Thread control_thread_{}, host_thread_{};
     bool threads_ = false;
-    Time last_poll_{}, last_search_{};
+    Time last_poll_{}, next_search_{};
     std::atomic<bool> someone_left_{false};
 
     std::atomic<std::uint32_t> miimon_{0};               // config_.options.miimon, for the host thread

@@ -20,7 +20,10 @@ namespace {
 constexpr Duration kLook = std::chrono::milliseconds(10);
 constexpr Duration kAbsent = std::chrono::milliseconds(100);
 constexpr std::uint32_t kSlowPollMs = 100;
-constexpr Duration kSearch = std::chrono::seconds(1);          // for members that are not here
+constexpr Duration kSearch = std::chrono::seconds(1); // for members that are not here
+// So long a device that the application has just made is left alone: whoever attaches one may set it up
+// before looking whose it is (testpmd ends when it finds it configured then).
+constexpr Duration kSettle = std::chrono::milliseconds(500);
 constexpr Duration kPatience = std::chrono::milliseconds(300); // with threads that use what has gone
 
 } // namespace
@@ -122,10 +125,7 @@ void EmbeddedBond::host_round() {
         last_poll_ = at;
         look_at_links();
     }
-    if (someone_left_.exchange(false) || at - last_search_ >= kSearch) {
-        last_search_ = at;
-        look_for_devices();
-    }
+    if (someone_left_.exchange(false) || at >= next_search_) next_search_ = look_for_devices(at);
 }
 
 Time EmbeddedBond::step(Time at) {
@@ -155,8 +155,9 @@ void EmbeddedBond::look_at_links() {
     }
 }
 
-// Members that have gone leave the bond, such as have come join it.
-void EmbeddedBond::look_for_devices() {
+// Members that have gone leave the bond, such as have come join it. Returns when to look again.
+Time EmbeddedBond::look_for_devices(Time at) {
+    Time next = at + kSearch;
     const std::lock_guard lock(device_mutex_);
     for (auto& device : devices_) {
         if (device->is_lost() && device->id != kNoMember) {
@@ -168,6 +169,10 @@ void EmbeddedBond::look_for_devices() {
         if (device->started()) continue;
         const auto found = device->find(owner_);
         if (!found || !found.value()) continue;
+        if (const Time settled = device->here_since() + kSettle; at < settled) {
+            next = std::min(next, settled);
+            continue;
+        }
         Result<void> done = start_device(*device);
         if (done) done = join(*device);
         if (done) continue;
@@ -176,6 +181,7 @@ void EmbeddedBond::look_for_devices() {
             log_line(LogLevel::error, fmt::format("{}: member {}", config_.name, done.error()));
         device->refused = done.error();
     }
+    return next;
 }
 
 void EmbeddedBond::hear(const Notice& notice) {
@@ -230,17 +236,40 @@ void EmbeddedBond::apply_macs() {
     r.control.call([&] { r.core.bond.macs_applied(plan.version, now()); });
 }
 
+// A link interrupt, on EAL's interrupt thread or the driver's own. The driver is asked with no lock held.
+void EmbeddedBond::hear_link(std::uint16_t port) {
+    const auto member = [&] { // list_mutex_ is held
+        for (const auto& device : devices_)
+            if (device->takes(port)) return device->reports_interrupts_of();
+        return kNoMember;
+    };
+    MemberId id = kNoMember;
+    {
+        const std::lock_guard list(list_mutex_);
+        id = member();
+    }
+    if (id == kNoMember) return;
+    const std::optional<LinkState> link = link_of(port);
+    const std::lock_guard list(list_mutex_);
+    if (Running* const r = at_work_; r != nullptr && link && member() == id)
+        r->control.post_link(0, id, *link);
+}
+
 // Runs on whatever thread makes or closes a device, or on EAL's interrupt thread.
 int EmbeddedBond::on_ethdev_event(std::uint16_t id, rte_eth_event_type event, void* self, void*) {
     auto& bond = *static_cast<EmbeddedBond*>(self);
     if (id == bond.face_.port()) return 0;
+    if (event == RTE_ETH_EVENT_INTR_LSC) {
+        bond.hear_link(id);
+        return 0;
+    }
     const std::lock_guard list(bond.list_mutex_);
     for (auto& device : bond.devices_) {
         if (event == RTE_ETH_EVENT_NEW) {
             const auto taken = device->appeared(id, bond.face_.name_of_new(id), bond.owner_);
             if (!taken)
                 log_line(LogLevel::error, fmt::format("{}: member: {}", bond.config_.name, taken.error()));
-        } else if (device->here() && device->port() == id) {
+        } else if (device->takes(id)) {
             device->lost(event == RTE_ETH_EVENT_INTR_RMV);
             bond.someone_left_ = true;
             bond.wake_host();

@@ -35,7 +35,8 @@ Result<void> EmbeddedBond::join(BondedDevice& device) {
     r.control.call([&] { id.emplace(r.core.bond.add_member(device.info(), link, now())); });
     if (!*id) return Error{id->error()};
     device.last_posted = link;
-    device.report_interrupts_to(r.control, id->value());
+    device.id = id->value();
+    device.report_interrupts_of(device.id);
     apply_macs();
     if (warning) warn(device.id, *warning);
     for (const std::string& what : device.follow(wishes())) warn(device.id, what);
@@ -101,7 +102,7 @@ Result<void> EmbeddedBond::add_member(MemberConfig member) {
     all.bonds.front().members.push_back(member);
     if (const auto problems = validate(all); !problems.empty())
         return Error{fmt::format("{}: {}", problems[0].key, problems[0].message)};
-    auto device = std::make_unique<BondedDevice>(member);
+    auto device = std::make_unique<BondedDevice>(member, face_);
     auto found = device->find(owner_);
     if (!found) return Error{found.error()};
     BondedDevice& added = *device;
@@ -162,7 +163,7 @@ Result<void> EmbeddedBond::remove_member(std::string_view name) {
 std::string EmbeddedBond::name_of_member(std::uint16_t port) {
     const std::lock_guard devices(device_mutex_);
     for (const auto& d : devices_)
-        if (d->here() && !d->is_lost() && d->port() == port) return d->config.name;
+        if (d->here() && d->port() == port) return d->config.name;
     return {};
 }
 
@@ -207,7 +208,7 @@ Result<void> EmbeddedBond::detaching(const rte_device* device) {
     const std::lock_guard lock(mutex_);
     const std::lock_guard devices(device_mutex_);
     for (auto& d : devices_) {
-        if (!d->here() || d->device() != device) continue;
+        if (!d->is_of(device)) continue;
         if (running_ && d->id != kNoMember) {
             warn(d->id, fmt::format("its device {} is taken out", d->config.device));
             if (!part(*d, kDetachPatience)) {
@@ -224,7 +225,7 @@ Result<void> EmbeddedBond::detaching(const rte_device* device) {
 void EmbeddedBond::detached(const rte_device* device) {
     const std::lock_guard devices(device_mutex_);
     for (auto& d : devices_)
-        if (d->device() == device) d->may_come_back();
+        if (d->is_of(device)) d->may_come_back();
 }
 
 } // namespace dpdkbond

@@ -128,7 +128,7 @@ int EmbeddedBond::info(rte_eth_dev_info& out) {
     out.rx_offload_capa = out.tx_offload_capa = 0;
     bool first = true;
     for (auto& device : devices_) {
-        if (!device->here() || device->is_lost()) continue;
+        if (!device->here()) continue;
         const rte_eth_dev_info m = device->capabilities();
         out.min_rx_bufsize = std::max(out.min_rx_bufsize, m.min_rx_bufsize);
         out.max_rx_pktlen = std::min(out.max_rx_pktlen, m.max_rx_pktlen);

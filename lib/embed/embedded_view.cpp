@@ -73,7 +73,7 @@ std::vector<std::uint16_t> EmbeddedBond::running_members() {
 std::vector<std::uint16_t> EmbeddedBond::members() {
     std::vector<std::uint16_t> ports;
     for (const auto& d : devices_)
-        if (d->here() && !d->is_lost()) ports.push_back(d->port());
+        if (d->here()) ports.push_back(d->port());
     return ports;
 }
 

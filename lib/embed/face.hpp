@@ -55,6 +55,9 @@ public:
     // The name of a port that has just been made and that ethdev does not show yet; empty: not known.
     [[nodiscard]] virtual std::string name_of_new(std::uint16_t /*port*/) const { return {}; }
     [[nodiscard]] virtual bool is_started(std::uint16_t /*port*/) const { return true; }
+    // Its bus has finished with the probe. ethdev shows a port before that, and rte_eth_dev_info_get() needs
+    // what the bus sets last.
+    [[nodiscard]] virtual bool is_probed(std::uint16_t /*port*/) const { return true; }
 };
 
 } // namespace dpdkbond

@@ -2,7 +2,7 @@
 // net_probe: a device that has what virtual devices lack (flow rules, VLAN filter, RSS, packet types,
 // removal), carries nothing, and prints a line for everything that it is told: "net_probe0: vlan 5 on".
 // Devargs: refuse=flow|vlan|reta: it refuses these. gone=FILE: it says that it has been removed once FILE is
-// there.
+// there. slow=MS: so long its probe goes on after ethdev has shown the port.
 #include <rte_version.h>
 
 #include <bus_vdev_driver.h>
@@ -128,6 +128,11 @@ void tx_release(rte_eth_dev* dev, std::uint16_t q) {
     dev->data->tx_queues[q] = nullptr;
 }
 int link_update(rte_eth_dev*, int) { return 0; }
+// As ethdev has it: before a port is configured only.
+int rx_metadata(rte_eth_dev* dev, std::uint64_t*) {
+    say(of(dev), "rx metadata");
+    return 0;
+}
 int stats(rte_eth_dev*, rte_eth_stats*) { return 0; }
 int set_mac(rte_eth_dev*, rte_ether_addr*) { return 0; }
 int add_mac(rte_eth_dev*, rte_ether_addr*, std::uint32_t, std::uint32_t) { return 0; }
@@ -257,6 +262,7 @@ eth_dev_ops make_ops() {
     ops.rx_queue_release = rx_release;
     ops.tx_queue_release = tx_release;
     ops.link_update = link_update;
+    ops.rx_metadata_negotiate = rx_metadata;
     ops.stats_get = stats;
     ops.mac_addr_set = set_mac;
     ops.mac_addr_add = add_mac;
@@ -309,6 +315,8 @@ int probe(rte_vdev_device* vdev) {
         rte_eal_alarm_set(20'000, look_whether_gone, p);
     }
     rte_eth_dev_probing_finish(dev);
+    const std::string slow = value_of(args != nullptr ? args : "", "slow");
+    if (!slow.empty()) usleep(static_cast<useconds_t>(std::stoul(slow)) * 1000);
     return 0;
 }
 
