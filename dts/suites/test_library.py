@@ -1,6 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """libdpdkbond as a program has it: installed below a prefix, the example built outside the tree by pkg-config, and what it carries."""
-import glob
 import os
 import re
 import shutil
@@ -19,28 +18,34 @@ BUILD = os.path.join(ROOT, "build")
 
 
 @pytest.fixture(scope="module")
-def example():
-    """(the program, the folder of the shared library), both below a folder of their own."""
-    if not shutil.which("cc") or not glob.glob(os.path.join(BUILD, "lib", "capi", "libdpdkbond.so*")):
+def installed():
+    """The folder of the libraries of what `meson install` puts below a prefix."""
+    if not shutil.which("cc") or not os.path.exists(os.path.join(BUILD, "lib", "capi", "libdpdkbond.so")):
         pytest.skip("libdpdkbond is not built, or there is no C compiler")
     with tempfile.TemporaryDirectory(prefix="dts-library-") as folder:
-        include, lib = os.path.join(folder, "include"), os.path.join(folder, "lib")
-        os.makedirs(include)
-        os.makedirs(lib)
-        shutil.copy(os.path.join(ROOT, "include", "dpdkbond.h"), include)
-        for path in glob.glob(os.path.join(BUILD, "lib", "capi", "libdpdkbond.so*")):
-            if os.path.isfile(path):
-                shutil.copy(path, lib, follow_symlinks=False)
-        with open(os.path.join(BUILD, "meson-private", "libdpdkbond.pc"), encoding="utf-8") as file:
+        run("meson", "install", "-C", BUILD, "--no-rebuild", "--tags", "devel,runtime", "--destdir", folder)
+        found = [os.path.join(where, "libdpdkbond.pc") for where, _, names in os.walk(folder) if "libdpdkbond.pc" in names]
+        with open(found[0], encoding="utf-8") as file:
             text = file.read()
-        with open(os.path.join(lib, "libdpdkbond.pc"), "w", encoding="utf-8") as file:
-            file.write(re.sub(r"^(libdir|includedir)=.*", lambda m: f"{m[1]}={lib if m[1] == 'libdir' else include}", text,
-                              flags=re.MULTILINE))
+        with open(found[0], "w", encoding="utf-8") as file:  # as if the prefix were there
+            file.write(re.sub(r"^prefix=", f"prefix={folder}", text, flags=re.MULTILINE))
+        yield os.path.dirname(os.path.dirname(found[0]))
+
+
+def run(*command, **more):
+    done = subprocess.run(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, **more)
+    assert done.returncode == 0, done.stdout[-3000:]
+    return done.stdout
+
+
+@pytest.fixture(scope="module")
+def example(installed):
+    """(the program, the folder of the shared library), both below a folder of their own."""
+    with tempfile.TemporaryDirectory(prefix="dts-library-") as folder:
         work = os.path.join(folder, "work")
         shutil.copytree(os.path.join(ROOT, "examples", "forward"), work)
-        subprocess.run(["make", "-C", work, "CFLAGS=-O1 -Werror"], check=True, capture_output=True,
-                       env={**os.environ, "PKG_CONFIG_PATH": lib})
-        yield os.path.join(work, "forward"), lib
+        run("make", "-C", work, "CFLAGS=-O1 -Werror", env={**os.environ, "PKG_CONFIG_PATH": os.path.join(installed, "pkgconfig")})
+        yield os.path.join(work, "forward"), installed
 
 
 def test_the_example_is_built_outside_the_tree_and_forwards_between_a_bond_and_a_port(fresh, example):
@@ -62,3 +67,21 @@ def test_the_example_is_built_outside_the_tree_and_forwards_between_a_bond_and_a
     ping.settled()
     assert forward.stop(signal.SIGTERM, timeout=10) == 0, forward.log
     assert "Bonding Mode: fault-tolerance (active-backup)" in forward.log and f"{active} carrier_down" in forward.log
+
+
+def test_pkg_config_static_has_all_that_the_static_library_needs(installed, tmp_path):
+    """Everything of the project's and of DPDK's in one file."""
+    lib = tmp_path / "lib"
+    lib.mkdir()
+    shutil.copy(os.path.join(installed, "libdpdkbond.a"), lib)  # beside the shared one the linker would take that
+    flags = run("pkg-config", "--cflags", "--static", "--libs", "libdpdkbond",
+                env={**os.environ, "PKG_CONFIG_PATH": os.path.join(installed, "pkgconfig")}).split()
+    program = str(tmp_path / "forward")
+    run("cc", "-std=c11", "-D_GNU_SOURCE", "-o", program, os.path.join(ROOT, "examples", "forward", "forward.c"), f"-L{lib}",
+        *[flag for flag in flags if flag != f"-L{installed}"])
+    needed = run("ldd", program)
+    assert "libdpdkbond" not in needed and "librte_" not in needed
+    ran = subprocess.run([program, "-l", "0", "--no-huge", "-m", "64", "--no-pci", "--no-shconf", "--no-telemetry",
+                          "--file-prefix", unique_prefix("static"), "--", "mode=9"],
+                         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, check=False, timeout=60)
+    assert ran.returncode == 1 and 'bond0: mode: "9" is no mode' in ran.stdout, ran.stdout
