@@ -111,7 +111,7 @@ def test_l7_a_signal_while_starting_does_not_wait_for_the_rest_of_the_start(fres
     bond = fresh.bond_from(wires.a, config, wait=False)
 
     def signals_wait():
-        if not os.readlink(f"/proc/{bond.pid}/exe").startswith(os.path.realpath(app.binary())):
+        if not os.path.samefile(f"/proc/{bond.pid}/exe", app.binary()):
             return False
         with open(f"/proc/{bond.pid}/status", encoding="ascii") as file:
             blocked = next(line.split()[1] for line in file if line.startswith("SigBlk"))
