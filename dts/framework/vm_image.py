@@ -25,6 +25,9 @@ def kernel_version():
     return os.path.basename(found[-1])[len("vmlinuz-"):] if found else None
 
 
+ZSTD = bytes.fromhex("28b52ffd")
+
+
 def why_not():
     """Why no guest can boot here, or None."""
     if not shutil.which("qemu-system-x86_64"):
@@ -33,6 +36,8 @@ def why_not():
         return "/bin/busybox is not installed (package busybox-static)"
     if not shutil.which("depmod"):
         return "depmod is not installed (package kmod)"
+    if not shutil.which("zstd"):
+        return "zstd is not installed"
     if not kernel_version():
         return f"there is no kernel for guests below {directory()} (./quickstart test fetches one)"
     said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
@@ -47,7 +52,10 @@ def uncompressed(image):
     those of Linux's x86 boot protocol: setup_sects at 0x1f1, payload_offset at 0x248, payload_length at 0x24c."""
     start = (image[0x1F1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
     length = struct.unpack_from("<I", image, 0x24C)[0]
-    return lzma.decompress(image[start:start + length - 4])  # the last 4 bytes tell the size
+    payload = image[start:start + length - 4]  # the last 4 bytes tell the size
+    if payload[:4] == ZSTD:  # Debian 13's
+        return subprocess.run(["zstd", "-dcq"], input=payload, capture_output=True, check=True).stdout
+    return lzma.decompress(payload)
 
 
 def module_files(tree, names):
@@ -90,6 +98,15 @@ class Archive:
         with open(path, "rb") as source:
             self.add(name, 0o100755, source.read())
 
+    def modules(self, tree, files):
+        """Into boot/, unpacked, with their order in a file of its own."""
+        names = [os.path.basename(file).removesuffix(".xz") for file in files]
+        for name, file in zip(names, files):
+            with open(os.path.join(tree, file), "rb") as source:
+                data = source.read()
+            self.add(f"boot/{name}", 0o100644, lzma.decompress(data) if file.endswith(".xz") else data)
+        self.add("boot/order", 0o100644, "".join(name + "\n" for name in names).encode())
+
     def link(self, name, target):
         self.add(name, 0o120777, target.encode())
 
@@ -106,9 +123,7 @@ def initramfs(tree):
     for applet in APPLETS:
         archive.link(f"bin/{applet}", "busybox")
     modules = module_files(tree, BOOT_MODULES)
-    for file in modules:
-        archive.file(f"boot/{os.path.basename(file)}", os.path.join(tree, file))
-    archive.add("boot/order", 0o100644, "".join(os.path.basename(file) + "\n" for file in modules).encode())
+    archive.modules(tree, modules)
     archive.file("init", os.path.join(GUEST, "init"))
     return archive.done()
 

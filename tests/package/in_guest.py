@@ -61,9 +61,7 @@ def first_root(tree):
     for applet in vm_image.APPLETS:
         archive.link(f"bin/{applet}", "busybox")
     modules = vm_image.module_files(tree, ("virtio_pci", "9pnet_virtio", "9p"))
-    for file in modules:
-        archive.file(f"boot/{os.path.basename(file)}", os.path.join(tree, file))
-    archive.add("boot/order", 0o100644, "".join(os.path.basename(file) + "\n" for file in modules).encode())
+    archive.modules(tree, modules)
     archive.file("init", os.path.join(HERE, "guest", "init"))
     return archive.done()
 
