@@ -14,6 +14,9 @@ from .wait import eventually
 MODELS = {"virtio-net-pci": "speed=1000,duplex=full,mq=on,vectors=6", "e1000e": "", "vmxnet3": ""}
 PARTNER_MODEL, PARTNER_PROPERTIES = "virtio-net-pci", "speed=1000,duplex=full"
 BOND_ADDRESS, PARTNER_ADDRESS = "192.0.2.1", "192.0.2.2"
+# The processors of each thread of vhost-net: until Linux 6.3 a process of its own, since then a thread of the program.
+VHOST_CPUS = ("for name in /proc/[0-9]*/task/[0-9]*/comm; do"
+              " if grep -q ^vhost- $name; then grep Cpus_allowed_list ${name%comm}status; fi; done")
 KERNEL_DRIVERS = {"virtio-net-pci": "virtio-pci", "e1000e": "e1000e", "vmxnet3": "vmxnet3"}
 
 

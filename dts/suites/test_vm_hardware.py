@@ -9,7 +9,7 @@ import pytest
 
 from framework import app
 from framework.netns import CommandFailed
-from framework.vm_lab import BOND_ADDRESS, KERNEL_DRIVERS, PARTNER_ADDRESS, GuestBond, GuestProcess, unique_prefix
+from framework.vm_lab import BOND_ADDRESS, KERNEL_DRIVERS, PARTNER_ADDRESS, VHOST_CPUS, GuestBond, GuestProcess, unique_prefix
 from framework.wait import eventually
 
 VIRTIO, E1000E = "virtio-net-pci", "e1000e"
@@ -180,7 +180,7 @@ def test_vhost_net_with_two_queues(queued, guests):
     assert "mtu 1400" in said and "02:bd:00:00:00:01" in said and "numqueues 2" in said
     logical = queued.info()["logical"]
     assert (logical["backend"], logical["name"]) == ("virtio-user", "bond0")
-    masks = guests.a.run("for t in $(pgrep vhost-); do grep Cpus_allowed_list /proc/$t/status; done").split("\n")[:-1]
+    masks = guests.a.run(VHOST_CPUS).split("\n")[:-1]
     assert masks == ["Cpus_allowed_list:\t0"] * 2, "the kernel's threads keep off the workers' processors"
     assert tcp(guests.a, guests.b, BOND_ADDRESS) > 1e5
     assert tcp(guests.b, guests.a, PARTNER_ADDRESS) > 1e5

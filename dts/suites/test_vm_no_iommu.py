@@ -10,7 +10,7 @@ import pytest
 from framework import vm_image
 from framework.app import bond_config, unique_prefix
 from framework.vm import Nic, Vm, nic_address
-from framework.vm_lab import GuestBond, GuestPing, load_few_drivers
+from framework.vm_lab import VHOST_CPUS, GuestBond, GuestPing, load_few_drivers
 from framework.wait import eventually
 
 
@@ -60,7 +60,7 @@ def test_uio_serves_where_there_is_no_iommu(plain):
         assert bond.log.count("uio_pci_generic serves instead") == 2
         assert hugepages(plain).startswith("64\n")
         assert plain.run("cat /sys/devices/system/cpu/isolated") == "1\n"
-        assert plain.run("grep Cpus_allowed_list /proc/$(pgrep vhost-)/status").split() == ["Cpus_allowed_list:", "0"]
+        assert plain.run(VHOST_CPUS).split() == ["Cpus_allowed_list:", "0"]
         assert "member m1 is on memory node 0 and worker lcore 1 is not" in bond.log and "member m0 is on" not in bond.log
         assert plain.run("cat /sys/devices/system/node/node0/hugepages/hugepages-2048kB/nr_hugepages") == "64\n"
         assert bond.ask("/mempool/info,frames")["socket_id"] == 0
