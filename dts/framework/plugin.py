@@ -114,10 +114,10 @@ class BondPmd(DpdkProcess):
     def lacp(self):
         return self.ask(f"/bond/lacp,{BOND}")["ports"]
 
-    def agreed(self):
-        """0x3F at both ends of every link."""
+    def agreed(self, state=0x3F):
+        """`state` at both ends of every link. 0x3F: all bits that are good; 0x3D: so are these at the slow rate."""
         ports = self.lacp()
-        return len(ports) != 0 and all(p["actor_state"] == p["partner_state"] == 0x3F for p in ports.values())
+        return len(ports) != 0 and all(p["actor_state"] == p["partner_state"] == state for p in ports.values())
 
     def usable(self):
         return self.info()["usable_members"]
