@@ -29,6 +29,18 @@ inline void tell_control(Lane& lane, Control& control) noexcept {
     control.ring_bell();
 }
 
+// Of all frames together.
+inline std::uint64_t octets(rte_mbuf* const* frames, std::size_t n) noexcept {
+    std::uint64_t even = 0, odd = 0; // one sum would make each frame wait for the one before
+    std::size_t i = 0;
+    for (; i + 2 <= n; i += 2) {
+        even += frames[i]->pkt_len;
+        odd += frames[i + 1]->pkt_len;
+    }
+    if (i < n) even += frames[i]->pkt_len;
+    return even + odd;
+}
+
 // Puts the frames of a burst that were not sent behind the others, in their order.
 [[gnu::cold, gnu::noinline]] void unsent_to_the_end(rte_mbuf** frames, std::uint16_t n,
                                                     UnsentFrames& unsent) noexcept {
@@ -120,50 +132,59 @@ void RxQueue::free_parked() noexcept {
 }
 
 std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {
-    const Snapshot& s = newest_of(*lane);
-    if (lane->held.count != 0) [[unlikely]] {
-        const bool may_go_on = release_held(*lane, s);
-        holds.store(lane->held.count != 0, std::memory_order_relaxed);
-        if (!may_go_on) return 0;
-    }
+    Lane& l = *lane;
+    const Snapshot& s = newest_of(l);
     const std::uint8_t own = s.by_queue[number];
-    if (s.tx_count == 0) [[unlikely]] {
-        refused.add(n);
-        return 0;
+    if (l.held.count != 0 || s.tx_count == 0) [[unlikely]] {
+        if (!may_send(s)) {
+            refused.add(n);
+            return 0;
+        }
     }
     std::uint16_t done = 0;
-    std::uint64_t bytes = 0;
     rte_mbuf* burst[kBurst]; // the data half may put them in another order
-    while (done < n) {
+    do {
         const auto count = static_cast<std::uint16_t>(std::min<unsigned>(n - done, kBurst));
-        for (std::uint16_t i = 0; i < count; ++i) {
-            burst[i] = frames[done + i];
-            bytes += burst[i]->pkt_len;
-        }
-        unsent.count = 0;
-        lane->unsent = &unsent;
+        std::copy_n(frames + done, count, burst);
+        std::uint64_t bytes = octets(frames + done, count); // a frame that has been sent is not ours
+        l.unsent = &unsent;
         if (own == kNoMember.value) [[likely]]
-            s.tx_burst(*lane, s, burst, count);
+            s.tx_burst(l, s, burst, count);
         else
-            dpdkbond::send(*lane, s, own, burst, count);
-        lane->unsent = nullptr;
-        if (unsent.count != 0) [[unlikely]] {
-            const std::uint16_t back = unsent.count;
-            for (std::uint16_t i = 0; i < back; ++i) bytes -= unsent.frames[i]->pkt_len;
-            unsent_to_the_end(frames + done, count, unsent);
-            done = static_cast<std::uint16_t>(done + count - back);
-            refused.add(static_cast<std::uint64_t>(n - done));
-            break;
-        }
+            dpdkbond::send(l, s, own, burst, count);
+        l.unsent = nullptr;
         done = static_cast<std::uint16_t>(done + count);
-    }
+        if (unsent.count != 0) [[unlikely]] {
+            bytes -= octets(unsent.frames.data(), unsent.count);
+            done = static_cast<std::uint16_t>(done - take_back(frames + done - count, count));
+            refused.add(static_cast<std::uint64_t>(n - done));
+            n = done;
+        }
+        counters.bytes.add(bytes);
+    } while (done < n);
     counters.packets.add(done);
-    counters.bytes.add(bytes);
-    lane->counters.down.add(done);
-    if (lane->held.count != 0) [[unlikely]]
+    l.counters.down.add(done);
+    if (l.held.count != 0) [[unlikely]]
         holds.store(true, std::memory_order_relaxed);
-    tell_control(*lane, *control);
+    tell_control(l, *control);
     return done;
+}
+
+bool TxQueue::may_send(const Snapshot& s) noexcept {
+    if (lane->held.count != 0) {
+        const bool may_go_on = release_held(*lane, s);
+        holds.store(lane->held.count != 0, std::memory_order_relaxed);
+        if (!may_go_on) return false;
+    }
+    return s.tx_count != 0;
+}
+
+// Of a burst of n frames those that were not sent go back, behind the others. Returns how many they are.
+std::uint16_t TxQueue::take_back(rte_mbuf** frames, std::uint16_t n) noexcept {
+    const std::uint16_t back = unsent.count;
+    unsent_to_the_end(frames, n, unsent);
+    unsent.count = 0;
+    return back;
 }
 
 void TxQueue::release() noexcept {

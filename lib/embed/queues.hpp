@@ -61,6 +61,10 @@ struct alignas(64) TxQueue {
     std::uint16_t send(rte_mbuf** frames, std::uint16_t n) noexcept;
     // Control, inside the gate: frames that wait leave if they may.
     void release() noexcept;
+
+private:
+    [[gnu::cold]] bool may_send(const Snapshot& s) noexcept; // frames that wait go first
+    [[gnu::cold]] std::uint16_t take_back(rte_mbuf** frames, std::uint16_t n) noexcept;
 };
 
 // As ethdev calls them.

@@ -5,6 +5,7 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <optional>
 #include <stdexcept>
 
 #include "datapath/rx_engine.hpp"
@@ -19,7 +20,7 @@ struct Stage {
     std::uint16_t members[kMostMembers];
     unsigned member_count;
     unsigned next = 0;
-    std::uint16_t their_port;
+    std::uint16_t their_port, plugin_port;
     std::uint16_t logical;
     std::uint16_t burst;
     Lane* lane;
@@ -46,6 +47,9 @@ void split_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
 }
 
 void their_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) { rte_eth_tx_burst(s.their_port, 0, frames, n); }
+void plugin_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
+    rte_eth_tx_burst(s.plugin_port, 0, frames, n);
+}
 void our_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
     s.snapshot->tx_burst(*s.lane, *s.snapshot, frames, n);
 }
@@ -96,11 +100,13 @@ Spread spread_of(std::vector<double> v) {
 }
 
 struct Samples {
-    std::vector<double> bare, theirs, ours, split, control;
+    std::vector<double> bare, theirs, ours, plugin, split, control;
     [[nodiscard]] Figures figures() const {
         Figures f;
         f.bare = spread_of(bare).median;
         f.has_theirs = !theirs.empty();
+        f.has_plugin = !plugin.empty();
+        f.plugin = spread_of(plugin);
         f.theirs = spread_of(theirs);
         f.ours = spread_of(ours);
         f.split = spread_of(split);
@@ -130,7 +136,10 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     std::copy(members.begin(), members.end(), s.members);
     if (one_receives) s.member_count = 1;
     OurBond ours(members, cell.setting, ports.logical.id());
+    std::optional<PluginBond> plugin;
+    if (effort.plugin && tx) plugin.emplace(cell.members, cell.setting, pool.get());
     s.their_port = theirs.port();
+    s.plugin_port = plugin ? plugin->port() : s.their_port;
     s.logical = ports.logical.id();
     s.burst = cell.burst;
     s.lane = &ours.lane();
@@ -156,7 +165,8 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
         std::vector<double>* samples;
     } contenders[] = {{their_tx, their_rx, &samples.theirs},
                       {our_tx, our_rx, &samples.ours},
-                      {split_tx, nullptr, &samples.split}};
+                      {split_tx, nullptr, &samples.split},
+                      {plugin_tx, nullptr, &samples.plugin}};
     const TxCall bare_tx_call = broadcast ? bare_broadcast : bare_tx;
     const bool splits =
         tx && cell.setting.mode != Mode::active_backup && cell.setting.mode != Mode::broadcast;
@@ -170,9 +180,11 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
             break;
         pool.shuffle();
         double last_bare = time(bare_tx_call, bare_rx);
-        for (unsigned turn = 0; turn < 3; ++turn) {
-            const auto& c = contenders[(round + turn) % 3]; // each goes first in its turn
-            if ((c.tx == their_tx && !has_theirs) || (c.tx == split_tx && !splits)) continue;
+        for (unsigned turn = 0; turn < 4; ++turn) {
+            const auto& c = contenders[(round + turn) % 4]; // each goes first in its turn
+            if ((c.tx == their_tx && !has_theirs) || (c.tx == split_tx && !splits) ||
+                (c.tx == plugin_tx && !plugin))
+                continue;
             const double taken = time(c.tx, c.rx), bare = time(bare_tx_call, bare_rx);
             if (round >= warm_up) {
                 c.samples->push_back(taken - (last_bare + bare) / 2);

@@ -29,15 +29,17 @@ struct Spread {
 struct Figures { // TSC cycles a packet
     double bare = 0;
     Spread theirs, ours; // above bare
+    Spread plugin;       // above bare: ours through rte_eth_tx_burst() on net_dpdkbond
     Spread split;        // above bare: the burst cut into equal parts, one for each member, without looking
     Spread control;      // bare above bare
-    bool has_theirs = false;
+    bool has_theirs = false, has_plugin = false;
     unsigned rounds = 0;
 };
 
 struct Effort {
     unsigned rounds = 1000; // of each measurement
     double seconds = 0;     // more than 0: as many rounds as this takes instead
+    bool plugin = false;    // EAL has it
     bool at_once = false;   // ours sends each burst at once, as when the next look finds nothing
 };
 

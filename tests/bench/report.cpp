@@ -22,6 +22,9 @@ bool has_ratio(const Figures& f) {
 
 } // namespace
 
+// What ours costs through the plug-in, as a share of what it costs alone: bare and what is added.
+double plugin_share(const Figures& f) { return (f.bare + f.plugin.median) / (f.bare + f.ours.median); }
+
 std::string table_head() {
     return fmt::format("{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>8} {:>6}\n{:-<114}\n",
                        "", "mode", "members", "burst", "bare", "net_bonding +", "dpdk-bond +", "ratio",
@@ -32,10 +35,13 @@ std::string table_row(const Row& r) {
     const Figures& f = r.figures;
     const std::string theirs = f.has_theirs ? fmt::format("{:.1f}", f.theirs.median) : "-";
     const std::string ratio = has_ratio(f) ? fmt::format("{:.2f}", f.ours.median / f.theirs.median) : "-";
+    const std::string plugin =
+        f.has_plugin ? fmt::format(" | plug-in {:>5.1f}, whole {:.3f}", f.plugin.median, plugin_share(f))
+                     : "";
     return fmt::format(
-        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>8.1f} {:>6.1f}\n",
+        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>8.1f} {:>6.1f}{}\n",
         direction(r.cell), r.cell.setting.name(), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
-        ratio, f.split.median, f.control.median, f.control.width() / 2);
+        ratio, f.split.median, f.control.median, f.control.width() / 2, plugin);
 }
 
 std::string table_foot(const std::vector<Row>& rows) {
@@ -79,6 +85,9 @@ std::string json(const std::vector<Row>& rows, unsigned flows) {
                         first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
                         r.cell.burst, f.rounds, f.bare, spread(f.control), spread(f.split), spread(f.ours));
         if (f.has_theirs) text += fmt::format(", \"net_bonding\": {}", spread(f.theirs));
+        if (f.has_plugin)
+            text +=
+                fmt::format(", \"plugin\": {}, \"plugin_share\": {:.3f}", spread(f.plugin), plugin_share(f));
         if (has_ratio(f)) text += fmt::format(", \"ratio\": {:.3f}", f.ours.median / f.theirs.median);
         text += "}";
         first = false;

@@ -2,6 +2,7 @@
 #include "testbed.hpp"
 
 #include <fmt/format.h>
+#include <rte_dev.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -176,6 +177,40 @@ void TheirBond::set(const Setting& s) {
         usleep(2000);
     }
     throw std::runtime_error("net_bonding does not bring its members up");
+}
+
+void make_plugin_members() {
+    for (unsigned i = 0; i < kMostMembers; ++i)
+        check(rte_dev_probe(fmt::format("net_null_plug{},size={},no-rx=1", i, kFrameSize).c_str()),
+              "a member of the plug-in");
+}
+
+PluginBond::PluginBond(unsigned members, const Setting& s, rte_mempool* pool) {
+    constexpr const char* policies[] = {"layer2",   "layer3+4", "layer2+3",
+                                        "encap2+3", "encap3+4", "vlan+srcmac"};
+    std::string devargs = fmt::format("net_dpdkbond0,mode={}", static_cast<unsigned>(s.mode));
+    if (s.mode == Mode::balance_xor)
+        devargs += fmt::format(",xmit_hash_policy={}", policies[static_cast<unsigned>(s.policy)]);
+    if (s.mode == Mode::balance_rr) devargs += fmt::format(",packets_per_slave={}", s.packets_per_slave);
+    for (unsigned k = 0; k < members; ++k) devargs += fmt::format(",member=net_null_plug{}", k);
+    check(rte_dev_probe(devargs.c_str()), devargs.c_str());
+    check(rte_eth_dev_get_port_by_name("net_dpdkbond0", &port_), "the plug-in's port");
+    const rte_eth_conf conf{};
+    check(rte_eth_dev_configure(port_, 1, 1, &conf), "the plug-in's rte_eth_dev_configure");
+    check(rte_eth_rx_queue_setup(port_, 0, 512, SOCKET_ID_ANY, nullptr, pool), "its receive queue");
+    check(rte_eth_tx_queue_setup(port_, 0, 512, SOCKET_ID_ANY, nullptr), "its transmit queue");
+    check(rte_eth_dev_start(port_), "the plug-in's rte_eth_dev_start");
+    rte_eth_link link{};
+    for (int tries = 0; tries < 500 && link.link_status != RTE_ETH_LINK_UP; ++tries) {
+        usleep(2000);
+        rte_eth_link_get_nowait(port_, &link);
+    }
+    if (link.link_status != RTE_ETH_LINK_UP) throw std::runtime_error("the plug-in's link does not come up");
+}
+
+PluginBond::~PluginBond() {
+    rte_eth_dev_info info;
+    if (rte_eth_dev_info_get(port_, &info) == 0) rte_dev_remove(info.device);
 }
 
 OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setting,

@@ -56,6 +56,9 @@ struct Ports {
     Port logical;
 };
 
+// Null devices of the plug-in's own: it configures its members, and receives from them while nobody polls it.
+void make_plugin_members();
+
 // A case of the table: what both implementations are set to.
 struct Setting {
     Mode mode = Mode::balance_rr;
@@ -80,6 +83,19 @@ private:
     std::vector<std::uint16_t> members_;
     std::string name_;
     std::uint16_t port_;
+};
+
+// The plug-in net_dpdkbond, which EAL has loaded, over the first of its devices.
+class PluginBond {
+public:
+    PluginBond(unsigned members, const Setting& setting, rte_mempool* pool);
+    ~PluginBond();
+    PluginBond(const PluginBond&) = delete;
+    PluginBond& operator=(const PluginBond&) = delete;
+    [[nodiscard]] std::uint16_t port() const { return port_; }
+
+private:
+    std::uint16_t port_ = 0;
 };
 
 // Ours: the snapshot that a Bond with the mode's controller compiles, and one worker's lane.

@@ -34,6 +34,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
   --rounds N       of each measurement (default 1000)
   --seconds S      for each measurement, instead of --rounds
   --at-once        ours sends each burst at once instead of several together, as when no more come
+  --plugin FILE    besides, ours through rte_eth_tx_burst() on a port of this librte_net_dpdkbond.so
   --cpu N          to run on (default: the last that this process may use)
   --json           JSON instead of the table
   --quick          a second's run that only shows that it works
@@ -45,6 +46,7 @@ struct Wishes {
     bool tx = true, rx = true, json = false, tagged = false;
     unsigned flows = 1024;
     std::optional<unsigned> cpu;
+    std::string plugin;
     Effort effort;
 };
 
@@ -73,14 +75,21 @@ std::vector<unsigned> numbers(std::string_view text, unsigned min, unsigned max)
 }
 
 Wishes parse(int argc, char** argv) {
-    const option options[] = {
-        {"modes", required_argument, nullptr, 'm'},   {"direction", required_argument, nullptr, 'd'},
-        {"members", required_argument, nullptr, 'n'}, {"bursts", required_argument, nullptr, 'b'},
-        {"flows", required_argument, nullptr, 'f'},   {"rounds", required_argument, nullptr, 'r'},
-        {"seconds", required_argument, nullptr, 's'}, {"cpu", required_argument, nullptr, 'c'},
-        {"json", no_argument, nullptr, 'j'},          {"at-once", no_argument, nullptr, 'a'},
-        {"tagged", no_argument, nullptr, 't'},        {"quick", no_argument, nullptr, 'q'},
-        {"help", no_argument, nullptr, 'h'},          {}};
+    const option options[] = {{"modes", required_argument, nullptr, 'm'},
+                              {"direction", required_argument, nullptr, 'd'},
+                              {"members", required_argument, nullptr, 'n'},
+                              {"bursts", required_argument, nullptr, 'b'},
+                              {"flows", required_argument, nullptr, 'f'},
+                              {"rounds", required_argument, nullptr, 'r'},
+                              {"seconds", required_argument, nullptr, 's'},
+                              {"cpu", required_argument, nullptr, 'c'},
+                              {"json", no_argument, nullptr, 'j'},
+                              {"at-once", no_argument, nullptr, 'a'},
+                              {"tagged", no_argument, nullptr, 't'},
+                              {"quick", no_argument, nullptr, 'q'},
+                              {"plugin", required_argument, nullptr, 'p'},
+                              {"help", no_argument, nullptr, 'h'},
+                              {}};
     Wishes w;
     for (int c; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (c) {
@@ -98,6 +107,10 @@ Wishes parse(int argc, char** argv) {
         case 't': w.tagged = true; break;
         case 'a': w.effort.at_once = true; break;
         case 'j': w.json = true; break;
+        case 'p':
+            w.plugin = optarg;
+            w.effort.plugin = true;
+            break;
         case 'q':
             w.members = {2};
             w.bursts = {32};
@@ -162,9 +175,11 @@ void run(const Wishes& w) {
     // Null ports refuse what a bond asks of its members (promiscuity and the like), which net_bonding reports
     // each time.
     eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond*:critical"};
+    if (w.effort.plugin) eal_options.extra_args.insert(eal_options.extra_args.end(), {"-d", w.plugin});
     const Eal eal(eal_options);
     FramePool pool(w.flows, w.tagged);
     const Ports ports(pool.get());
+    if (w.effort.plugin) make_plugin_members();
 
     std::vector<Row> rows;
     if (!w.json) fmt::print("{}", table_head());
