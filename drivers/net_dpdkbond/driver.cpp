@@ -72,7 +72,7 @@ int remove(rte_vdev_device* vdev) {
     const char* const name = rte_vdev_device_name(vdev);
     if (name == nullptr) return -EINVAL;
     rte_eth_dev* const dev = rte_eth_dev_allocated(name);
-    if (dev == nullptr || dev->data->dev_private == nullptr) return 0; // closed already
+    if (dev == nullptr || dev->data->dev_private == nullptr) return 0;     // closed already
     if (dev->data->dev_started != 0) rte_eth_dev_stop(dev->data->port_id); // ethdev closes no other
     return rte_eth_dev_close(dev->data->port_id);
 }
