@@ -41,6 +41,11 @@ def probe_driver():
     return shutil.copy(built, os.path.dirname(loadable()))
 
 
+def as_secondary():
+    """To be preloaded: lets the plug-in believe that its process is a secondary one."""
+    return os.path.abspath(os.path.join(os.path.dirname(plugin()), "..", "..", "tests", "plugin", "libas_secondary.so"))
+
+
 def why_not():
     """Why it cannot be tested here, or None when it can."""
     if not shutil.which("dpdk-testpmd"):
@@ -59,7 +64,7 @@ class BondPmd(DpdkProcess):
     __test__ = False
 
     def __init__(self, ns, options, members=("m0", "m1"), up="inner", late=(), wait=True, devargs=None, words=(),
-                 devices=()):
+                 devices=(), preload=None):
         super().__init__(ns, unique_prefix("plug"))
         vdevs = list(devices) or [f"{member(i)},iface={name}" for i, name in enumerate(members)]
         names = [f"member={vdev.split(',')[0]}" for vdev in vdevs]
@@ -67,7 +72,7 @@ class BondPmd(DpdkProcess):
         vdevs = [v for i, v in enumerate(vdevs) if i not in late] + [bond] + [vdevs[i] for i in late]
         if up:
             vdevs.append(f"net_af_packet9,iface={up}")
-        self.start("stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
+        self.start(*(["env", f"LD_PRELOAD={preload}"] if preload else []), "stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
                    *(["-d", probe_driver()] if devices else []), "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs],
                    "--log-level=pmd.net.dpdkbond:info", "--",
                    "-i", "--total-num-mbufs=8192", "--nb-cores=1", "--port-topology=paired", *words, stdin=subprocess.PIPE)

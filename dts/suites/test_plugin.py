@@ -293,6 +293,15 @@ def test_a_mistake_is_one_line_that_names_the_key(fresh, devargs, key):
     assert len(lines) == 1 and lines[0].startswith(f"net_dpdkbond0: {key}"), pmd.log
 
 
+def test_a_secondary_process_is_refused_with_one_line(fresh):
+    wires = fresh.sink(1)
+    pmd = fresh.enter(BondPmd(wires.a, "mode=1", members=["m0"], up=None, wait=False, preload=plugin.as_secondary()))
+    eventually(lambda: "testpmd>" in pmd.log or not pmd.running(), 10, "EAL has probed the devices")
+    lines = [line for line in pmd.log.splitlines() if "net_dpdkbond" in line and not line.startswith(("EAL: ", "vdev"))]
+    assert lines == ["net_dpdkbond0: a secondary process cannot have it: control and its state are the primary's"], pmd.log
+    assert "Port 1" not in pmd.log
+
+
 def test_options_and_members_of_a_file(fresh):
     net = fresh.topology(2, offloads=False)
     path = f"{fresh._directory}/bond.yaml"
