@@ -21,6 +21,7 @@
 #include "host/nics.hpp"
 #include "ops/client.hpp"
 #include "ops/console_attach.hpp"
+#include "ops/status_files.hpp"
 #include "ports/waiting.hpp"
 #include "ports/warm_start.hpp"
 
@@ -45,7 +46,8 @@ int run_or_check(const Args& args) {
     for (const ConfigProblem& p : loaded.problems) say(stderr, problem_line(args.config, p));
     if (!loaded.problems.empty()) return kBadInput;
     if (args.verb == Args::Verb::check) {
-        for (const std::string& note : loaded.notes) say(stderr, args.config + ": note: " + note);
+        for (const auto* notes : {&loaded.notes, &loaded.check_notes})
+            for (const std::string& note : *notes) say(stderr, args.config + ": note: " + note);
         for (const std::string& note : machine_notes(loaded.config)) // notes: it may run elsewhere
             say(stderr, args.config + ": note: " + note);
         say(stdout, args.config + ": ok");
@@ -90,6 +92,8 @@ int cleanup(const std::string& prefix) {
         return complain("the dpdk-bond with file prefix " + prefix + " is running; stop it first", kFailed);
     }
     for (const std::string& line : clean_up(prefix)) say(stdout, line);
+    for (const std::string& name : sweep_status_files())
+        say(stdout, "the status files of " + name + ", which runs no more, are gone");
     return kOk;
 }
 
@@ -110,7 +114,7 @@ int dispatch(const Args& args) {
             prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), args.json);
     case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1], args.json);
     case Args::Verb::capture: return capture_command(prefix, args.operands);
-    case Args::Verb::console: return console_command(prefix, args.commands);
+    case Args::Verb::console: return console_command(prefix, args.commands, args.stop_on_error);
     case Args::Verb::command: return console_verb(prefix, args.operands);
     case Args::Verb::stop: return stop_command(prefix, args.warm);
     case Args::Verb::restart: return restart_command(prefix);

@@ -454,8 +454,9 @@ void Program::run(bool console) {
         if (console)
             if (auto open = door.run_on_stdio(); !open) log_line(open.error());
         log_readers();
-        const std::string files = "/run/dpdk-bond/" + config_.runtime.file_prefix;
-        if (auto begun = status_files_.start(*this, files); !begun) log_line(begun.error());
+        if (auto begun = status_files_.start(*this, kStatusRoot + ("/" + config_.runtime.file_prefix));
+            !begun)
+            log_line(begun.error());
         const auto views = [this] {
             std::vector<BondView> all;
             for (const std::string& name : bond_names())

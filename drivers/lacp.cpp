@@ -6,6 +6,8 @@
 
 #include <bit>
 
+#include <fmt/format.h>
+
 #include "base/seq_box.hpp"
 #include "datapath/holding.hpp"
 #include "datapath/rx_engine.hpp"
@@ -73,18 +75,28 @@ lacp::LacpOptions engine_options(const BondOptions& o) {
     return e;
 }
 
-// The engine's events that an operator should see; the others are steps on the way to one of these.
+bool enters(const lacp::Event& event, lacp::RxState state) {
+    return event.to == static_cast<std::uint32_t>(state);
+}
+
+// The engine's events that an operator should see; the others are steps on the way to one of these, or say
+// what a carrier has said.
 std::optional<EventKind> event_of(const lacp::Event& event) {
     const auto attached = static_cast<std::uint32_t>(lacp::MuxState::ATTACHED);
+    const auto churned = static_cast<std::uint32_t>(lacp::ChurnState::CHURN);
     switch (event.kind) {
     case lacp::EventKind::rx_state:
-        if (event.from == static_cast<std::uint32_t>(lacp::RxState::INITIALIZE)) return std::nullopt;
-        return EventKind::lacp_receive;
+        if (enters(event, lacp::RxState::CURRENT) || enters(event, lacp::RxState::DEFAULTED) ||
+            event.from == static_cast<std::uint32_t>(lacp::RxState::CURRENT))
+            return EventKind::lacp_receive;
+        return std::nullopt;
     case lacp::EventKind::mux_state:
-        if (event.from < attached && event.to < attached) return std::nullopt;
+        if (event.from < attached && event.to <= attached) return std::nullopt;
         return EventKind::lacp_mux;
     case lacp::EventKind::actor_churn:
-    case lacp::EventKind::partner_churn: return EventKind::lacp_churn;
+    case lacp::EventKind::partner_churn:
+        if (event.from != churned && event.to != churned) return std::nullopt;
+        return EventKind::lacp_churn;
     case lacp::EventKind::partner: return EventKind::lacp_partner;
     case lacp::EventKind::selected:
         if (event.to == lacp::kNoAggregator.value) return std::nullopt;
@@ -100,6 +112,26 @@ std::optional<EventKind> event_of(const lacp::Event& event) {
     case lacp::EventKind::marker: break;
     }
     return std::nullopt;
+}
+
+// The machines' own words, and what they mean where they do not say so.
+std::string text_of(const lacp::Event& event) {
+    const std::string text = event.text.str();
+    switch (event.kind) {
+    case lacp::EventKind::rx_state:
+        if (enters(event, lacp::RxState::DEFAULTED)) return text + ": no partner is heard";
+        if (enters(event, lacp::RxState::EXPIRED)) return text + ": the partner has fallen silent";
+        return text;
+    case lacp::EventKind::actor_churn:
+    case lacp::EventKind::partner_churn: {
+        const char* whose = event.kind == lacp::EventKind::actor_churn ? "actor" : "partner";
+        return fmt::format("{}: {}", whose,
+                           event.to == static_cast<std::uint32_t>(lacp::ChurnState::CHURN)
+                               ? "not in sync for a minute"
+                               : text);
+    }
+    default: return text;
+    }
 }
 
 // The marker run that is waited for, and whether the partner answers markers at all.
@@ -280,10 +312,7 @@ public:
             out.at = event->time;
             out.kind = *kind;
             out.member = event->port.member;
-            const char* whose = event->kind == lacp::EventKind::actor_churn     ? "actor: "
-                                : event->kind == lacp::EventKind::partner_churn ? "partner: "
-                                                                                : "";
-            out.detail = whose + event->text.str();
+            out.detail = text_of(*event);
             return true;
         }
         return asks_.poll_event(out);

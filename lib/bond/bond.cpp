@@ -56,7 +56,7 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     if (options_.primary == info.name.view()) primary_is_new_ = true;
     reselect_ = choose_active_ = true;
     raise(EventKind::member_added, &m, info.device, now);
-    if (members_.size() == 1) warn_of_monitoring(now);
+    if (members_.size() == 1) warn_if_unwatched({}, now);
     settle(now);
     return m.id;
 }
@@ -181,13 +181,14 @@ void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now)
     choose_active_ |=
         options.primary != options_.primary || options.primary_reselect != options_.primary_reselect;
     const bool was_monitored = monitored();
+    const std::string_view was_unwatched = unwatched();
     options_ = options;
     mode_.tx_burst = tx_burst;
     count_flows(nullptr, kNever);
     if (monitored() && !was_monitored)
         for (Member& m : members_) m.monitor.start(m.link.carrier, now, LinkMonitor::Delays{});
     prober_.set_options(options, mode_.controller->has_active(), now);
-    warn_of_monitoring(now);
+    warn_if_unwatched(was_unwatched, now);
     mode_.controller->set_options(options, now);
     macs_.set_policy(mode_.controller->mac_policy(options));
     follow_macs(now);

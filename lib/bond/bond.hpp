@@ -198,7 +198,9 @@ private:
     void resume_member(Member& m, const Saved& s);
     void hold_out_flapping(Time now);
     void note_health(Time now);
-    void warn_of_monitoring(Time now);
+    [[nodiscard]] std::string_view unwatched() const; // why a lost path would not be seen; empty: it is
+    void warn_if_unwatched(std::string_view before, Time now);
+    [[nodiscard]] static std::string_view return_words(const Member& m);
     void tell_link(Member& m, Time now);
     void join_controller(Time now);
     void hear_controller();

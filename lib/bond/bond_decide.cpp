@@ -179,12 +179,13 @@ void Bond::handle_published(Time now) {
 
 void Bond::end_move(Time now) {
     const Duration took = now - move_.began();
+    changed_ = true;
+    if (move_.buckets() == 0) return;
     raise(EventKind::flows_moved, nullptr,
           fmt::format("{} buckets after {:.1f} ms{}", move_.buckets(),
                       std::chrono::duration<double, std::milli>(took).count(),
                       took < FlowMove::kLimit ? "" : ", not all has been acknowledged"),
           now);
-    changed_ = true;
 }
 
 // Members that may send no more are lost; that matters once others send in their place.
@@ -214,7 +215,7 @@ void Bond::become_active(MemberId id, Time now) {
     const Member* is = member(id);
     macs_.set_active(id);
     if (mode_.controller->has_active())
-        raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : std::string{},
+        raise(EventKind::active_changed, is, was != nullptr ? "was " + was->info.name.str() : "was none",
               now);
     follow_macs(now);
     if (mode_.controller->announces()) announcer_.start(is != nullptr ? options_.num_grat_arp : 0, now);

@@ -59,15 +59,25 @@ MiiStatus Bond::mii(const Member& m) const {
     return monitored() ? mii_of(m.monitor.state()) : MiiStatus::up;
 }
 
-void Bond::warn_of_monitoring(Time now) {
-    if (options_.arp_interval != 0 && !prober_.on())
-        raise(EventKind::warning, nullptr,
-              "arp_interval, but nobody to ask: only the carrier is watched; set arp_ip_target or "
-              "ns_ip6_target",
-              now);
+std::string_view Bond::unwatched() const {
     if (!monitored())
-        raise(EventKind::warning, nullptr,
-              "miimon 0 and no arp_interval: nothing watches the members, so a dead link stays in use", now);
+        return "miimon 0 and no arp_interval: nothing watches the members, so a dead link stays in use";
+    if (options_.arp_interval != 0 && !prober_.on())
+        return "arp_interval, but nobody to ask: only the carrier is watched; set arp_ip_target or "
+               "ns_ip6_target";
+    return {};
+}
+
+void Bond::warn_if_unwatched(std::string_view before, Time now) {
+    if (const std::string_view why = unwatched(); !why.empty() && why != before)
+        raise(EventKind::warning, nullptr, why, now);
+}
+
+// What took a member out is no cause for its return.
+std::string_view Bond::return_words(const Member& m) {
+    const std::string_view was = m.last_objection;
+    if (was.empty() || was.starts_with(watcher_name(Watcher::carrier))) return watcher_name(Watcher::carrier);
+    return was == watcher_name(Watcher::by_hand) ? "put back by hand" : was;
 }
 
 void Bond::tell_link(Member& m, Time now) {
@@ -127,12 +137,7 @@ bool Bond::report_verdicts(Time now) {
                                    m.info.options.prio > active->info.options.prio
                              : m.id == active_;
         if (up) {
-            const std::string_view was = m.last_objection.view();
-            raise(EventKind::member_up, &m,
-                  was.empty()                             ? watcher_name(Watcher::carrier)
-                  : was == watcher_name(Watcher::by_hand) ? "put back by hand"
-                                                          : was,
-                  now);
+            raise(EventKind::member_up, &m, return_words(m), now);
             continue;
         }
         m.last_objection = describe(m, objecting);

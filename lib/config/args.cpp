@@ -22,7 +22,7 @@ constexpr std::array<VerbDef, 15> kVerbs{{
     {"status", Args::Verb::status, 0, 1, "status [BOND] [--json] [--health]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW | explain BOND FILE [--json]"},
     {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
-    {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]..."},
+    {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]... [--stop-on-error]"},
     {"reload", Args::Verb::command, 0, 0, "reload"},
     {"stop", Args::Verb::stop, 0, 0, "stop [--warm]"},
     {"restart", Args::Verb::restart, 0, 0, "restart"},
@@ -86,6 +86,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.warm = true;
         } else if (a == "--health") {
             args.health = true;
+        } else if (a == "--stop-on-error") {
+            args.stop_on_error = true;
         } else if (a == "--schema") {
             args.schema = true;
         } else if (a.size() > 1 && a[0] == '-') {
@@ -110,12 +112,15 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         if (verb != nullptr) args.topic = verb->word;
         return args;
     }
+    const bool of_console = !args.commands.empty() || args.stop_on_error;
+    const char* console_option = args.commands.empty() ? "--stop-on-error" : "-e";
     if (verb == nullptr) {
+        if (args.config.empty() && check) return bad("--check needs -c FILE");
         if (args.config.empty()) return bad("nothing to do: give -c FILE or a command");
         if (!args.operands.empty()) return bad(args.operands[0] + ": not expected here");
         if (args.json) return bad("--json goes with status, explain and nics");
         if (check && args.console) return bad("-i does not go with --check");
-        if (!args.commands.empty()) return bad("-e goes with console");
+        if (of_console) return bad(std::string(console_option) + " goes with console");
         if (args.health) return bad("--health goes with status");
         if (args.schema) return bad("--schema goes with modes");
         if (args.warm) return bad("--warm goes with stop");
@@ -123,7 +128,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         return args;
     }
     args.verb = verb->verb;
-    if (!args.commands.empty() && args.verb != Args::Verb::console) return bad("-e goes with console");
+    if (of_console && args.verb != Args::Verb::console)
+        return bad(std::string(console_option) + " goes with console");
     if (args.health && args.verb != Args::Verb::status) return bad("--health goes with status");
     if (args.schema && args.verb != Args::Verb::modes) return bad("--schema goes with modes");
     if (args.warm && args.verb != Args::Verb::stop) return bad("--warm goes with stop");
@@ -171,12 +177,13 @@ std::string usage() {
                               the same for each flow of a capture file (pcap or
                               pcapng), with frames and bytes by member
   dpdk-bond capture BOND MEMBER|all FILE [SECONDS]
-                              members' frames to a pcapng file, for 10 s or
-                              so long; Ctrl-C ends it
-  dpdk-bond console [-e COMMAND]...
+                              members' frames to a pcapng file, or to stdout
+                              (-), for 10 s or so long; Ctrl-C ends it
+  dpdk-bond console [-e COMMAND]... [--stop-on-error]
                               the console of the running instance; with -e, or
                               commands on a pipe: run them and end, with
-                              status 1 if one was refused
+                              status 1 if one was refused; --stop-on-error:
+                              none is run behind that
   dpdk-bond reload            read FILE again
   dpdk-bond stop [--warm]     end it, and wait until it has ended; --warm: the
                               interfaces stay, and the next start carries on

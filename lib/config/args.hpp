@@ -38,6 +38,7 @@ struct Args {
     bool health = false;                    // status
     bool schema = false;                    // modes
     std::vector<std::string> commands;      // console: -e
+    bool stop_on_error = false;             // console
     std::optional<std::string> file_prefix; // all
     std::string topic;                      // help: the command that it is about
     std::vector<std::string> operands; // status [BOND] · explain BOND FLOW · …; command: all its words

@@ -100,6 +100,7 @@ public:
         loaded.problems = reader_.take_problems();
         loaded.config = std::move(config_);
         loaded.notes = std::move(notes_);
+        loaded.check_notes = std::move(check_notes_);
         return loaded;
     }
 
@@ -135,7 +136,7 @@ private:
 
     YamlReader reader_;
     Config config_;
-    std::vector<std::string> notes_; // LoadedConfig::notes
+    std::vector<std::string> notes_, check_notes_; // of LoadedConfig
 };
 
 bool Loader::check_text(const std::string& text) {
@@ -191,6 +192,9 @@ void Loader::read_root(const Node& node) {
     for (const BondConfig& b : config_.bonds)
         for (const OptionProblem& r : option_remarks(b.mode, b.options, b.given))
             notes_.push_back(b.name + ": " + r.option + ": " + r.message);
+    for (const BondConfig& b : config_.bonds)
+        for (const OptionProblem& r : monitor_remarks(b.options))
+            check_notes_.push_back(b.name + ": " + r.option + ": " + r.message);
     for (ConfigProblem& problem : validate(config_, reader_.broken_paths())) {
         reader_.problem(problem.key, std::move(problem.message));
     }

@@ -19,8 +19,9 @@ struct ConfigProblem {
 
 struct LoadedConfig {
     Config config;
-    std::vector<ConfigProblem> problems; // empty: the config is good
-    std::vector<std::string> notes;      // what it says and will not have: "bond0: updelay: …"
+    std::vector<ConfigProblem> problems;  // empty: the config is good
+    std::vector<std::string> notes;       // what it says and will not have: "bond0: updelay: …"
+    std::vector<std::string> check_notes; // … and a bond that runs tells itself
 };
 
 // Reads and validates. Never throws; a file that cannot be read or parsed is one problem.

@@ -3,6 +3,7 @@
 
 #include <cerrno>
 #include <cstring>
+#include <fmt/format.h>
 #include <linux/if_packet.h>
 #include <sys/socket.h>
 
@@ -29,7 +30,12 @@ Result<void> Memberships::change(bool on, Kind kind, const Mac& mac) {
     }
     const int option = on ? PACKET_ADD_MEMBERSHIP : PACKET_DROP_MEMBERSHIP;
     if (::setsockopt(socket_.get(), SOL_PACKET, option, &wish, sizeof wish) == 0) return {};
-    return Error{"what its netdev receives cannot be changed: " + errno_text(errno)};
+    const int why = errno;
+    const char* what = kind == kPromiscuous ? "all frames"
+                       : kind == kAllGroups ? "all groups"
+                                            : "another address";
+    return Error{fmt::format("{}: {}", kind == kAddress && mac.is_multicast() ? "another group" : what,
+                             errno_text(why))};
 }
 
 } // namespace dpdkbond

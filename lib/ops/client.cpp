@@ -317,7 +317,7 @@ Error unreachable(const std::string& prefix, int error) {
 
 namespace {
 
-int run_console(const std::string& prefix, int in) {
+int run_console(const std::string& prefix, int in, AfterRefusal after) {
     const auto fd = connect_unix_stream(console_path(prefix));
     if (!fd) return client_failed(unreachable(prefix, errno).message);
     static const Wake stop;
@@ -326,21 +326,22 @@ int run_console(const std::string& prefix, int in) {
     leave.sa_handler = leave_console;
     for (const int signal : {SIGINT, SIGTERM, SIGHUP}) ::sigaction(signal, &leave, nullptr);
     ::signal(SIGPIPE, SIG_IGN);
-    const bool fine = attach_console(fd.value(), {in, STDOUT_FILENO, STDERR_FILENO}, stop);
+    const bool fine = attach_console(fd.value(), {in, STDOUT_FILENO, STDERR_FILENO}, stop, after);
     ::close(fd.value());
     return fine ? 0 : 1;
 }
 
 } // namespace
 
-int console_command(const std::string& prefix, const std::vector<std::string>& commands) {
-    if (commands.empty()) return run_console(prefix, STDIN_FILENO);
+int console_command(const std::string& prefix, const std::vector<std::string>& commands, bool stop_on_error) {
+    const AfterRefusal after = stop_on_error ? AfterRefusal::stop : AfterRefusal::go_on;
+    if (commands.empty()) return run_console(prefix, STDIN_FILENO, after);
     const std::string lines = fmt::format("{}\n", fmt::join(commands, "\n"));
     const int in = ::memfd_create("commands", MFD_CLOEXEC);
     const auto size = static_cast<ssize_t>(lines.size());
     if (in < 0 || ::write(in, lines.data(), lines.size()) != size || ::lseek(in, 0, SEEK_SET) != 0)
         return client_failed(std::strerror(errno));
-    const int status = run_console(prefix, in);
+    const int status = run_console(prefix, in, after);
     ::close(in);
     return status;
 }

@@ -63,7 +63,9 @@ int restart_command(const std::string& prefix); // … and waits until it runs a
 
 // Runs the commands on the instance's console. None: attaches the terminal, or a pipe, until the console
 // ends, stdin ends or a signal comes. 1: one was refused, in which case stderr has its line, or not answered.
-int console_command(const std::string& prefix, const std::vector<std::string>& commands);
+// `stop_on_error`: nothing is run behind one that was refused; not for a terminal.
+int console_command(const std::string& prefix, const std::vector<std::string>& commands,
+                    bool stop_on_error = false);
 // One command of the console, by its words. 2: they are none.
 int console_verb(const std::string& prefix, const std::vector<std::string>& words);
 

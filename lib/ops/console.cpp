@@ -126,7 +126,7 @@ bool Console::start_session(int fd, bool own) {
     try {
         session.thread = std::thread([this, fd, own, &session] {
             block_signals();
-            serve_console(instance_, fd, stop_, own);
+            serve_console(instance_, history_, fd, stop_, own);
             ::close(fd);
             const std::lock_guard ended(sessions_lock_);
             session.over = true;

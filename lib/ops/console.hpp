@@ -10,6 +10,7 @@
 
 #include "base/result.hpp"
 #include "ops/instance.hpp"
+#include "ops/line_history.hpp"
 #include "ops/wake.hpp"
 
 namespace dpdkbond {
@@ -47,6 +48,7 @@ private:
     void join_ended(bool all);
 
     Instance& instance_;
+    LineHistory history_;
     Wake stop_;
     std::string path_;
     int listener_ = -1;

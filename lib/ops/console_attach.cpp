@@ -48,8 +48,8 @@ constexpr std::size_t kChunk =
 
 class Joint {
 public:
-    Joint(int fd, const Stdio& io, bool terminal, const Wake& stop)
-        : fd_(fd), io_(io), terminal_(terminal), stop_(stop) {}
+    Joint(int fd, const Stdio& io, bool terminal, const Wake& stop, AfterRefusal after)
+        : fd_(fd), io_(io), terminal_(terminal), stop_(stop), after_(after) {}
 
     bool run() {
         while (step()) {
@@ -111,7 +111,9 @@ private:
         phase_ = terminal_ ? Phase::open : Phase::marking;
         const std::string prompt = std::exchange(held_, {});
         if (terminal_) return put(io_.out, prompt, false);
-        return ::send(fd_, &kPlainMark, 1, MSG_NOSIGNAL) == 1;
+        constexpr char marks[] = {kPlainMark, kStopMark};
+        const std::size_t n = after_ == AfterRefusal::stop ? 2 : 1; // one segment: the session reads both
+        return ::send(fd_, marks, n, MSG_NOSIGNAL) == static_cast<ssize_t>(n);
     }
     bool plain(std::string_view text) {
         for (const char c : text) {
@@ -120,6 +122,10 @@ private:
             } else if (c == kAnswered || c == kRefused) {
                 refused_ = refused_ || c == kRefused;
                 if (!put(c == kRefused ? io_.err : io_.out, std::exchange(held_, {}), false)) return false;
+                if (refused_ && after_ == AfterRefusal::stop) {
+                    interrupted_ = true; // no matter what else there is to say
+                    return false;
+                }
             } else if (c == kAllAnswered) {
                 complete_ = true;
             } else {
@@ -174,6 +180,7 @@ private:
     Stdio io_;
     bool terminal_;
     const Wake& stop_;
+    AfterRefusal after_;
     Phase phase_ = Phase::greeting;
     std::string held_; // of a greeting, or of an answer that is not complete
     bool in_open_ = true;
@@ -198,9 +205,9 @@ Result<int> connect_unix_stream(const std::string& path) {
     return Error{path + ": " + std::strerror(why)};
 }
 
-bool attach_console(int fd, const Stdio& io, const Wake& stop) {
+bool attach_console(int fd, const Stdio& io, const Wake& stop, AfterRefusal after) {
     const RawTerminal terminal(io.in);
-    return Joint(fd, io, terminal.is_terminal(), stop).run();
+    return Joint(fd, io, terminal.is_terminal(), stop, after).run();
 }
 
 } // namespace dpdkbond

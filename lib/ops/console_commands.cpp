@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <array>
 #include <charconv>
+#include <chrono>
 #include <exception>
 
 #include <fmt/format.h>
@@ -11,10 +12,11 @@
 #include <rte_version.h>
 
 #include "base/quote.hpp"
-#include "ops/console_grammar.hpp"
+#include "ops/console_list.hpp"
 #include "ops/health.hpp"
 #include "ops/render.hpp"
 #include "ops/spray_view.hpp"
+#include "ops/wall_clock.hpp"
 
 namespace dpdkbond {
 
@@ -70,6 +72,17 @@ Reply cmd_bonds(Instance& instance, const Words&) {
 
 Reply cmd_version(Instance&, const Words&) {
     return said(fmt::format("dpdk-bond {}, {}\n", program_version(), rte_version()));
+}
+
+const auto began = std::chrono::steady_clock::now(); // this process: it is loaded when that starts
+
+Reply cmd_uptime(Instance&, const Words&) {
+    using namespace std::chrono;
+    const auto up = steady_clock::now() - began;
+    const auto since = system_clock::now().time_since_epoch() - up;
+    const auto minutes = duration_cast<std::chrono::minutes>(up).count();
+    return said(fmt::format("since {}: {} d {} h {} min\n", utc_text(nanoseconds(since).count()),
+                            minutes / 1440, minutes / 60 % 24, minutes % 60));
 }
 
 Reply cmd_show(Instance& instance, const Words& args) {
@@ -221,8 +234,10 @@ struct Command {
 };
 constexpr Command kCommands[] = {
     {"help", "this list", cmd_help},
+    {"help COMMAND...", "the commands that begin so: help show bond", cmd_help},
     {"show bonds", "a line for each bond", cmd_bonds},
     {"show version", "of dpdk-bond and DPDK", cmd_version},
+    {"show uptime", "since when dpdk-bond runs", cmd_uptime},
     {"show bond all", "status of every bond", cmd_show_all},
     {"show bond NAME", "status, as Linux shows it", cmd_show},
     {"show bond NAME stats", "counters, and why frames were dropped", cmd_stats},
@@ -255,7 +270,27 @@ constexpr Command kCommands[] = {
     {"exit", "the same", nullptr, cmd_leave},
 };
 
-const std::vector<Syntax>& syntaxes() {
+// Of the commands that begin with the words; none: of all.
+Reply cmd_help(Instance&, const Words& words) {
+    std::string text;
+    const std::vector<std::size_t> wanted = matching(console_syntaxes(), words);
+    if (wanted.empty()) return refused(command_problem(words));
+    for (const std::size_t index : wanted) {
+        const Command& command = kCommands[index];
+        constexpr std::size_t kWidth = 80, kSyntax = 38;
+        const bool fits = command.syntax.size() <= kSyntax && kSyntax + 1 + command.help.size() <= kWidth;
+        text += fits ? fmt::format("{:<{}} {}\n", command.syntax, kSyntax, command.help)
+                     : fmt::format("{}\n{:>{}}\n", command.syntax, command.help, kWidth);
+    }
+    if (words.empty())
+        text += "Words may be cut short where that leaves no doubt: sh bo bond0 st\n"
+                "`help` and a command's first words, or ? behind them: those commands\n";
+    return said(std::move(text));
+}
+
+} // namespace
+
+const std::vector<Syntax>& console_syntaxes() {
     static const std::vector<Syntax> all = [] {
         std::vector<Syntax> list;
         for (const Command& command : kCommands) list.push_back(parse_syntax(command.syntax));
@@ -264,104 +299,7 @@ const std::vector<Syntax>& syntaxes() {
     return all;
 }
 
-Reply cmd_help(Instance&, const Words&) {
-    std::string text;
-    for (const Command& command : kCommands) {
-        constexpr std::size_t kWidth = 80, kSyntax = 38;
-        const bool fits = command.syntax.size() <= kSyntax && kSyntax + 1 + command.help.size() <= kWidth;
-        text += fits ? fmt::format("{:<{}} {}\n", command.syntax, kSyntax, command.help)
-                     : fmt::format("{}\n{:>{}}\n", command.syntax, command.help, kWidth);
-    }
-    text += "Words may be cut short where that leaves no doubt: sh bo bond0 st\n";
-    return said(std::move(text));
-}
-
-// ---- completion ----
-
-void suggest(Completion& out, std::string_view word, std::string_view help) {
-    const bool known =
-        std::ranges::any_of(out.suggestions, [&](const Suggestion& s) { return s.word == word; });
-    if (!known) out.suggestions.push_back({std::string(word), std::string(help)});
-}
-
-void suggest_members(Completion& out, Instance& instance, std::string_view bond) {
-    if (const auto view = instance.bond(bond))
-        for (const MemberView& member : view->members) suggest(out, member.status.name, member.status.device);
-}
-
-// Those that the bond's mode takes, with the value that they have.
-void suggest_options(Completion& out, Instance& instance, std::string_view bond, bool of_member) {
-    const auto view = instance.bond(bond);
-    if (!of_member) suggest(out, "mode", "how frames are spread over the members");
-    for (const OptionDef& def : option_table()) {
-        if (def.of_member != of_member || (view && !takes(view->status.mode, def))) continue;
-        std::string help(def.help);
-        if (view && !of_member) help += fmt::format(" (now: {})", bond_option_text(view->options, def));
-        suggest(out, def.name, help);
-    }
-}
-
-// What the first word of several commands is for.
-std::string_view help_of(std::string_view word, std::string_view command) {
-    constexpr std::pair<std::string_view, std::string_view> kWords[] = {
-        {"show", "what a bond or a member is and does"},
-        {"set", "change a bond or a member while it runs"},
-        {"bond", "one bond, by name"},
-        {"member", "one member of a bond"},
-        {"capture", "members' frames to a pcapng file"},
-    };
-    for (const auto& [of, help] : kWords)
-        if (of == word) return help;
-    return command;
-}
-
-void suggest_values(Completion& out, Instance& instance, std::string_view bond, std::string_view option) {
-    if (option == "mode")
-        for (const ModeDef& mode : mode_table())
-            suggest(out, mode.name, fmt::format("{}", static_cast<unsigned>(mode.mode)));
-    const OptionDef* def = find_option(option);
-    if (def == nullptr) return;
-    out.wanted_help = allowed_text(*def);
-    const auto view = instance.bond(bond);
-    const std::string now = view && !def->of_member ? bond_option_text(view->options, *def) : std::string();
-    for (const Choice& choice : def->choices)
-        suggest(out, choice.name,
-                fmt::format("{}{}", choice.number, choice.name == now ? ", as it is now" : ""));
-    if (def->kind == ValueKind::member) suggest_members(out, instance, bond);
-}
-
-// What may follow the last word of `add member NAME DEVICE …`.
-void suggest_settings(Completion& out, Instance& instance, std::string_view bond, std::string_view last) {
-    if (last == "driver")
-        for (const char* driver : {"vfio-pci", "uio_pci_generic", "none"}) suggest(out, driver, "");
-    if (last == "carrier")
-        for (const char* source : {"auto", "ethdev", "netdev:"}) suggest(out, source, "");
-    const OptionDef* def = find_option(last);
-    if (last == "driver" || last == "carrier" || last == "name" || (def != nullptr && def->of_member)) return;
-    suggest(out, "name", "of the member");
-    suggest(out, "driver", "that its PCI device is bound to");
-    suggest(out, "carrier", "where its link state is read");
-    suggest(out, "force", "though it has addresses or routes of its own");
-    suggest_options(out, instance, bond, true);
-}
-
-void suggest_value(Completion& out, Instance& instance, std::string_view slot, const Words& before) {
-    const std::size_t at = before.front() == "capture" ? 1 : 2;
-    const std::string_view bond = before.size() > at ? std::string_view(before[at]) : std::string_view();
-    if (slot == "NAME")
-        for (const std::string& name : instance.bond_names()) suggest(out, name, "bond");
-    else if (slot == "MEMBER" || slot == "MEMBER|all")
-        suggest_members(out, instance, bond);
-    else if (slot == "OPTION" || slot == "MEMBER_OPTION")
-        suggest_options(out, instance, bond, slot == "MEMBER_OPTION");
-    else if (slot == "VALUE")
-        suggest_values(out, instance, bond, before.back());
-    else if (slot == "SETTING...")
-        suggest_settings(out, instance, bond, before.back());
-    if (slot == "MEMBER|all") suggest(out, "all", "every member");
-}
-
-} // namespace
+std::string_view console_help(std::size_t command) { return kCommands[command].help; }
 
 Reply run_command(Instance& instance, Dialogue& dialogue, std::string_view line) noexcept {
     try {
@@ -370,7 +308,11 @@ Reply run_command(Instance& instance, Dialogue& dialogue, std::string_view line)
             return answer_to_shutdown(instance, dialogue, words ? words.value() : Words{});
         if (!words) return refused(words.error());
         if (words.value().empty()) return {};
-        const auto match = match_command(syntaxes(), words.value());
+        if (Words asked = words.value(); asked.back() == "?") { // on a terminal the line editor has taken it
+            asked.pop_back();
+            return cmd_help(instance, asked);
+        }
+        const auto match = match_command(console_syntaxes(), words.value());
         if (!match) return refused(match.error());
         const Command& command = kCommands[match.value().command];
         if (command.end != nullptr) return command.end(instance, dialogue);
@@ -381,29 +323,8 @@ Reply run_command(Instance& instance, Dialogue& dialogue, std::string_view line)
 }
 
 std::string command_problem(const Words& words) {
-    const auto match = match_command(syntaxes(), words);
+    const auto match = match_command(console_syntaxes(), words);
     return match ? std::string() : match.error();
-}
-
-Completion complete_command(Instance& instance, const Words& words) {
-    Completion out;
-    const auto candidates = matching(syntaxes(), words);
-    out.possible = !candidates.empty();
-    for (const std::size_t index : candidates) {
-        const Syntax& syntax = syntaxes()[index];
-        out.complete |= fits(syntax, words.size());
-        const std::string_view slot = slot_at(syntax, words.size());
-        if (slot.empty()) continue;
-        if (is_value_slot(slot)) {
-            if (out.wanted.empty()) out.wanted_help = kCommands[index].help;
-            out.wanted = slot;
-            suggest_value(out, instance, slot, words);
-        } else {
-            for (const std::string_view word : slot_words(slot))
-                suggest(out, word, help_of(word, kCommands[index].help));
-        }
-    }
-    return out;
 }
 
 } // namespace dpdkbond

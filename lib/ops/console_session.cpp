@@ -21,6 +21,10 @@ public:
         : instance_(instance), peer_(peer), dialogue_{own} {}
 
     void run(std::string_view first_bytes) {
+        if (first_bytes.starts_with(kStopMark)) {
+            stops_ = true;
+            first_bytes.remove_prefix(1);
+        }
         char bytes[4096];
         bool more = take(first_bytes);
         while (more) {
@@ -45,6 +49,7 @@ private:
         return true;
     }
     bool run_line() {
+        if (stopped_) return true; // what else comes is read and not run
         Reply reply;
         if (line_.size() > kMaxPlainLine)
             reply = {false, fmt::format("{}a line of more than {} characters; nothing was done\n", kRefusal,
@@ -53,6 +58,7 @@ private:
             reply = run_command(instance_, dialogue_, line_);
         peer_.write(reply.text);
         peer_.write({reply.ok ? &kAnswered : &kRefused, 1});
+        stopped_ = stops_ && !reply.ok;
         return !reply.leave;
     }
 
@@ -60,10 +66,11 @@ private:
     Peer& peer_;
     Dialogue dialogue_;
     std::string line_;
+    bool stops_ = false, stopped_ = false;
 };
 
-void serve(Instance& instance, Peer& peer, bool own) {
-    Terminal terminal(instance, peer, own); // shows the prompt
+void serve(Instance& instance, LineHistory& history, Peer& peer, bool own) {
+    Terminal terminal(instance, history, peer, own); // shows the prompt
     char bytes[256];
     const std::size_t got = peer.read(bytes, sizeof bytes);
     const std::string_view first(bytes, got);
@@ -78,11 +85,11 @@ void serve(Instance& instance, Peer& peer, bool own) {
 
 } // namespace
 
-void serve_console(Instance& instance, int fd, const Wake& stop, bool own) {
+void serve_console(Instance& instance, LineHistory& history, int fd, const Wake& stop, bool own) {
     try {
         const Acting who(own ? "console on stdin" : fmt::format("console ({})", peer_name(fd)));
         Peer peer(fd, stop);
-        serve(instance, peer, own);
+        serve(instance, history, peer, own);
     } catch (const std::exception&) { // no memory: this session ends
     }
 }

@@ -26,8 +26,8 @@ constexpr std::string_view kStopPrompt = "Stop it? yes or no: "; // rdline keeps
 
 thread_local Terminal* Terminal::self = nullptr;
 
-Terminal::Terminal(Instance& instance, Peer& peer, bool own)
-    : instance_(instance), peer_(peer), dialogue_{own, true},
+Terminal::Terminal(Instance& instance, LineHistory& history, Peer& peer, bool own)
+    : instance_(instance), history_(history), peer_(peer), dialogue_{own, true},
       storage_(new unsigned char[sizeof(cmdline_parse_inst_t) + sizeof(void*)]()) {
     self = this;
     inst_ = new (storage_.get()) cmdline_parse_inst_t;
@@ -40,6 +40,21 @@ Terminal::Terminal(Instance& instance, Peer& peer, bool own)
         cl_ = cmdline_new(context_, kPrompt.data(), -1, echo_[1]);
     if (cl_ == nullptr) peer_.write(fmt::format("{}no memory for another console\n", kRefusal));
     pass_echo();
+    recall();
+}
+
+// The line editor takes no history but by its keys: the lines are typed once more, and neither run nor shown.
+void Terminal::recall() {
+    if (cl_ == nullptr) return;
+    recalling_ = true;
+    for (const std::string& line : history_.lines()) {
+        for (const char c : line + '\n')
+            if (static_cast<unsigned char>(c) >= ' ' || c == '\n') (void)cmdline_in(cl_, &c, 1);
+        char shown[4096];
+        while (::read(echo_[0], shown, sizeof shown) > 0) {
+        }
+    }
+    recalling_ = false;
 }
 
 Terminal::~Terminal() {
@@ -121,12 +136,15 @@ int Terminal::help(cmdline_parse_token_hdr_t*, char* to, unsigned room) noexcept
 }
 
 void Terminal::run_line() noexcept try {
+    if (recalling_) return;
     pass_echo();
     if (line_.size() >= kMaxTerminalLine)
         peer_.write(fmt::format("{}a line of more than {} characters; nothing was done\n", kRefusal,
                                 kMaxTerminalLine));
-    else
+    else {
+        if (!dialogue_.stop_asked) history_.add(line_);
         answer(line_);
+    }
 } catch (const std::exception&) {
     left_ = true; // no memory even for a message
 }

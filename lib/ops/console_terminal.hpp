@@ -11,6 +11,7 @@
 #include "ops/console_commands.hpp"
 #include "ops/console_grammar.hpp"
 #include "ops/console_peer.hpp"
+#include "ops/line_history.hpp"
 
 namespace dpdkbond {
 
@@ -19,7 +20,7 @@ namespace dpdkbond {
 // whole line; to complete one, each word is taken alone and the words before it decide what may follow.
 class Terminal {
 public:
-    Terminal(Instance& instance, Peer& peer, bool own);
+    Terminal(Instance& instance, LineHistory& history, Peer& peer, bool own);
     Terminal(const Terminal&) = delete;
     Terminal& operator=(const Terminal&) = delete;
     ~Terminal();
@@ -37,15 +38,18 @@ private:
     void answer(std::string_view line);
     [[nodiscard]] const char* prompt() const;
     void pass_echo();
+    void recall();
     bool feed(std::string_view bytes); // false: the peer left
     bool key(char c);                  // … before librte_cmdline gets it; false: it shall not
     bool line_editor(std::string_view keys);
 
     static thread_local Terminal* self; // the callbacks carry nothing of ours; a session has one thread
     Instance& instance_;
+    LineHistory& history_;
     Peer& peer_;
     Dialogue dialogue_;
     bool left_ = false;
+    bool recalling_ = false;
     bool typed_ = false; // something stands on the line, or has stood there
     cmdline_token_ops ops_{parse, choices, choice, help};
     cmdline_parse_token_hdr_t token_{&ops_, 0};

@@ -31,6 +31,31 @@ bool write_whole(const std::string& path, const std::string& text) {
 
 } // namespace
 
+std::vector<std::string> sweep_status_files(const std::string& root) {
+    static constexpr auto kDead = std::chrono::seconds(10);
+    const auto young = [](const fs::path& path) {
+        std::error_code error;
+        const auto touched = fs::last_write_time(path, error);
+        return !error && fs::file_time_type::clock::now() - touched < kDead;
+    };
+    std::vector<std::string> swept;
+    std::error_code error;
+    for (fs::directory_iterator it(root, error), end; !error && it != end; it.increment(error)) {
+        const fs::path files = it->path() / "net" / "bonding";
+        std::error_code none;
+        if (!fs::is_directory(files, none) || young(files)) continue;
+        bool lives = false;
+        for (fs::directory_iterator file(files, none), last; !none && file != last; file.increment(none))
+            lives |= young(file->path());
+        if (lives || none) continue;
+        fs::remove_all(it->path() / "net", none);
+        if (!none) swept.push_back(it->path().filename());
+    }
+    for (const std::string& name : swept) ::rmdir((root + "/" + name).c_str()); // unless others use it
+    ::rmdir(root.c_str());
+    return swept;
+}
+
 Result<void> StatusFiles::start(Instance& instance, const std::string& folder) {
     instance_ = &instance;
     folder_ = folder;

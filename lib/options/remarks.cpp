@@ -37,15 +37,20 @@ std::vector<OptionProblem> option_remarks(Mode mode, const BondOptions& o, Optio
     for (const char* name : {"arp_ip_target", "ns_ip6_target", "arp_all_targets", "arp_missed_max"})
         if (was_given(given, name) && !asks && works_in(mode, *find_option(name)))
             remark(name, "it has no effect without arp_interval");
-    if (asks && o.arp_ip_target.empty() && o.ns_ip6_target.empty())
-        remark("arp_interval", "it has no effect without arp_ip_target or ns_ip6_target");
     if (was_given(given, "arp_all_targets") && asks && o.arp_validate == ArpValidate::none)
         remark("arp_all_targets", "it has no effect without arp_validate");
     if (was_given(given, "primary_reselect") && o.primary.empty())
         remark("primary_reselect", "it has no effect without primary");
-    if (miimon == 0 && !asks)
-        remark("miimon", "0 and no arp_interval: nothing watches the links, a lost one is not noticed");
     return remarks;
+}
+
+std::vector<OptionProblem> monitor_remarks(const BondOptions& o) {
+    if (o.arp_interval == 0) {
+        if (o.miimon != 0) return {};
+        return {{"miimon", "0 and no arp_interval: nothing watches the links, a lost one is not noticed"}};
+    }
+    if (!o.arp_ip_target.empty() || !o.ns_ip6_target.empty()) return {};
+    return {{"arp_interval", "it has no effect without arp_ip_target or ns_ip6_target"}};
 }
 
 } // namespace dpdkbond

@@ -8,8 +8,11 @@
 
 namespace dpdkbond {
 
-// Of options that were given: delays that are no multiple of miimon, what changes nothing in this mode or
-// without its partner option, and a bond whose links nobody watches. Before check_options(), which rounds.
+// Of options that were given: delays that are no multiple of miimon, and what changes nothing in this mode or
+// without its partner option. Before check_options(), which rounds.
 std::vector<OptionProblem> option_remarks(Mode mode, const BondOptions& options, OptionSet given);
+
+// That nobody watches the links, or not as it seems. A bond that runs tells this itself.
+std::vector<OptionProblem> monitor_remarks(const BondOptions& options);
 
 } // namespace dpdkbond

@@ -2,6 +2,7 @@
 // A bond in virtual time: links, commands and the clock go in; members in use, events and frames come out.
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <random>
 
 #include "bond/bond.hpp"
@@ -278,6 +279,45 @@ TEST_CASE("num_grat_arp 0 announces nothing, and other modes never do") {
         sim.pass(10s);
         CHECK(sim.frames() == 0);
     }
+}
+
+TEST_CASE("a member's return names no cause of its loss", "[operator]") {
+    Sim sim(Mode::active_backup, 2);
+    const auto why = [&](EventKind kind) {
+        std::string last;
+        for (Event e; sim.bond.poll_event(e);)
+            if (e.kind == kind) last = e.detail.str();
+        return last;
+    };
+    sim.bond.set_link_admin(MemberId{0}, false, sim.now);
+    CHECK(why(EventKind::member_down) == "taken out by hand");
+    sim.bond.set_link_admin(MemberId{0}, true, sim.now);
+    CHECK(why(EventKind::member_up) == "put back by hand");
+    sim.bond.handle_link(MemberId{0}, {.carrier = false, .set_down = true}, sim.now);
+    CHECK(why(EventKind::member_down) == "carrier (its netdev is set down)");
+    sim.link(0, true);
+    CHECK(why(EventKind::member_up) == "carrier");
+}
+
+TEST_CASE("that nothing watches the members is said once, and again when it has become so anew",
+          "[operator]") {
+    BondOptions o;
+    o.miimon = 0;
+    Sim sim(Mode::active_backup, 2, o);
+    const auto warnings = [&] { return std::ranges::count(sim.events(), "warning"); };
+    const auto set = [&](const BondOptions& options) {
+        sim.bond.set_options(options, find_mode(Mode::active_backup)->data_half(options), sim.now);
+        return warnings();
+    };
+    CHECK(warnings() == 0); // the first member's joining has said it
+    o.num_grat_arp = 3;
+    CHECK(set(o) == 0);
+    o.miimon = 100;
+    CHECK(set(o) == 0);
+    o.miimon = 0;
+    CHECK(set(o) == 1);
+    o.arp_interval = 100;
+    CHECK(set(o) == 1); // nobody is asked: the carrier alone
 }
 
 TEST_CASE("a member taken out by hand is not used, and its link fails nobody") {

@@ -27,6 +27,9 @@ TEST_CASE("a command line is a file to run or a command") {
     CHECK(good({"-c", "f", "-i"}).console);
     CHECK(good({"-c", "f", "--check"}).verb == Args::Verb::check);
     CHECK(good({"status", "bond0", "--json", "--file-prefix=x"}).file_prefix == "x");
+    CHECK(wrong({"--check"}) == "--check needs -c FILE; see dpdk-bond --help");
+    CHECK(good({"console", "--stop-on-error", "-e", "reload"}).stop_on_error);
+    CHECK(wrong({"status", "--stop-on-error"}) == "--stop-on-error goes with console; see dpdk-bond --help");
     CHECK(wrong({}) == "nothing to do: give -c FILE or a command; see dpdk-bond --help");
     CHECK(wrong({"statsu"}) == "statsu: no such command; see dpdk-bond --help");
     CHECK(wrong({"-c", "f", "bond0"}) == "bond0: not expected here; see dpdk-bond --help");

@@ -134,7 +134,9 @@ TEST_CASE("one address more than the NIC has room for: it receives everything, i
 TEST_CASE("a NIC without a list of groups receives them all, and is told once") {
     Bench b;
     b.nic.takes_groups = false;
-    CHECK(b.filter.apply(wishes({}, {kGroup}), false).size() == 1);
+    const auto warnings = b.filter.apply(wishes({}, {kGroup}), false);
+    REQUIRE(warnings.size() == 1);
+    CHECK(warnings[0].size() < 127); // what an event has room for
     CHECK(b.nic.all_groups);
     CHECK_FALSE(b.filter.sorts());
     CHECK(b.filter.apply(wishes({}, {kOther}), false).empty());

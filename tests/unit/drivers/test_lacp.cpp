@@ -1,5 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // 802.3ad below a Bond.
+#include <fmt/ranges.h>
+
 #include "lacp_pair.hpp"
 #include "proto/arp.hpp"
 
@@ -21,6 +23,33 @@ TEST_CASE("two bonds agree, and use every link from then on") {
         CHECK(port.actor.state.value == 0x3f);
         CHECK(port.partner.state.value == 0x3f);
     }
+}
+
+TEST_CASE("a start says what has come of it, and no step on the way", "[operator]") {
+    Pair p;
+    p.run(90s);
+    std::vector<std::string> told;
+    for (const Event& e : p.a.events)
+        if (e.member == "m1") told.push_back(std::string(event_name(e.kind)) + " " + e.detail.str());
+    INFO(fmt::format("{}", fmt::join(told, "; ")));
+    REQUIRE(told.size() >= 6);
+    CHECK(told.size() <= 7); // a port may begin on an aggregator of its own
+    CHECK_FALSE(p.a.heard_of(EventKind::lacp_churn));
+    CHECK(told[0] == "member_added ");
+    CHECK(told[1] == "member_up carrier");
+    CHECK(std::ranges::count(told, "lacp_receive EXPIRED -> CURRENT") == 1);
+    CHECK(std::ranges::count(told, "lacp_mux ATTACHED -> COLLECTING_DISTRIBUTING") == 1);
+
+    p.a.events.clear();
+    p.cut = 2;
+    p.run(90s);
+    told.clear();
+    for (const Event& e : p.a.events)
+        if (e.kind == EventKind::lacp_receive || e.kind == EventKind::lacp_churn)
+            told.push_back(e.detail.str());
+    CHECK(told == std::vector<std::string>{"CURRENT -> EXPIRED: the partner has fallen silent",
+                                           "EXPIRED -> DEFAULTED: no partner is heard",
+                                           "partner: not in sync for a minute"});
 }
 
 TEST_CASE("LACPDUs carry the member's own address, and the bond's as the system") {

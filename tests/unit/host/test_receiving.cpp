@@ -130,6 +130,14 @@ TEST_CASE("memberships end with their owner") {
     CHECK_FALSE(has_group(ifindex, kGroup));
 }
 
+TEST_CASE("a membership that the kernel refuses is named", "[operator]") {
+    auto memberships = Memberships::open(1 << 20); // no such netdev
+    REQUIRE(memberships.ok());
+    CHECK(memberships.value().address(true, kGroup).error() == "another group: No such device");
+    CHECK(memberships.value().address(true, kMacvlan).error() == "another address: No such device");
+    CHECK(memberships.value().promiscuous(true).error() == "all frames: No such device");
+}
+
 TEST_CASE("a tap has the speed that it was given") {
     const Fd tap = open_tap("wt0");
     ip("link set wt0 up");

@@ -70,6 +70,7 @@ struct Client { // one end of a session
 
 struct OneSession {
     FakeInstance instance;
+    LineHistory history;
     Wake stop;
     int ends[2] = {-1, -1};
     std::unique_ptr<Client> client;
@@ -79,7 +80,7 @@ struct OneSession {
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
         client = std::make_unique<Client>(ends[0]);
         thread = std::thread([this] {
-            serve_console(instance, ends[1], stop);
+            serve_console(instance, history, ends[1], stop);
             ::close(ends[1]);
         });
     }
@@ -157,6 +158,31 @@ TEST_CASE_METHOD(OneSession, "the history gives a line back") {
     CHECK(instance.calls() == std::vector<std::string>(2, "set bond0 miimon 50"));
 }
 
+TEST_CASE_METHOD(Server, "what was typed in one session is in the history of the next", "[operator]") {
+    REQUIRE(console.listen(path()).ok());
+    {
+        const auto first = join();
+        CHECK(first->sees(kPrompt));
+        first->send("set bond bond0 miimon 70\nshutdown\nno\nquit\n");
+        first->rest();
+    }
+    const auto second = join();
+    CHECK(second->sees(kPrompt));
+    second->send("\x1b[A\x1b[A\x1b[A\n"); // quit, shutdown, set: no answer to a question
+    CHECK(second->sees("miimon 70"));
+    CHECK(second->sees(kPrompt));
+    CHECK(instance.calls() == std::vector<std::string>(2, "set bond0 miimon 70"));
+}
+
+TEST_CASE("a history has each line once in a row, the last fifty of them", "[operator]") {
+    LineHistory history;
+    for (const char* line : {"a", "a", "  ", "", "b", "a"}) history.add(line);
+    CHECK(history.lines() == std::vector<std::string>{"a", "b", "a"});
+    for (std::size_t i = 0; i < 2 * kHistoryLines; ++i) history.add(std::to_string(i));
+    CHECK(history.lines().size() == kHistoryLines);
+    CHECK(history.lines().back() == std::to_string(2 * kHistoryLines - 1));
+}
+
 TEST_CASE_METHOD(OneSession, "end of file ends a terminal session") {
     CHECK(client->sees(kPrompt));
     client->send("\x04");
@@ -202,6 +228,17 @@ TEST_CASE_METHOD(OneSession, "a plain session answers lines and nothing else") {
                                                       "error: unknown command \"nonsense\"; see help\n" +
                                                       kRefused + kAnswered + kAllAnswered);
     CHECK(instance.calls() == std::vector<std::string>{"set bond0 miimon 10", "reload"});
+}
+
+TEST_CASE_METHOD(OneSession, "a plain session that is to stop runs nothing behind a refused line",
+                 "[operator]") {
+    client->send(kMark + kStopMark + "set bond bond0 miimon 10\nnonsense\nreload\nreload");
+    ::shutdown(client->fd, SHUT_WR);
+    const std::string all = client->rest();
+    CHECK(all.substr(all.find(kPlainMark) + 1) == std::string() + kAnswered +
+                                                      "error: unknown command \"nonsense\"; see help\n" +
+                                                      kRefused + kAllAnswered);
+    CHECK(instance.calls() == std::vector<std::string>{"set bond0 miimon 10"});
 }
 
 TEST_CASE_METHOD(OneSession, "a plain session refuses endless lines and goes on") {
@@ -363,12 +400,13 @@ TEST_CASE_METHOD(OneSession, "A5: shutdown stops after a yes") {
 
 TEST_CASE("A5: on the program's own stdin Ctrl-C asks, and Ctrl-D leaves the console alone") {
     FakeInstance instance;
+    LineHistory history;
     const Wake stop;
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     Client client(ends[0]);
     std::thread session([&] {
-        serve_console(instance, ends[1], stop, true);
+        serve_console(instance, history, ends[1], stop, true);
         ::close(ends[1]);
     });
     CHECK(client.sees(kPrompt));

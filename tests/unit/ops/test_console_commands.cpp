@@ -153,11 +153,12 @@ TEST_CASE_METHOD(Fixture, "a refusal of the instance is passed on in one line") 
 TEST_CASE_METHOD(Fixture, "a line that is no command says which word is wrong and what may stand there") {
     CHECK(say("shwo bond bond0", false) == "error: unknown command \"shwo\"; see help\n");
     CHECK(say("show", false) ==
-          "error: something is missing after \"show\": bonds, version, bond or member\n");
+          "error: something is missing after \"show\": bonds, version, uptime, bond or member\n");
     CHECK(say("show bond", false) == "error: something is missing after \"show bond\": all or NAME\n");
     CHECK(say("show bonds bond0", false) == "error: \"bond0\" is too much after \"show bonds\"\n");
-    CHECK(say("show x", false) ==
-          "error: \"x\" is not known after \"show\"; there may stand bonds, version, bond or member\n");
+    CHECK(
+        say("show x", false) ==
+        "error: \"x\" is not known after \"show\"; there may stand bonds, version, uptime, bond or member\n");
     CHECK(say("show bond bond0 now", false) ==
           "error: \"now\" is not known after \"show bond bond0\"; there may stand "
           "stats, events, config, load, lacp, rlb, spray or capture\n");
@@ -227,7 +228,7 @@ TEST_CASE_METHOD(Fixture, "bytes that are no text come back in one printable lin
 
 TEST_CASE_METHOD(Fixture, "completion offers what exists now") {
     CHECK(holds(next({}), "show"));
-    CHECK(next({"show"}) == std::vector<std::string>{"bonds", "version", "bond", "member"});
+    CHECK(next({"show"}) == std::vector<std::string>{"bonds", "version", "uptime", "bond", "member"});
     CHECK(next({"show", "bond"}) == std::vector<std::string>{"all", "bond0", "bond1.5"});
     CHECK(next({"show", "member", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0"});
     CHECK(next({"capture", "bond0"}) == std::vector<std::string>{"m0", "0000:01:00.0", "all", "stop"});
@@ -246,4 +247,19 @@ TEST_CASE_METHOD(Fixture, "completion offers what exists now") {
     CHECK_FALSE(complete_command(instance, {"nonsense"}).possible);
     CHECK(complete_command(instance, {"reload"}).complete);
     CHECK(complete_command(instance, {"add", "member", "bond0"}).wanted == "DEVICE");
+}
+
+TEST_CASE_METHOD(Fixture, "help of some words, and a question mark on a pipe, list what begins so",
+                 "[operator]") {
+    const std::string help = say("help clear");
+    CHECK(help == "clear stats NAME                       count from zero again\n");
+    CHECK(say("clear ?") == help);
+    CHECK(say("help cl st") == help);
+    CHECK(say("?") == say("help"));
+    const std::string show = say("help show bond");
+    CHECK_THAT(show, Catch::Contains("show bond NAME lacp") && !Catch::Contains("show member"));
+    CHECK(say("help nonsense", false) == "error: unknown command \"nonsense\"; see help\n");
+    CHECK(holds(next({"help"}), "show"));
+    CHECK(holds(next({"help", "show"}), "member"));
+    CHECK_THAT(say("show uptime"), Catch::StartsWith("since 20") && Catch::Contains("Z: 0 d 0 h"));
 }

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch.hpp>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
 #include <fstream>
@@ -89,4 +90,28 @@ TEST_CASE("the status text lies in a file, anew after a change, and is gone at t
     CHECK(StatusFiles().start(instance, "/proc/no-such").error().find("no status files in /proc/no-such") ==
           0);
     fs::remove_all(top);
+}
+
+TEST_CASE("files that nobody touches any more are swept away, others stay", "[operator]") {
+    char name[] = "/tmp/dpdkbond-sweep-XXXXXX";
+    const fs::path root = ::mkdtemp(name);
+    for (const char* prefix : {"dead", "live", "other"})
+        fs::create_directories(root / prefix / "net/bonding");
+    fs::create_directories(root / "stranger");
+    std::ofstream(root / "other/keep") << "x";
+    for (const char* prefix : {"dead", "live"}) std::ofstream(root / prefix / "net/bonding/bond0") << "text";
+    const auto old = fs::file_time_type::clock::now() - std::chrono::seconds(60);
+    for (const char* path :
+         {"dead/net/bonding/bond0", "dead/net/bonding", "live/net/bonding", "other/net/bonding"})
+        fs::last_write_time(root / path, old);
+    auto swept = sweep_status_files(root);
+    std::ranges::sort(swept);
+    CHECK(swept == std::vector<std::string>{"dead", "other"});
+    CHECK_FALSE(fs::exists(root / "dead"));
+    CHECK(read(root / "live/net/bonding/bond0") == "text");
+    CHECK(fs::exists(root / "other/keep"));
+    CHECK(fs::exists(root / "stranger"));
+    CHECK(sweep_status_files(root).empty());
+    fs::remove_all(root);
+    CHECK(sweep_status_files(root).empty());
 }

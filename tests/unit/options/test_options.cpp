@@ -494,6 +494,7 @@ TEST_CASE("values that are taken and do less than they say are remarked upon", "
         std::vector<std::string> out;
         for (const OptionProblem& r : option_remarks(mode, o, given))
             out.push_back(r.option + ": " + r.message);
+        for (const OptionProblem& r : monitor_remarks(o)) out.push_back(r.option + ": " + r.message);
         return out;
     };
     using List = std::vector<std::string>;
