@@ -7,6 +7,7 @@
 #include <poll.h>
 #include <sys/resource.h>
 #include <sys/stat.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -129,7 +130,10 @@ Result<std::unique_ptr<Capture>> Capture::prepare(CapturePlan plan, Fd file) {
 }
 
 void Capture::Work::prepare() {
-    out_.section("dpdk-bond");
+    utsname here{};
+    const bool known = ::uname(&here) == 0;
+    out_.section({"dpdk-bond", known ? fmt::format("{} {}", here.sysname, here.release) : "",
+                  known ? fmt::format("{} on {}", plan.bond, here.nodename) : plan.bond});
     for (const CapturedMember& m : plan.members) out_.interface(m.name, m.description, m.mac);
     flush();
 }

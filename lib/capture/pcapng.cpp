@@ -2,6 +2,7 @@
 #include "capture/pcapng.hpp"
 
 #include <cstring>
+#include <utility>
 
 namespace dpdkbond {
 
@@ -11,7 +12,7 @@ namespace {
 constexpr std::uint32_t kSection = 0x0a0d0d0a, kInterface = 1, kStatistics = 5, kPacket = 6;
 constexpr std::uint32_t kByteOrder = 0x1a2b3c4d;
 constexpr std::uint16_t kEthernet = 1; // LINKTYPE_ETHERNET
-constexpr std::uint16_t kUserApplication = 4;
+constexpr std::uint16_t kComment = 1, kSystem = 3, kUserApplication = 4;
 constexpr std::uint16_t kName = 2, kDescription = 3, kMacAddress = 6, kTimeResolution = 9;
 constexpr std::uint16_t kPacketFlags = 2;
 constexpr std::uint32_t kInbound = 1, kOutbound = 2;
@@ -56,13 +57,15 @@ void Pcapng::option(std::uint16_t code, const void* data, std::size_t length) {
 
 void Pcapng::end_of_options() { number(std::uint32_t{0}); }
 
-void Pcapng::section(std::string_view application) {
+void Pcapng::section(const Origin& origin) {
     const std::size_t began = begin(kSection);
     number(kByteOrder);
     number(std::uint16_t{1}); // version 1.0
     number(std::uint16_t{0});
     number(std::int64_t{-1}); // of a length that is not known
-    option_text(kUserApplication, application);
+    for (const auto& [code, text] : {std::pair{kComment, &origin.comment}, std::pair{kSystem, &origin.system},
+                                     std::pair{kUserApplication, &origin.application}})
+        if (!text->empty()) option_text(code, *text);
     end_of_options();
     end(began);
 }

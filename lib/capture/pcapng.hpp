@@ -18,7 +18,10 @@ class Pcapng {
 public:
     explicit Pcapng(std::vector<std::byte>& out) : out_(out) {}
 
-    void section(std::string_view application); // first of all
+    struct Origin { // where and by what it was made; empty: not said
+        std::string application, system, comment;
+    };
+    void section(const Origin& origin); // first of all
     // Interfaces are numbered from 0 in the order of these calls.
     void interface(std::string_view name, std::string_view description, const Mac& mac);
     void packet(std::uint32_t interface, std::uint64_t time_ns, bool outbound,

@@ -47,7 +47,7 @@ std::string option(const std::vector<std::byte>& block, std::size_t at, std::uin
 TEST_CASE("a section, its interfaces, packets and statistics") {
     std::vector<std::byte> file;
     Pcapng out(file);
-    out.section("dpdk-bond");
+    out.section({"dpdk-bond", "Linux 6.1", "bond0 on host7"});
     out.interface("m0", "bond0 member m0", *Mac::parse("02:00:00:00:00:07"));
     const std::vector<std::byte> frame(61, std::byte{0x5a});
     out.packet(0, 0x1122334455667788, true, frame);
@@ -61,6 +61,8 @@ TEST_CASE("a section, its interfaces, packets and statistics") {
     CHECK(word(b[0], 12) == 1); // version 1.0
     CHECK(word(b[0], 16) == 0xffffffff);
     CHECK(option(b[0], 24, 4) == "dpdk-bond");
+    CHECK(option(b[0], 24, 3) == "Linux 6.1");
+    CHECK(option(b[0], 24, 1) == "bond0 on host7");
 
     CHECK(word(b[1], 0) == 1);
     CHECK(word(b[1], 8) == 1); // Ethernet
