@@ -74,19 +74,30 @@ bool is_ending(pid_t pid) {
 }
 
 // A process that was just killed gives its locks back one by one, which may take seconds: that of `config`,
-// by which DPDK knows another instance, and that of the memzones. Waits for both, but not for one that lives.
+// by which DPDK knows another instance, and that of the memzones. Waits for both. One that lives is waited
+// for only while it may be about to end: it has taken its console away, or is no dpdk-bond.
 void wait_for_the_dying(const std::string& file_prefix) {
     constexpr int kTries = 500, kPauseUs = 20'000;
+    constexpr int kTriesWhileEnding = 100;
     const std::string dir = "/var/run/dpdk/" + file_prefix;
     for (int i = 0; i < kTries; ++i) {
         const auto holder = other_holder(dir);
-        if (holder && !is_ending(*holder)) return;
+        if (holder && !is_ending(*holder) &&
+            (i >= kTriesWhileEnding || access((dir + "/console").c_str(), F_OK) == 0))
+            return;
         const int fd = open((dir + "/fbarray_memzone").c_str(), O_RDWR | O_CLOEXEC);
         const bool free = fd < 0 || flock(fd, LOCK_EX | LOCK_NB) == 0;
         if (fd >= 0) close(fd);
         if (!holder && free) return;
         usleep(kPauseUs);
     }
+}
+
+void refuse_another(const std::string& file_prefix, const std::string& dir) {
+    const auto holder = other_holder(dir);
+    if (!holder) return;
+    throw std::runtime_error(fmt::format("another instance of file prefix {} is running{}", file_prefix,
+                                         *holder > 0 ? fmt::format(" (process {})", *holder) : ""));
 }
 
 // The file that holds the lock goes last: until then no other instance of this prefix can start, and what one
@@ -138,15 +149,13 @@ Eal::Eal(const EalOptions& options) {
     argv.push_back(nullptr);
     if (options.log != nullptr) log_to(options.log);
     wait_for_the_dying(options.file_prefix);
+    refuse_another(options.file_prefix, "/var/run/dpdk/" + options.file_prefix); // EAL says it in many lines
     rte_errno = 0;
     const int rc = init_without_usage(static_cast<int>(args.size()), argv.data());
     if (rc >= 0) return;
     const int why = rte_errno;
     const std::string dir = runtime_dir();
-    if (const auto holder = other_holder(dir))
-        throw std::runtime_error(fmt::format("another instance of file prefix {} is running{}",
-                                             options.file_prefix,
-                                             *holder > 0 ? fmt::format(" (process {})", *holder) : ""));
+    refuse_another(options.file_prefix, dir);
     remove_files(dir);
     if (why == EINVAL)
         throw std::runtime_error("DPDK refused its arguments (see above); look at runtime.eal_args");
