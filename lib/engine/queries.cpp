@@ -21,6 +21,16 @@ Placing place(const ModeDescriptor& mode, const BondOptions& options, Bytes fram
             bond_option_text(options, *find_option("xmit_hash_policy"))};
 }
 
+// Why it is none of the others, and what the flow leaves open.
+void remark(Explanation& out, const FlowSpec& flow, const BondStatus& status) {
+    if (out.hashed && !flow.is_v6 && flow.src4 == Ipv4{} && flow.dst4 == Ipv4{})
+        out.paths.emplace_back("the flow names no address: 0.0.0.0 to 0.0.0.0 is meant");
+    for (const MemberStatus& m : status.members)
+        if (!m.usable)
+            out.paths.push_back(fmt::format("not by {}{}{}", m.name.view(), m.objection.empty() ? "" : ": ",
+                                            m.objection.view()));
+}
+
 } // namespace
 
 std::optional<std::vector<RlbClientView>> BondQueries::rlb() {
@@ -59,6 +69,7 @@ Explanation BondQueries::explain(const RunningBond& bond, const FlowSpec& flow) 
             member = s.active;
         }
     });
+    remark(out, flow, bond.status);
     if (usable == 0) {
         out.reason = "no member is usable: the frame is dropped and counted as no_member";
         return out;

@@ -5,6 +5,7 @@
 #include "config/dump.hpp"
 #include "config/load.hpp"
 #include "datapath/tx_engine.hpp"
+#include "dpdk/clock.hpp"
 #include "engine/queries.hpp"
 #include "ops/render.hpp"
 #include "rig.hpp"
@@ -86,6 +87,14 @@ TEST_CASE("a mode of one file and one registry line is chosen by a running bond,
     BondOptions options;
     BondQueries queries(control, *core, options, sent_by);
     CHECK(queries.explain({}).hashed);
+    CHECK(queries.explain({}).paths ==
+          std::vector<std::string>{"the flow names no address: 0.0.0.0 to 0.0.0.0 is meant"});
+    core->bond.set_link_admin(MemberId{2}, false, now());
+    control.settle(0);
+    CHECK(queries.explain(parse_flow("src=192.0.2.1").value()).paths ==
+          std::vector<std::string>{"not by m2: taken out by hand"});
+    core->bond.set_link_admin(MemberId{2}, true, now());
+    control.settle(0);
 
     set_options(control, *core, toy_mode, options);
     control.serve();
