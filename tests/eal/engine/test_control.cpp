@@ -88,6 +88,20 @@ TEST_CASE("all links of a large bond go at once: the carrier goes too [H3] [D9]"
     CHECK(heard.wanted->carrier);
 }
 
+TEST_CASE("a netdev that somebody set down is told from one that lost its carrier", "[operator]") {
+    Rcu rcu(1);
+    Control control(Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 2, rcu);
+    control.set_bond(0, core.get());
+    control.serve();
+    REQUIRE(control.post_link(0, MemberId{1}, {.carrier = false, .set_down = true}));
+    control.serve();
+    BondStatus status;
+    core->status.load(status);
+    CHECK(status.members[1].objection == "carrier (its netdev is set down)");
+    control.set_bond(0, nullptr);
+}
+
 TEST_CASE("events that find no room are counted, said, and take no carrier with them [H3]", "[H3]") {
     Rcu rcu(1);
     Control control(Idle::busy, World::get().pool);

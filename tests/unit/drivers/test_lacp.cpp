@@ -49,7 +49,8 @@ TEST_CASE("a start says what has come of it, and no step on the way", "[operator
             told.push_back(e.detail.str());
     CHECK(told == std::vector<std::string>{"CURRENT -> EXPIRED: the partner has fallen silent",
                                            "EXPIRED -> DEFAULTED: no partner is heard",
-                                           "partner: not in sync for a minute"});
+                                           "partner: not in sync for a minute",
+                                           "actor: not in sync for a minute"});
 }
 
 TEST_CASE("LACPDUs carry the member's own address, and the bond's as the system") {
