@@ -95,6 +95,23 @@ def test_from_the_command_line_until_interrupted(pair, tmp_path):
     assert "no capture runs" in ours.console("capture bond0 stop")[0]
 
 
+def test_to_stdout_until_its_reader_leaves(pair, tmp_path):
+    """operator (c): `capture bond0 all - | tshark -r -`."""
+    _, ours, _ = pair
+    path = tmp_path / "piped.pcapng"
+    words = (app.binary(), "capture", "bond0", "all", "-", "--file-prefix", ours.file_prefix)
+    with open(path, "wb") as out, ours.ns.popen(*words, "2", stdout=out, stderr=subprocess.PIPE, text=True) as process:
+        said = process.stderr.read()
+    frames = read(str(path))
+    assert frames and f"(its time is up): {len(frames)} frames, 0 not kept" in said
+    with ours.ns.popen(*words, "60", stdout=subprocess.PIPE, stderr=subprocess.PIPE) as process:
+        assert process.stdout.read(4) == b"\x0a\x0d\x0d\x0a"
+        process.stdout.close()
+        assert process.wait(10) == 0
+    assert "no capture runs" in ours.console("capture bond0 stop")[0]
+    assert not [name for name in os.listdir(f"/var/run/dpdk/{ours.file_prefix}") if name.startswith("capture")]
+
+
 @pytest.mark.parametrize("path, why", [("/nonexistent/x.pcapng", "No such file or directory"), ("/", "Is a directory"),
                                        ("/dev/full", "No space left on device")])
 def test_a_bad_path_is_refused_in_one_line(pair, path, why):
