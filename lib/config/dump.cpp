@@ -70,7 +70,12 @@ std::string dump_bond(const BondConfig& bond) {
         const bool given = (bond.given & option_bit(option_index(def))) != 0;
         if (given || value != bond_option_text(defaults, def)) {
             const bool list = def.kind == ValueKind::ipv4_list || def.kind == ValueKind::ipv6_list;
-            out += fmt::format("    {}: {}\n", def.name, list ? quoted_list(value) : quoted(value));
+            const bool number =
+                def.kind == ValueKind::number && value.find_first_not_of("-0123456789") == std::string::npos;
+            out += fmt::format("    {}: {}\n", def.name,
+                               list     ? quoted_list(value)
+                               : number ? value
+                                        : quoted(value));
         }
     }
     if (const ModeSection* own = section_of(bond.mode)) out += own->dump(bond.options);

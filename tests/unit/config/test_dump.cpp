@@ -105,3 +105,13 @@ TEST_CASE("D24: an address that ends in colons is shown so that it can be read")
     bond.options.ns_ip6_target.push_back(*Ipv6::parse("2001:db8::"));
     CHECK_THAT(dump_bond(bond), Catch::Contains("ns_ip6_target: [\"2001:db8::\"]\n"));
 }
+
+TEST_CASE("numbers are shown as numbers", "[operator]") {
+    BondConfig bond;
+    bond.name = "bond0";
+    bond.mode = Mode::active_backup;
+    bond.options.miimon = 50;
+    bond.options.primary = "7"; // a name all the same
+    CHECK_THAT(dump_bond(bond),
+               Catch::Contains("    miimon: 50\n") && Catch::Contains("    primary: \"7\"\n"));
+}
