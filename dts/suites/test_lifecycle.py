@@ -95,12 +95,15 @@ def test_m17_ordinary_threads_leave_the_lcores_alone(fresh):
     if control == worker:
         pytest.skip("there is one processor")
     bond = fresh.bond(fresh.sink(1), addresses=[], runtime={"control_lcore": control, "worker_lcores": [control]})
-    allowed = {}
-    for task in os.listdir(f"/proc/{bond.pid}/task"):
-        with open(f"/proc/{bond.pid}/task/{task}/comm", encoding="ascii") as file:
-            name = file.read().strip()
-        allowed[name] = os.sched_getaffinity(int(task))
-    assert control not in allowed["bond-host"]
+
+    def allowed():  # by thread; a thread gives itself its name
+        found = {}
+        for task in os.listdir(f"/proc/{bond.pid}/task"):
+            with open(f"/proc/{bond.pid}/task/{task}/comm", encoding="ascii") as file:
+                found[file.read().strip()] = os.sched_getaffinity(int(task))
+        return found
+    eventually(lambda: "bond-host" in allowed(), 5, "its threads have begun")
+    assert control not in allowed()["bond-host"]
     assert os.sched_getaffinity(bond.pid) == {control}  # the main thread has become the control lcore
 
 

@@ -105,6 +105,7 @@ def test_killed_and_started_again(guests):
 def test_a_nic_in_use_is_refused_unless_forced(guests):
     guests.a.run("ip addr add 198.51.100.1/24 dev eth0; ip link set eth0 up")
     try:
+        eventually(lambda: guests.a.run("cat /sys/class/net/eth0/carrier") == "1\n", 10, "its link is there")
         before = guests.machine()
         refused = guests.bond(VIRTIO, "active-backup", wait=False)
         eventually(lambda: not refused.running(), 20, "it ends")
