@@ -56,15 +56,15 @@ class GuestProcess:
 
 
 class GuestBond(DpdkBond):
-    """dpdk-bond in a guest. `path`: a file that has the configuration already."""
+    """dpdk-bond in a guest. `path`: a file that has the configuration already; `before`: words that start it."""
 
-    def __init__(self, vm, config, path=None, wait=True):
+    def __init__(self, vm, config, path=None, wait=True, before=()):
         self.vm, self.config, self.name = vm, config, config["bonds"][0]["name"]
         DpdkProcess.__init__(self, vm, config["runtime"]["file_prefix"])
         self.log_path, self.config_path = f"/tmp/{self.file_prefix}.log", path or f"/tmp/{self.file_prefix}.yaml"
         if path is None:
             self.write(config)
-        self.process = GuestProcess(vm, [app.binary(), "-c", self.config_path], self.log_path)
+        self.process = GuestProcess(vm, [*before, app.binary(), "-c", self.config_path], self.log_path)
         if wait:
             self.wait_ready_or_close()
 
