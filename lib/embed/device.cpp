@@ -106,7 +106,8 @@ void BondedDevice::lost(bool removed) {
     lost_ = true;
 }
 
-void BondedDevice::let_go() {
+void BondedDevice::let_go(const rte_device* device) {
+    device_ = device;
     removed_ = false; // whoever takes it out closes it
     if (taken_ && !lost_) rte_eth_dev_owner_unset(port_, owner_.id);
     banned_ = true;

@@ -64,8 +64,12 @@ public:
     // The device has been closed by somebody else, or its hardware has been removed. Any thread.
     void lost(bool removed);
     void close_if_removed(); // once no worker uses it
-    void let_go();           // it has been stopped, is not ours any more, and is not looked for until …
-    void may_come_back() { banned_ = false; }
+    // It has been stopped, is not ours any more, and is not looked for until this `device`, which may be
+    // freed by then, has been taken out.
+    void let_go(const rte_device* device);
+    void may_come_back(const rte_device* taken_out) {
+        if (device_ == taken_out) banned_ = false;
+    }
     [[nodiscard]] bool is_of(const rte_device* device) const; // ours, or may become ours
     [[nodiscard]] bool is_lost() const { return lost_; }
     std::string refused; // why it could not join, as it was last told

@@ -217,15 +217,14 @@ Result<void> EmbeddedBond::detaching(const rte_device* device) {
                                          d->config.name)};
             }
         }
-        d->let_go();
+        d->let_go(device);
     }
     return {};
 }
 
 void EmbeddedBond::detached(const rte_device* device) {
     const std::lock_guard devices(device_mutex_);
-    for (auto& d : devices_)
-        if (d->is_of(device)) d->may_come_back();
+    for (auto& d : devices_) d->may_come_back(device);
 }
 
 } // namespace dpdkbond
