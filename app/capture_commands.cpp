@@ -30,6 +30,7 @@ Result<CapturePlan> Program::capture_plan(std::string_view bond, std::string_vie
 
 Result<std::string> Program::start_capture(std::string_view bond, std::string_view member,
                                            std::string_view file, std::uint32_t seconds) {
+    if (file == "-") return Error{"a capture to - goes by the shell: dpdk-bond capture NAME MEMBER -"};
     std::optional<Result<CapturePlan>> plan;
     {
         const std::lock_guard lock(mutex_);

@@ -126,7 +126,7 @@ def test_bad_words_are_refused_and_touch_no_file(pair, tmp_path):
     _, ours, _ = pair
     kept = tmp_path / "kept"
     kept.write_text("precious")
-    for line in (f"capture bond9 m0 {kept}", f"capture bond0 m9 {kept}", f"capture bond0 m0 {kept} 0"):
+    for line in (f"capture bond9 m0 {kept}", f"capture bond0 m9 {kept}", f"capture bond0 m0 {kept} 0", "capture bond0 m0 -"):
         answer = ours.console(line)
         assert len(answer) == 1 and answer[0].startswith("error: "), line
     assert kept.read_text() == "precious"
