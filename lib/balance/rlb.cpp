@@ -88,9 +88,11 @@ void Rlb::set_members(std::span<const RlbMember> members, MemberId active, Time 
         move(c.key.client, *fewest_clients(), now, kRoundsOnLoss);
     });
     even_out(now);
-    // A member that wears another MAC than it did is told of under that.
+    // A member that wears another MAC than it did is told of under that, and what could not be told while
+    // there was no member is told now.
     clients_.each([&](Client& c) {
-        if (c.told.is_zero() || c.told == find(c.member)->is.mac) return;
+        const bool waits = c.due == kNever && c.rounds != 0;
+        if (c.told.is_zero() || (c.told == find(c.member)->is.mac && !waits)) return;
         c.taught_at = now;
         update(c, now, 1);
     });
@@ -161,6 +163,18 @@ Client& Rlb::client_at(const ClientKey& key, Time now) {
     return c;
 }
 
+// By a frame of our kernel's. The neighbour has not taken it if it took another one just before.
+void Rlb::was_told(Client& c, const Mac& mac, Time now) {
+    if (c.told != mac && is_locked(c, now)) update(c, c.taught_at + kAfterRequest, 1);
+    c.told = mac;
+}
+
+// The neighbour takes no change within a second of another one: a broadcast's, or one that its own timers
+// made.
+bool Rlb::is_locked(const Client& c, Time now) {
+    return c.taught_at != Time{} && now < c.taught_at + kAfterRequest;
+}
+
 // The neighbour's MAC is known from a frame that our kernel addressed to it.
 void Rlb::set_mac(Client& c, const Mac& mac) {
     bool known = false;
@@ -212,7 +226,7 @@ void Rlb::own_arp(Bytes frame, const EthView& eth, const ArpPacket& arp, Time no
     set_source(f, m.is.mac);
     std::copy(m.is.mac.bytes.begin(), m.is.mac.bytes.end(),
               f.bytes.begin() + static_cast<std::ptrdiff_t>(eth.payload_offset) + 8);
-    c.told = m.is.mac;
+    was_told(c, m.is.mac, now);
 }
 
 // False: no neighbour discovery with an address of ours in it.
@@ -233,7 +247,7 @@ bool Rlb::own_nd(Bytes frame, const EthView& eth, Time now) {
     RlbFrame& f = send(m.is.id, frame);
     set_source(f, m.is.mac);
     set_nd_link_address({f.bytes.data(), f.length}, m.is.mac);
-    c.told = m.is.mac;
+    was_told(c, m.is.mac, now);
     return true;
 }
 
@@ -329,9 +343,9 @@ void Rlb::handle_timeout(Time now) {
             return;
         }
         const Member* m = find(c.member);
-        if (c.mac.is_zero() || m == nullptr) { // the neighbour's MAC is not known, or no member can receive
+        if (c.mac.is_zero() || m == nullptr) { // its MAC is not known; or it is told when a member is back
             c.due = kNever;
-            c.rounds = 0;
+            c.rounds = c.mac.is_zero() ? 0 : std::max<std::uint8_t>(c.rounds, 1);
             return;
         }
         if (begun++ >= kAtOnce) {
@@ -341,10 +355,9 @@ void Rlb::handle_timeout(Time now) {
             c.updates += kBurst;
             c.told = m->is.mac;
             if (c.rounds != 0) --c.rounds;
-            // The neighbour takes no change within a second of another one: a broadcast's in between, or one
-            // that its own timers made.
-            const bool too_soon = c.taught_at != Time{} && now < c.taught_at + kAfterRequest;
-            c.due = c.rounds != 0 ? now + kBetweenRounds : too_soon ? c.taught_at + kAfterRequest : kNever;
+            c.due = c.rounds != 0       ? now + kBetweenRounds
+                    : is_locked(c, now) ? c.taught_at + kAfterRequest
+                                        : kNever;
         }
         next_due_ = std::min(next_due_, c.due);
     });

@@ -97,6 +97,8 @@ private:
     void move(const Ipv6& client, Member& to, Time now, std::uint8_t rounds);
     void even_out(Time now);
     void update(Client& c, Time at, std::uint8_t rounds);
+    void was_told(Client& c, const Mac& mac, Time now);
+    [[nodiscard]] static bool is_locked(const Client& c, Time now);
     Client& client_at(const ClientKey& key, Time now);
     void own_arp(Bytes frame, const EthView& eth, const ArpPacket& arp, Time now);
     bool own_nd(Bytes frame, const EthView& eth, Time now);
