@@ -78,6 +78,24 @@ def test_after_kill_9_it_starts_again(fresh):
     assert again.stop() == 0
 
 
+def test_the_status_of_one_that_stands_still_is_not_swept_away(fresh):
+    bond = fresh.bond(fresh.sink(1), addresses=[])
+    folder = f"/run/dpdk-bond/{bond.file_prefix}/net/bonding"
+    eventually(lambda: os.path.exists(f"{folder}/bond0"), 3, "there is a status file")
+
+    def swept():
+        for path in (f"{folder}/bond0", folder):
+            os.utime(path, (1, 1))  # nobody has touched it for long
+        return bond.file_prefix in bond.ns.run(app.binary(), "cleanup", "--file-prefix", app.unique_prefix()).stdout
+    os.kill(bond.pid, signal.SIGSTOP)
+    try:
+        assert not swept()
+    finally:
+        os.kill(bond.pid, signal.SIGCONT)
+    bond.stop(signal.SIGKILL)
+    assert swept() and not os.path.exists(folder)
+
+
 def test_m18_one_processor_is_enough(fresh):
     wires = fresh.topology(2, pcap=False)
     cpu = app.processors()[0]

@@ -11,6 +11,8 @@
 #include <system_error>
 
 #include "base/fd.hpp"
+#include "ops/client.hpp"
+#include "ops/console_attach.hpp"
 #include "ops/render.hpp"
 
 namespace dpdkbond {
@@ -33,6 +35,10 @@ bool write_whole(const std::string& path, const std::string& text) {
 
 std::vector<std::string> sweep_status_files(const std::string& root) {
     static constexpr auto kDead = std::chrono::seconds(10);
+    const auto has_console = [](const std::string& prefix) { // so has one that stands still in a debugger
+        const auto fd = connect_unix_stream(console_path(prefix));
+        return fd.ok() && Fd(fd.value());
+    };
     const auto young = [](const fs::path& path) {
         std::error_code error;
         const auto touched = fs::last_write_time(path, error);
@@ -47,7 +53,7 @@ std::vector<std::string> sweep_status_files(const std::string& root) {
         bool lives = false;
         for (fs::directory_iterator file(files, none), last; !none && file != last; file.increment(none))
             lives |= young(file->path());
-        if (lives || none) continue;
+        if (lives || none || has_console(it->path().filename())) continue;
         fs::remove_all(it->path() / "net", none);
         if (!none) swept.push_back(it->path().filename());
     }

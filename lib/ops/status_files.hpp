@@ -19,7 +19,8 @@ namespace dpdkbond {
 
 inline constexpr const char* kStatusRoot = "/run/dpdk-bond"; // the folder of an instance: its prefix below it
 
-// Removes the folders below `root` whose files nobody has touched for ten seconds: their programs have died.
+// Removes the folders below `root` whose files nobody has touched for ten seconds, and by whose name no
+// console answers: their programs have died.
 // Returns their names. Any ordinary thread.
 std::vector<std::string> sweep_status_files(const std::string& root = kStatusRoot);
 
