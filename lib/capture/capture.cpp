@@ -16,6 +16,7 @@
 #include <condition_variable>
 #include <csignal>
 #include <cstring>
+#include <utility>
 
 #include "capture/pcapng.hpp"
 #include "capture/port_tap.hpp"
@@ -76,7 +77,7 @@ private:
     void flush();
     void finish();
     void wait_for_workers();
-    void give_taps_back();
+    std::vector<std::unique_ptr<PortTap>> take_taps();
     [[nodiscard]] bool anyone_left() const;
     friend class Capture;
 
@@ -198,7 +199,7 @@ bool Capture::Work::give_up(std::unique_lock<std::mutex>& lock) {
         wait_for_workers();
         lock.lock();
     }
-    give_taps_back();
+    take_taps();
     lock.unlock();
     log_line(text());
     return false;
@@ -315,19 +316,15 @@ void Capture::Work::wait_for_workers() {
     log_line(
         fmt::format("{}: capture: a worker does not come round; it ends without the last frames", plan.bond));
     const std::lock_guard lock(mutex_);
-    for (auto& tap : taps_) {
-        lost_ += tap->copied() + tap->lost();
-        static_cast<void>(tap.release());
-    }
-    taps_.clear();
+    for (auto& tap : take_taps()) static_cast<void>(tap.release());
     static_cast<void>(new std::shared_ptr<TapRings>(rings_));
     if (!given_up_) rings_ = nullptr; // else the thread may be amid them
 }
 
-// No worker copies any more; mutex_ is held.
-void Capture::Work::give_taps_back() {
+// What they have counted stays; mutex_ is held. Freeing them is for when no worker copies any more.
+std::vector<std::unique_ptr<PortTap>> Capture::Work::take_taps() {
     for (const auto& tap : taps_) lost_ += tap->copied() + tap->lost();
-    taps_.clear();
+    return std::exchange(taps_, {});
 }
 
 void Capture::Work::finish() {
