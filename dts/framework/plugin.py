@@ -73,7 +73,8 @@ class BondPmd(DpdkProcess):
         if up:
             vdevs.append(f"net_af_packet9,iface={up}")
         preload = preload or os.environ.get("DPDK_BOND_PRELOAD")  # a sanitizer's library
-        self.start(*(["env", f"LD_PRELOAD={preload}"] if preload else []), "stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
+        before = ["env", f"LD_PRELOAD={preload}"] if preload else []
+        self.start(*before, "stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
                    *(["-d", probe_driver()] if devices else []), "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs],
                    "--log-level=pmd.net.dpdkbond:info", "--",
                    "-i", "--total-num-mbufs=8192", "--nb-cores=1", "--port-topology=paired", *words, stdin=subprocess.PIPE)

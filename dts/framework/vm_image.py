@@ -36,10 +36,10 @@ def why_not():
         return "/bin/busybox is not installed (package busybox-static)"
     if not shutil.which("depmod"):
         return "depmod is not installed (package kmod)"
-    if not shutil.which("zstd"):
-        return "zstd is not installed"
     if not kernel_version():
         return f"there is no kernel for guests below {directory()} (./quickstart test fetches one)"
+    if payload().startswith(ZSTD) and not shutil.which("zstd"):
+        return "zstd is not installed, which unpacks the guests' kernel"
     said = subprocess.run(["qemu-system-x86_64", "--version"], capture_output=True, text=True).stdout
     version = tuple(int(n) for n in said.split("version ")[-1].split("(")[0].split(".")[:2]) if "version " in said else (0,)
     if version < (7, 2):
@@ -47,15 +47,22 @@ def why_not():
     return None
 
 
-def uncompressed(image):
-    """The ELF file inside a bzImage, which QEMU starts without a decompressor's run in the guest. The header's fields are
-    those of Linux's x86 boot protocol: setup_sects at 0x1f1, payload_offset at 0x248, payload_length at 0x24c."""
+@functools.lru_cache(maxsize=None)
+def payload():
+    """What is packed in the kernel's bzImage. The header's fields are those of Linux's x86 boot protocol: setup_sects at
+    0x1f1, payload_offset at 0x248, payload_length at 0x24c."""
+    with open(os.path.join(directory(), "kernel", "boot", f"vmlinuz-{kernel_version()}"), "rb") as file:
+        image = file.read()
     start = (image[0x1F1] + 1) * 512 + struct.unpack_from("<I", image, 0x248)[0]
     length = struct.unpack_from("<I", image, 0x24C)[0]
-    payload = image[start:start + length - 4]  # the last 4 bytes tell the size
-    if payload[:4] == ZSTD:  # Debian 13's
-        return subprocess.run(["zstd", "-dcq"], input=payload, capture_output=True, check=True).stdout
-    return lzma.decompress(payload)
+    return image[start:start + length - 4]  # the last 4 bytes tell the size
+
+
+def uncompressed():
+    """The kernel's ELF file, which QEMU starts without a decompressor's run in the guest."""
+    if payload().startswith(ZSTD):  # Debian 13's
+        return subprocess.run(["zstd", "-dcq"], input=payload(), capture_output=True, check=True).stdout
+    return lzma.decompress(payload())
 
 
 def module_files(tree, names):
@@ -146,7 +153,6 @@ def build():
         subprocess.run(["depmod", "-b", os.path.join(where, "kernel"), version], check=True)
     kernel, first_root = os.path.join(where, f"vmlinux-{version}"), os.path.join(where, "initramfs")
     if not os.path.exists(kernel):
-        with open(os.path.join(where, "kernel", "boot", f"vmlinuz-{version}"), "rb") as packed:
-            _write(kernel, uncompressed(packed.read()))
+        _write(kernel, uncompressed())
     _write(first_root, initramfs(tree))
     return kernel, first_root, modules
