@@ -350,9 +350,10 @@ Result<void> Program::buffers_suffice(std::span<const BondConfig> bonds) const {
         const auto need = buffer_need(
             all, [&, p = pool](const MemberConfig& m) { return pool_of(m) == p; }, pool == pool_);
         if (need.total() > pool->size)
-            return Error{fmt::format("there are {} packet buffers, and with it {}; put it into the file and "
-                                     "restart, with more of runtime.memory_mb if that is asked for",
-                                     pool->size, need.text())};
+            return Error{
+                fmt::format("there are {} packet buffers, and with it {}; write it into the file and "
+                            "restart: the start says whether runtime.memory_mb must be larger",
+                            pool->size, need.text())};
     }
     return {};
 }
