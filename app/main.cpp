@@ -91,9 +91,11 @@ int cleanup(const std::string& prefix) {
         close(fd.value());
         return complain("the dpdk-bond with file prefix " + prefix + " is running; stop it first", kFailed);
     }
-    for (const std::string& line : clean_up(prefix)) say(stdout, line);
+    std::vector<std::string> lines = clean_up(prefix);
     for (const std::string& name : sweep_status_files())
-        say(stdout, "the status files of " + name + ", which runs no more, are gone");
+        lines.push_back("the status files of " + name + ", which runs no more, are gone");
+    if (lines.empty()) lines.emplace_back("nothing was left to clean up");
+    for (const std::string& line : lines) say(stdout, line);
     return kOk;
 }
 

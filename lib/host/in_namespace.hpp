@@ -2,6 +2,8 @@
 // Work in another network namespace. Ordinary threads; needs CAP_SYS_ADMIN there.
 #pragma once
 
+#include <functional>
+
 #include "base/fd.hpp"
 
 namespace dpdkbond {
@@ -22,5 +24,9 @@ private:
 
 // Whether it is the one that this thread works in.
 bool is_own_namespace(const Fd& netns);
+
+// Works in each network namespace that a process of this machine lives in or that has a name below
+// /run/netns, each once, this thread's own among them, until `look` answers true. Whether it did.
+bool in_each_namespace(const std::function<bool()>& look);
 
 } // namespace dpdkbond

@@ -7,6 +7,7 @@
 
 #include "host/bpf.hpp"
 #include "host/files.hpp"
+#include "host/in_namespace.hpp"
 #include "host/netdev_state.hpp"
 #include "host/netlink.hpp"
 #include "host/offloads.hpp"
@@ -39,6 +40,10 @@ Result<CrashNote> claim(const NetnsId& netns, int ifindex) {
     return claimed;
 }
 
+bool namespace_is_reached(const NetnsId& netns) {
+    return netns == NetnsId::current() || in_each_namespace([&] { return netns == NetnsId::current(); });
+}
+
 // The line to report for a state file; nothing if it is to be kept. `mine`: the netdev that the caller has
 // claimed.
 std::optional<std::string> settle_leftover(const fs::path& file, int mine = 0) {
@@ -49,26 +54,23 @@ std::optional<std::string> settle_leftover(const fs::path& file, int mine = 0) {
         fs::remove(file, ignored);
         return file.string() + " is not a netdev's state; removed";
     }
-    if (state->netns != NetnsId::current()) return std::nullopt;
     CrashNote held; // whose owner died can be claimed, whatever its PID was
-    if (state->ifindex != mine) {
+    if (state->ifindex != mine || state->netns != NetnsId::current()) {
         auto claimed = claim(state->netns, state->ifindex);
         if (!claimed) return std::nullopt;
         held = std::move(claimed).value();
     }
-    std::string line = state->name + " has gone; its saved state is forgotten";
-    if (get_link(state->ifindex)) {
-        auto restored = state->restore();
-        line = restored ? state->name + " is again as it was before process " + std::to_string(state->pid)
-                        : state->name + ": " + restored.error();
-        if (!restored) { // the next start tries again
-            if (held) held.remove();
-            return line;
-        }
-    }
-    fs::remove(file, ignored);
+    const auto restored = state->restore();
+    const bool found = restored && restored.value() != NetdevState::Found::nowhere;
+    const bool done =
+        found || (restored && namespace_is_reached(state->netns)); // else the next start tries again
+    if (done) fs::remove(file, ignored);
     if (held) held.remove();
-    return line;
+    if (!restored) return state->name + ": " + restored.error();
+    if (found) return state->name + " is again as it was before process " + std::to_string(state->pid);
+    if (done) return state->name + " has gone; its saved state is forgotten";
+    return state->name + ": the network namespace that it was in is not found from here; what process " +
+           std::to_string(state->pid) + " changed of it is kept noted in " + file.string();
 }
 
 // What is noted of this very netdev.
@@ -107,7 +109,7 @@ void add_word(std::string& list, const std::string& word) { list += (list.empty(
 } // namespace
 
 NetdevGuard::NetdevGuard() = default;
-NetdevGuard::NetdevGuard(NetdevGuard&&) noexcept = default;
+NetdevGuard::NetdevGuard(NetdevGuard&& other) noexcept { *this = std::move(other); }
 NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
     if (this != &other) {
         (void)release();
@@ -118,6 +120,7 @@ NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
         tcx_ = std::move(other.tcx_);
         in_use_ = std::move(other.in_use_);
         finishes_ = other.finishes_;
+        moved_ = other.moved_.load();
         description_ = std::move(other.description_);
     }
     return *this;
@@ -202,6 +205,14 @@ Result<void> NetdevGuard::apply(const NetdevGuardOptions& options) {
     return {};
 }
 
+void NetdevGuard::gave_mac(const Mac& mac) {
+    if (before_) before_->given_mac = mac;
+}
+
+void NetdevGuard::gave_mtu(std::uint32_t mtu) {
+    if (before_) before_->given_mtu = mtu;
+}
+
 bool NetdevGuard::suit_peer() {
     if (!before_ || before_->tx_checksum != true) return false; // no veth, or it has always finished them
     const auto link = get_link(before_->ifindex);
@@ -214,7 +225,13 @@ bool NetdevGuard::suit_peer() {
 
 Result<void> NetdevGuard::release() {
     if (!before_) return {};
-    auto restored = before_->restore();
+    const auto found = before_->restore();
+    Result<void> restored = found ? Result<void>() : Error{found.error()};
+    if (found && found.value() == NetdevState::Found::nowhere && moved_)
+        restored = Error{"netdev " + before_->name +
+                         " was moved to a network namespace that is not found: it keeps MAC and MTU of the "
+                         "bond; its own are " +
+                         before_->mac.to_string() + " and " + std::to_string(before_->mtu)};
     before_.reset();
     tcx_.reset(); // last: until here the kernel hears nothing
     claim_.remove();

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // A netdev that a DPDK socket driver (af_packet, af_xdp) drives as a member of a bond: prepared for that, and
-// given back as it was. Ordinary threads, one at a time, always in the network namespace it was taken in.
+// given back as it was, also where somebody has moved it meanwhile. Ordinary threads, one at a time, always
+// in the network namespace it was taken in.
 #pragma once
 
+#include <atomic>
 #include <filesystem>
 #include <memory>
 #include <optional>
@@ -48,8 +50,12 @@ public:
     ~NetdevGuard();
 
     // Everything is tried even if something fails; the error is the first. A netdev that has gone is no
-    // error.
+    // error, but one that is known to have moved and is not found is.
     Result<void> release();
+    void gave_mac(const Mac& mac); // what it has had of the bond last
+    void gave_mtu(std::uint32_t mtu);
+    void has_moved() { moved_ = true; } // to another namespace, rtnetlink says; any thread
+    [[nodiscard]] bool moved() const { return moved_; }
     // Why the netdev was not free when it was taken (an address, a route, a master): for a warning or a
     // refusal.
     [[nodiscard]] const std::optional<std::string>& in_use() const { return in_use_; }
@@ -76,12 +82,13 @@ private:
     std::optional<std::string> in_use_;
     std::string description_;
     bool finishes_ = false; // suit_peer()
+    std::atomic<bool> moved_{false};
 };
 
-// Puts right what a process that died left changed, and forgets it. Entries whose netdev has gone are
-// forgotten; entries of another network namespace, of netdevs that somebody holds and of those that could not
-// be put right are kept. One line for each netdev that was dealt with. Call it when no other process can be
-// using the directory.
+// Puts right what a process that died left changed, in whatever network namespace, and forgets it. Entries
+// whose netdev has gone are forgotten; entries of namespaces that are not found, of netdevs that somebody
+// holds and of those that could not be put right are kept. One line for each netdev that was dealt with. Call
+// it when no other process can be using the directory.
 Result<std::vector<std::string>> restore_leftovers(const std::filesystem::path& state_dir);
 
 // Locks of netdevs that processes held which have died, in this namespace or another, are removed; their

@@ -12,6 +12,7 @@
 
 #include "base/fd.hpp"
 #include "host/files.hpp"
+#include "host/in_namespace.hpp"
 #include "host/netlink.hpp"
 #include "host/offloads.hpp"
 
@@ -82,6 +83,9 @@ Result<NetdevState> NetdevState::of(const std::string& netdev) {
     state.admin_up = link.value().admin_up;
     state.mac = link.value().mac;
     state.mtu = link.value().mtu;
+    state.kind = link.value().kind;
+    state.iflink = link.value().iflink;
+    state.perm_mac = link.value().perm_mac;
     state.promisc = link.value().promisc;
     state.allmulti = link.value().allmulti;
     state.gro = gro_is_on(netdev);
@@ -98,7 +102,9 @@ std::string NetdevState::to_text() const {
     std::ostringstream out;
     out << "name " << name << "\nifindex " << ifindex << "\nnetns_inode " << netns.inode << "\nnetns_cookie "
         << netns.cookie << "\npid " << pid << "\nup " << admin_up << "\nmac " << mac.to_string() << "\nmtu "
-        << mtu << "\npromisc " << promisc << "\nallmulti " << allmulti << "\n";
+        << mtu << "\npromisc " << promisc << "\nallmulti " << allmulti << "\niflink " << iflink << "\n";
+    if (!kind.empty()) out << "kind " << kind << "\n";
+    if (!perm_mac.is_zero()) out << "perm_mac " << perm_mac.to_string() << "\n";
     if (gro) out << "gro " << *gro << "\n";
     if (lro) out << "lro " << *lro << "\n";
     if (tx_checksum) out << "tx_checksum " << *tx_checksum << "\n";
@@ -123,6 +129,9 @@ std::optional<NetdevState> NetdevState::parse(std::string_view text) {
         if (key == "pid") state.pid = number<std::int64_t>(value).value_or(0);
         if (key == "up") state.admin_up = value == "1";
         if (key == "mtu") state.mtu = number<std::uint32_t>(value).value_or(0);
+        if (key == "kind") state.kind = value;
+        if (key == "iflink") state.iflink = number<int>(value).value_or(0);
+        if (key == "perm_mac") state.perm_mac = Mac::parse(value).value_or(Mac{});
         if (key == "promisc") state.promisc = value == "1";
         if (key == "allmulti") state.allmulti = value == "1";
         if (key == "gro") state.gro = value == "1";
@@ -146,11 +155,58 @@ std::optional<NetdevState> NetdevState::parse(std::string_view text) {
     return state;
 }
 
-Result<void> NetdevState::restore() const {
-    if (NetnsId::current() != netns) return {};
-    auto found = get_link(ifindex); // by number: it may have been renamed, and its name given to another
-    if (!found) return {};
-    const LinkEvent& now = found.value();
+bool NetdevState::is_of(const LinkEvent& link) const {
+    if (!perm_mac.is_zero()) return link.perm_mac == perm_mac && link.kind == kind;
+    return !kind.empty() && link.kind == kind && link.iflink == iflink && !given_mac.is_zero() &&
+           (link.name == name || link.ifindex == ifindex) && (link.mac == mac || link.mac == given_mac);
+}
+
+Result<NetdevState::Found> NetdevState::restore() const {
+    Result<void> done;
+    // By number: it may have been renamed, and its name given to another.
+    const auto at_home = [&] {
+        const auto link = NetnsId::current() == netns ? get_link(ifindex) : Error{""};
+        if (link) done = restore_at_home(link.value());
+        return link.ok();
+    };
+    const auto moved = [&] {
+        const auto links = list_links();
+        const auto link =
+            links ? std::ranges::find_if(links.value(), [&](const LinkEvent& l) { return is_of(l); })
+                  : std::vector<LinkEvent>::const_iterator{};
+        if (!links || link == links.value().end()) return false;
+        done = restore_moved(*link);
+        return true;
+    };
+    Found found = Found::in_its_namespace;
+    if (!at_home() && !(NetnsId::current() != netns && in_each_namespace(at_home)))
+        found = in_each_namespace(moved) ? Found::moved : Found::nowhere;
+    if (!done) return Error{done.error()};
+    return found;
+}
+
+Result<void> NetdevState::restore_moved(const LinkEvent& now) const {
+    Result<void> result;
+    if (now.mac != mac && mac.is_valid_unicast() && (given_mac.is_zero() || now.mac == given_mac))
+        first_error(result, even_if_down(now.name, now.admin_up, [&] { return set_mac(now.name, mac); }));
+    if (now.mtu != mtu && (given_mtu == 0 || now.mtu == given_mtu))
+        first_error(result, even_if_down(now.name, now.admin_up, [&] { return set_mtu(now.name, mtu); }));
+    first_error(result, restore_features(now));
+    return result;
+}
+
+Result<void> NetdevState::restore_features(const LinkEvent& now) const {
+    Result<void> result;
+    if (now.promisc != promisc) first_error(result, set_promisc(now.name, promisc));
+    if (now.allmulti != allmulti) first_error(result, set_allmulti(now.name, allmulti));
+    if (gro && gro_is_on(now.name) != gro) first_error(result, set_gro(now.name, *gro));
+    if (lro && lro_is_on(now.name) != lro) first_error(result, set_lro(now.name, *lro));
+    if (tx_checksum && tx_checksum_is_on(now.name) != tx_checksum)
+        first_error(result, set_tx_checksum(now.name, *tx_checksum));
+    return result;
+}
+
+Result<void> NetdevState::restore_at_home(const LinkEvent& now) const {
     Result<void> result;
     if (now.admin_up && !admin_up) first_error(result, set_admin_up(now.name, false));
     const bool up = now.admin_up && admin_up;
@@ -158,12 +214,7 @@ Result<void> NetdevState::restore() const {
         first_error(result, even_if_down(now.name, up, [&] { return set_mac(now.name, mac); }));
     if (now.mtu != mtu)
         first_error(result, even_if_down(now.name, up, [&] { return set_mtu(now.name, mtu); }));
-    if (now.promisc != promisc) first_error(result, set_promisc(now.name, promisc));
-    if (now.allmulti != allmulti) first_error(result, set_allmulti(now.name, allmulti));
-    if (gro && gro_is_on(now.name) != gro) first_error(result, set_gro(now.name, *gro));
-    if (lro && lro_is_on(now.name) != lro) first_error(result, set_lro(now.name, *lro));
-    if (tx_checksum && tx_checksum_is_on(now.name) != tx_checksum)
-        first_error(result, set_tx_checksum(now.name, *tx_checksum));
+    first_error(result, restore_features(now));
     for (const auto& [key, value] : sysctls)
         if (read_conf(now.name, key) != value) first_error(result, write_conf(now.name, key, value));
     if (!now.admin_up && admin_up) first_error(result, set_admin_up(now.name, true));

@@ -16,6 +16,8 @@
 
 namespace dpdkbond {
 
+struct LinkEvent;
+
 // Which network namespace: the inode number of its nsfs file is used again after it has gone, the cookie
 // never (Linux 5.14; 0 where there is none).
 struct NetnsId {
@@ -33,6 +35,9 @@ struct NetdevState {
     bool admin_up = false;
     Mac mac{};
     std::uint32_t mtu = 0;
+    std::string kind; // LinkEvent: what it is known by when it has gone to another namespace
+    int iflink = 0;
+    Mac perm_mac{};
     bool promisc = false;
     bool allmulti = false;
     std::optional<bool> gro; // nothing: could not be asked, not touched
@@ -49,9 +54,22 @@ struct NetdevState {
     // about.
     static std::optional<NetdevState> parse(std::string_view text);
 
-    // Puts everything back that differs. All is tried; the error is the first. A netdev that has gone from
-    // the calling thread's namespace, or one that only has the same name, is left alone and no error.
-    [[nodiscard]] Result<void> restore() const;
+    // What the bond gave it last, in this process: elsewhere only that is taken back. Zero: not known.
+    Mac given_mac{};
+    std::uint32_t given_mtu = 0;
+
+    enum class Found { in_its_namespace, moved, nowhere };
+    // Puts everything back that differs, in whatever namespace its own is called from. All is tried; the
+    // error is the first. Of one that was moved to another namespace: MAC, MTU, flags and offloads, as far as
+    // nobody there has changed them; its settings there are the namespace's. One that has gone, or that only
+    // has the same name, is left alone and no error.
+    [[nodiscard]] Result<Found> restore() const;
+
+private:
+    [[nodiscard]] Result<void> restore_at_home(const LinkEvent& now) const;
+    [[nodiscard]] Result<void> restore_moved(const LinkEvent& now) const;
+    [[nodiscard]] Result<void> restore_features(const LinkEvent& now) const;
+    [[nodiscard]] bool is_of(const LinkEvent& link) const;
 };
 
 // The setting of one netdev below /proc/sys/net/FAMILY/conf; key: "ipv4/arp_ignore". Nothing if the kernel

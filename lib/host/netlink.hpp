@@ -45,6 +45,8 @@ struct LinkEvent {
     // filter addresses counts as one while it has a list of them. 0 where the kernel is too old to tell.
     std::uint32_t promiscuity = 0, allmulti_count = 0;
     std::uint16_t vlan_id = 0, vlan_protocol = 0; // kind "vlan"
+    Mac perm_mac{};                               // burnt into hardware; zero: there is none (Linux 5.6)
+    bool moved = false;                           // `deleted`: it is in another namespace now
     int nsid = kOwnNamespace;       // namespace that it lives in, by the number that ours gives it
     int lower_nsid = kOwnNamespace; // … that `iflink` is a number of
 

@@ -52,6 +52,9 @@ std::optional<LinkEvent> parse_link(nlmsghdr* header) {
     if (tb[IFLA_IFNAME] != nullptr) link.name = nla_get_string(tb[IFLA_IFNAME]);
     if (tb[IFLA_ADDRESS] != nullptr && nla_len(tb[IFLA_ADDRESS]) == 6)
         link.mac = Mac::from_bytes(nla_data(tb[IFLA_ADDRESS]));
+    if (tb[IFLA_PERM_ADDRESS] != nullptr && nla_len(tb[IFLA_PERM_ADDRESS]) == 6)
+        link.perm_mac = Mac::from_bytes(nla_data(tb[IFLA_PERM_ADDRESS]));
+    link.moved = link.deleted && tb[IFLA_NEW_NETNSID] != nullptr;
     if (tb[IFLA_MTU] != nullptr) link.mtu = nla_get_u32(tb[IFLA_MTU]);
     if (tb[IFLA_MASTER] != nullptr) link.master_ifindex = static_cast<int>(nla_get_u32(tb[IFLA_MASTER]));
     if (tb[IFLA_LINK] != nullptr) link.iflink = static_cast<int>(nla_get_u32(tb[IFLA_LINK]));

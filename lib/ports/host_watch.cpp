@@ -188,10 +188,14 @@ void HostWatch::on_tick() {
 void HostWatch::on_link(const LinkEvent& link) {
     logical_.handle(link);
     if (link.nsid != kOwnNamespace) return;
+    {
+        const std::lock_guard lock(mutex_);
+        for (const Watched& w : members_) {
+            w.member->heard(link);
+            if (w.member->drives(link)) look_at(w);
+        }
+    }
     if (hooks_.on_netdev) hooks_.on_netdev(link);
-    const std::lock_guard lock(mutex_);
-    for (const Watched& w : members_)
-        if (w.member->drives(link)) look_at(w);
 }
 
 void HostWatch::hear_control() {

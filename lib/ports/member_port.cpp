@@ -16,6 +16,7 @@
 #include "engine/control.hpp"
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
+#include "host/log.hpp"
 #include "ports/packet_socket.hpp"
 #include "ports/socket_filter.hpp"
 #include "ports/tap_signals.hpp"
@@ -148,6 +149,9 @@ HandedFds MemberPort::hand_over() const {
 
 void MemberPort::put_netdev_back() {
     shield.reset();
+    if (!guard_) return;
+    if (auto done = guard_->release(); !done)
+        log_line(fmt::format("warning: member {}: {}", config.name, done.error()));
     guard_.reset();
 }
 
@@ -158,8 +162,8 @@ MemberPort::~MemberPort() {
                                                link_target_.get()) == -EAGAIN)
             usleep(100);
     shield.reset();
-    port.reset();   // gives its MAC back and goes …
-    guard_.reset(); // … before the netdev below it gets its old state
+    port.reset();      // gives its MAC back and goes …
+    put_netdev_back(); // … before the netdev below it gets its old state
 }
 
 // It may have been renamed since it became a member.
@@ -186,7 +190,12 @@ std::string MemberPort::why_gone() const {
     char name[IF_NAMESIZE];
     if (if_indextoname(static_cast<unsigned>(guard_->ifindex()), name) != nullptr || errno != ENXIO)
         return {};
-    return fmt::format("no such device: netdev {} has gone", below_);
+    return fmt::format("no such device: netdev {} {}", below_,
+                       guard_->moved() ? "is in another network namespace" : "has gone");
+}
+
+void MemberPort::heard(const LinkEvent& link) {
+    if (guard_ && link.moved && link.ifindex == guard_->ifindex()) guard_->has_moved();
 }
 
 void MemberPort::suit_peer() {
@@ -235,6 +244,7 @@ Result<void> MemberPort::set_mac(const Mac& mac) {
                 : guard_         ? dpdkbond::set_mac(guard_->ifindex(), mac)
                                  : port->set_mac(mac);
     if (done) worn_ = mac;
+    if (done && guard_) guard_->gave_mac(mac);
     return done;
 }
 
@@ -242,6 +252,7 @@ Result<void> MemberPort::set_mtu(std::uint32_t mtu) {
     if (!guard_) return port->set_mtu(mtu);
     auto link = get_link(guard_->ifindex());
     if (!link) return Error{link.error()};
+    guard_->gave_mtu(mtu);
     if (link.value().name == below_) { // the driver knows how long its frames may be
         if (auto done = port->set_mtu(mtu); !done) return done;
         link = get_link(guard_->ifindex());

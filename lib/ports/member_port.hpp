@@ -69,6 +69,7 @@ public:
     bool carrier_changed();
     // Why its device is not there any more: deleted, unplugged, moved to another namespace. Empty: it is.
     [[nodiscard]] std::string why_gone() const;
+    void heard(const LinkEvent& link); // of any netdev of this namespace; the host thread
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
     // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,

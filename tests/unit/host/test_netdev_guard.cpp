@@ -297,6 +297,87 @@ TEST_CASE("a guard gives back a renamed netdev and says nothing of one that has 
     CHECK(fs::is_empty(dir.path));
 }
 
+namespace {
+
+// A process that lives in a namespace, by which others find that.
+struct Inhabitant {
+    explicit Inhabitant(const PeerNetns& netns) {
+        netns.run([&] {
+            pid = ::fork();
+            if (pid == 0)
+                for (;;) ::pause();
+        });
+    }
+    Inhabitant(const Inhabitant&) = delete;
+    Inhabitant& operator=(const Inhabitant&) = delete;
+    ~Inhabitant() {
+        ::kill(pid, SIGKILL);
+        ::waitpid(pid, nullptr, 0);
+    }
+    pid_t pid = -1;
+};
+
+} // namespace
+
+TEST_CASE("a guard gives back a netdev in the namespace that it was moved to", "[moved]") {
+    const TempDir dir;
+    Lab lab;
+    const PeerNetns other;
+    const Mac bond = *Mac::parse("02:bd:00:00:00:42");
+    const Mac own = get_link("m0").value().mac;
+    REQUIRE(set_mtu("m0", 1400).ok());
+    REQUIRE(set_gro("m0", true).ok());
+    auto guard = NetdevGuard::take("m0", {.state_dir = dir.path});
+    REQUIRE(guard.ok());
+    REQUIRE(set_mac("m0", bond).ok());
+    REQUIRE(set_mtu("m0", 1500).ok());
+    guard.value().gave_mac(bond);
+    guard.value().gave_mtu(1500);
+    REQUIRE(set_promisc("m0", true).ok());
+    SECTION("under its name or another, as it was") {
+        const Inhabitant somebody(other);
+        const std::string name = GENERATE("m0", "eth0");
+        ip("link set m0 netns " + std::to_string(somebody.pid) + (name == "m0" ? "" : " name " + name));
+        REQUIRE(guard.value().release().ok());
+        other.run([&] {
+            const LinkEvent there = get_link(name).value();
+            CHECK(there.mac == own);
+            CHECK(there.mtu == 1400);
+            CHECK_FALSE(there.promisc);
+            CHECK_FALSE(there.admin_up);
+            CHECK(gro_is_on(name) == true);
+        });
+    }
+    SECTION("but for what somebody there has given it") {
+        const Inhabitant somebody(other);
+        ip("link set m0 netns " + std::to_string(somebody.pid) + " address 02:00:00:00:00:99 mtu 1450");
+        REQUIRE(guard.value().release().ok());
+        other.run([&] {
+            CHECK(get_link("m0").value().mac == *Mac::parse("02:00:00:00:00:99"));
+            CHECK(get_link("m0").value().mtu == 1450);
+        });
+    }
+    SECTION("back again, under another number") {
+        const Inhabitant somebody(other);
+        ip("link set m0 netns " + std::to_string(somebody.pid));
+        const ScopedLink other_one("d7");
+        ip("link add d7 type veth peer name d8");
+        other.run([&] { ip("link set m0 netns " + std::to_string(::getpid())); });
+        REQUIRE(guard.value().release().ok());
+        CHECK(get_link("m0").value().mac == own);
+    }
+    SECTION("not found") {
+        ip("link set m0 netns " + other.path());
+        SECTION("and known to have moved") {
+            guard.value().has_moved();
+            CHECK(guard.value().release().error() == "netdev m0 was moved to a network namespace that is not "
+                                                     "found: it keeps MAC and MTU of the bond; its own are " +
+                                                         own.to_string() + " and 1400");
+        }
+        SECTION("like one that has gone") { CHECK(guard.value().release().ok()); }
+    }
+}
+
 TEST_CASE("a netdev is taken once, and one that is not there not at all") {
     const TempDir dir;
     Lab lab;
@@ -431,7 +512,8 @@ TEST_CASE("a note names no file but the settings that a guard changes", "[L9]") 
     CHECK(state->sysctls.size() == NetdevState::of("m0").value().sysctls.size());
 }
 
-TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespaces and of this process kept") {
+TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespaces put right, those of this "
+          "process kept") {
     const TempDir dir;
     Lab lab;
     CHECK(restore_leftovers(dir.path / "nowhere").value().empty());
@@ -446,8 +528,21 @@ TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespace
         CHECK(fs::is_empty(dir.path));
     }
     SECTION("another namespace") {
+        const LinkEvent before = get_link("m0").value();
         crash_holding_m0(dir.path);
-        lab.peer.run([&] { CHECK(restore_leftovers(dir.path).value().empty()); });
+        lab.peer.run([&] { CHECK(restore_leftovers(dir.path).value().size() == 1); });
+        CHECK(get_link("m0").value() == before);
+        CHECK(read_conf("m0", "ipv6/disable_ipv6") == "0");
+        CHECK(fs::is_empty(dir.path));
+    }
+    SECTION("another namespace, which is not found") {
+        const PeerNetns there;
+        ip("link set m0 netns " + there.path());
+        there.run([&] { crash_holding_m0(dir.path); });
+        const auto lines = restore_leftovers(dir.path).value();
+        REQUIRE(lines.size() == 1);
+        INFO(lines[0]);
+        CHECK(lines[0].starts_with("m0: the network namespace that it was in is not found from here"));
         CHECK(fs::exists(dir.path / "netdev-m0"));
     }
     SECTION("this process") {
