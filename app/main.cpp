@@ -19,10 +19,11 @@
 #include "host/handover.hpp"
 #include "host/log.hpp"
 #include "host/nics.hpp"
+#include "host/numa.hpp"
 #include "ops/client.hpp"
 #include "ops/console_attach.hpp"
 #include "ops/status_files.hpp"
-#include "ports/waiting.hpp"
+#include "ports/machine.hpp"
 #include "ports/warm_start.hpp"
 
 namespace {
@@ -48,8 +49,8 @@ int run_or_check(const Args& args) {
     if (args.verb == Args::Verb::check) {
         for (const auto* notes : {&loaded.notes, &loaded.check_notes})
             for (const std::string& note : *notes) say(stderr, args.config + ": note: " + note);
-        for (const std::string& note : machine_notes(loaded.config)) // notes: it may run elsewhere
-            say(stderr, args.config + ": note: " + note);
+        for (const Lack& lack : machine_lacks(loaded.config, usable_cpus())) // notes: it may run elsewhere
+            say(stderr, args.config + ": note: " + lack.text);
         say(stdout, args.config + ": ok");
         return kOk;
     }

@@ -28,6 +28,7 @@
 #include "ops/overview.hpp"
 #include "ops/socket_group.hpp"
 #include "ops/telemetry.hpp"
+#include "ports/machine.hpp"
 #include "proto/eth.hpp"
 
 namespace dpdkbond {
@@ -54,21 +55,6 @@ std::optional<HugepageLease> lease_hugepages(const Config& config) {
     if (std::ranges::any_of(config.bonds, is_hardware))
         log_line(fmt::format("{}: ordinary pages serve instead, slower with hardware", lease.error()));
     return std::nullopt;
-}
-
-// An lcore on a processor that this process may not use is refused by the EAL in many lines; here it is one.
-void check_lcores(const RuntimeConfig& r) {
-    std::vector<unsigned> usable = usable_cpus();
-    for (const unsigned cpu : isolated_cpus())
-        if (std::ranges::find(usable, cpu) == usable.end()) usable.push_back(cpu);
-    std::ranges::sort(usable);
-    const auto check = [&](const char* key, unsigned cpu) {
-        if (std::ranges::find(usable, cpu) == usable.end())
-            throw std::runtime_error(fmt::format("runtime.{}: there is no processor {} here; there are: {}",
-                                                 key, cpu, fmt::join(usable, ", ")));
-    };
-    check("control_lcore", r.control_lcore);
-    for (const unsigned cpu : r.worker_lcores) check("worker_lcores", cpu);
 }
 
 EalOptions eal_options(const Config& config, bool hugepages) {
@@ -103,49 +89,63 @@ rte_mempool* make_control_pool() {
     return pool;
 }
 
-// One pool for each memory node that has members, the first one for the logical interfaces too: as many
-// buffers as all queues and workers can hold at a time, and more for members that are added later, up to
-// kPlenty, where a share of the memory has room for them. The share of ordinary pages is small, as making a
-// pool touches each of its pages, which is most of the time that a start takes. A buffer holds a whole frame.
-std::map<int, rte_mempool*> make_pools(const Config& config, bool hugepages) {
-    constexpr std::uint64_t kPlenty = 65535, kHugeShare = 2, kOrdinaryShare = 8;
+// How many packet buffers each memory node that has members needs, the first one for the logical interfaces
+// too, and how large each is: a whole frame fits.
+struct PoolPlan {
+    std::vector<std::pair<int, BufferNeed>> nodes;
+    BufferNeed all;
+    std::uint32_t room = 0; // bytes of a buffer for frame and headroom
+    std::uint64_t each = 0; // bytes of memory a buffer
+    std::string problem;    // runtime.memory_mb has no room for them; empty: it has
+};
+
+PoolPlan plan_pools(const Config& config) {
+    PoolPlan plan;
     std::uint32_t mtu = 1500;
     for (const BondConfig& b : config.bonds) mtu = std::max(mtu, b.logical.mtu);
-    const std::uint32_t room =
-        std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
-    const std::uint64_t memory = std::uint64_t{config.runtime.memory_mb} * 1024 * 1024, each = room + 256;
+    plan.room = std::max<std::uint32_t>(RTE_MBUF_DEFAULT_BUF_SIZE, RTE_PKTMBUF_HEADROOM + mtu + 64);
+    plan.each = plan.room + 256;
     std::vector<int> nodes = member_nodes(config);
     if (nodes.empty()) nodes.push_back(SOCKET_ID_ANY);
-    const auto is_of = [&](const MemberConfig& m, int node) {
-        const int there = node_of(m).value_or(nodes.front());
-        return there == node;
-    };
-    std::vector<BufferNeed> needs;
-    BufferNeed all;
     for (const int node : nodes) {
-        const auto need = buffer_need(
-            config, [&](const MemberConfig& m) { return is_of(m, node); }, node == nodes.front());
-        needs.push_back(need);
-        all.queues += need.queues;
-        all.lanes += need.lanes;
-        all.caches += need.caches;
+        const auto is_of_node = [&](const MemberConfig& m) {
+            return node_of(m).value_or(nodes.front()) == node;
+        };
+        const BufferNeed need = buffer_need(config, is_of_node, node == nodes.front());
+        plan.nodes.emplace_back(node, need);
+        plan.all.queues += need.queues;
+        plan.all.lanes += need.lanes;
+        plan.all.caches += need.caches;
     }
-    if (all.total() * each > memory / 4 * 3)
-        throw std::runtime_error(fmt::format("runtime.memory_mb: three quarters of {} MB hold {} packet "
-                                             "buffers of {} bytes; {}; give it at least {}",
-                                             config.runtime.memory_mb, memory / 4 * 3 / each, each,
-                                             all.text(), (all.total() * each / 3 * 4 >> 20U) + 1));
-    const std::uint64_t fits = memory / (hugepages ? kHugeShare : kOrdinaryShare) / each;
-    const std::uint64_t spare = fits > all.total() ? (fits - all.total()) / nodes.size() : 0;
+    const std::uint64_t may = (std::uint64_t{config.runtime.memory_mb} << 20U) / 4 * 3;
+    if (plan.all.total() * plan.each > may)
+        plan.problem = fmt::format("runtime.memory_mb: three quarters of {} MB hold {} packet buffers of {} "
+                                   "bytes; {}; give it at least {}",
+                                   config.runtime.memory_mb, may / plan.each, plan.each, plan.all.text(),
+                                   (plan.all.total() * plan.each / 3 * 4 >> 20U) + 1);
+    return plan;
+}
+
+// A pool for each of those nodes: the buffers that all queues and workers can hold at a time, and more for
+// members that are added later, up to kPlenty, where a share of the memory has room for them. The share of
+// ordinary pages is small, as making a pool touches each of its pages, which is most of the time that a start
+// takes.
+std::map<int, rte_mempool*> make_pools(const Config& config, bool hugepages) {
+    constexpr std::uint64_t kPlenty = 65535, kHugeShare = 2, kOrdinaryShare = 8;
+    const PoolPlan plan = plan_pools(config);
+    if (!plan.problem.empty()) throw std::runtime_error(plan.problem);
+    const std::uint64_t memory = std::uint64_t{config.runtime.memory_mb} << 20U;
+    const std::uint64_t fits = memory / (hugepages ? kHugeShare : kOrdinaryShare) / plan.each;
+    const std::uint64_t spare = fits > plan.all.total() ? (fits - plan.all.total()) / plan.nodes.size() : 0;
     std::map<int, rte_mempool*> pools;
-    for (std::size_t i = 0; i < nodes.size(); ++i) {
-        const int node = nodes[i];
+    for (const auto& [planned, need] : plan.nodes) {
+        const int node = planned;
         const auto count =
-            static_cast<unsigned>(std::max(needs[i].total(), std::min(kPlenty, needs[i].total() + spare)));
+            static_cast<unsigned>(std::max(need.total(), std::min(kPlenty, need.total() + spare)));
         const std::string name = pools.empty() ? "frames" : fmt::format("frames{}", node);
         const auto make = [&](int where) {
             return rte_pktmbuf_pool_create(name.c_str(), count, kBufferCache, 0,
-                                           static_cast<std::uint16_t>(std::min(room, 65535U)), where);
+                                           static_cast<std::uint16_t>(std::min(plan.room, 65535U)), where);
         };
         rte_mempool* pool = make(node);
         if (pool == nullptr && node != SOCKET_ID_ANY) {
@@ -193,7 +193,9 @@ Program::Program(std::string config_file, Config config, const std::optional<std
     try {
         if (prefix) config_.runtime.file_prefix = *prefix;
         state_dir_ = state_dir_of(config_.runtime.file_prefix);
-        check_lcores(config_.runtime);
+        // The EAL would refuse them in many lines.
+        if (const std::string missing = missing_processors(config_.runtime, usable_cpus()); !missing.empty())
+            throw std::runtime_error(missing);
         std::vector<std::string> left_lines;
         warm_ = WarmStart::take(config_.runtime.file_prefix,
                                 std::chrono::seconds(config_.runtime.warm_restart), now(), left_lines);
@@ -212,7 +214,8 @@ Program::Program(std::string config_file, Config config, const std::optional<std
             give_in_to_signals();
             std::vector<std::string> warnings;
             for (const MemberConfig& m : b.members)
-                if (auto taken = why_absent(m).empty() ? pci_.take(m, warnings) : Result<void>(); !taken)
+                if (auto taken = why_absent(m).empty() ? pci_.take(m, warnings) : Result<void>();
+                    !taken && !warm_.is_warm()) // else it waits, see make_bond()
                     throw std::runtime_error(fmt::format("{}: member {}: {}", b.name, m.name, taken.error()));
             for (const std::string& w : warnings) log_line(fmt::format("{}: {}", b.name, w));
         }
@@ -404,14 +407,34 @@ void Program::start_workers() {
     control_->set_workers(std::move(all));
 }
 
+// What would end the start of the file as it is now. The start looks again, of course; a member that is taken
+// in between waits then.
+std::string Program::why_not_again() const {
+    const LoadedConfig loaded = load_config(config_file_);
+    if (!loaded.problems.empty()) return problem_line(config_file_, loaded.problems[0]);
+    const Config& next = loaded.config;
+    Config running{config_.runtime, {}};
+    for (const auto& unit : units_) running.bonds.push_back(unit->config);
+    std::vector<unsigned> cpus = spare_cpus_; // this thread may use fewer than the process
+    cpus.push_back(config_.runtime.control_lcore);
+    cpus.insert(cpus.end(), config_.runtime.worker_lcores.begin(), config_.runtime.worker_lcores.end());
+    for (const Lack& lack : machine_lacks(next, std::move(cpus), &running))
+        if (lack.stops) return lack.text;
+    if (const std::string& at = next.runtime.metrics; !at.empty() && at != config_.runtime.metrics) {
+        MetricsServer there;
+        if (auto taken = there.listen(at); !taken) return "runtime.metrics: " + taken.error();
+    }
+    return plan_pools(next).problem;
+}
+
 Result<void> Program::leave_warm(bool again) {
     const Command command(*this);
     if (ending_) return Error{"the program is ending"};
     if (config_.runtime.warm_restart == 0)
         return Error{"runtime.warm_restart is 0: it can only end for good"};
     if (again) // what cannot start is not to stop
-        if (const LoadedConfig loaded = load_config(config_file_); !loaded.problems.empty())
-            return Error{problem_line(config_file_, loaded.problems[0]) + "; it runs on as it is"};
+        if (const std::string why = why_not_again(); !why.empty())
+            return Error{why + "; it runs on as it is"};
     leaving_ = again ? Leaving::again : Leaving::warm;
     log_line(fmt::format("{}: {}", acting(), again ? "restart" : "stopping warm"));
     control_->stop();

@@ -178,6 +178,7 @@ private:
     void change_member(BondUnit& unit, MemberPort& member, const MemberOptions& options,
                        const std::string& what);
     Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
+    [[nodiscard]] std::string why_not_again() const;
     Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
     class Reload; // reload.cpp: the steps
     Result<void> read_again();

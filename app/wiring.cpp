@@ -63,6 +63,12 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
             continue;
         }
         auto member = open_member(config, m, warnings);
+        if (!member && warm_.is_warm()) { // the bond that ran goes on without it
+            unit->waiting.add(m, member.error(), now());
+            warnings.push_back(fmt::format("member {} is there and cannot join: {}; it is tried again",
+                                           m.name, member.error()));
+            continue;
+        }
         if (!member) return Error{fmt::format("{}: member {}: {}", config.name, m.name, member.error())};
         opened.push_back(std::move(member).value());
     }

@@ -62,13 +62,14 @@ class Connection:
         assert self.near.recv(64) == word
 
 
-def start_again(bond):
+def start_again(bond, wait=True):
     """The next instance, of the same file prefix and configuration, after `stop --warm`."""
     with open(bond.log_path, "ab") as log:
         bond.process = bond.ns.popen(binary(), "-c", bond.config_path, stdin=subprocess.DEVNULL, stdout=log,
                                      stderr=subprocess.STDOUT)
     bond._telemetry = None  # pylint: disable=protected-access
-    bond.wait_ready()
+    if wait:
+        bond.wait_ready()
 
 
 def restart(bond):
@@ -243,11 +244,38 @@ def test_a_kill_is_no_warm_restart_and_a_bad_file_is_no_reason_to_stop(fresh):
     assert refused.returncode == 1 and "it runs on as it is" in refused.stderr
     assert bond.running() and bond.up() == 1
     bond.write(good)
+
+    def refused_for(what):
+        refused = bond.command("restart")
+        assert refused.returncode == 1 and what + "; it runs on as it is" in refused.stderr, refused.stderr
+        assert bond.running() and bond.up() == 1
+    # Nor is what only the machine refuses.
+    member = topology.members[0]
+    topology.a.run("ip", "addr", "add", "198.51.100.9/24", "dev", member)
+    refused_for(f"bond0: member {member}: {member} has the address 198.51.100.9/24; free it, or say force: true to take it all the same")
+    topology.a.run("ip", "addr", "del", "198.51.100.9/24", "dev", member)
+    bond.write(dict(good, runtime=dict(good["runtime"], worker_lcores=[77])))
+    refused_for("there is no processor 77 here; there are: 0, 1")
+    with topology.a.entered():
+        taken = socket.create_server((BOND_ADDRESS, 0))
+    bond.write(dict(good, runtime=dict(good["runtime"], metrics=BOND_ADDRESS + ":%d" % taken.getsockname()[1])))
+    refused_for("Address already in use")
+    taken.close()
+    bond.write(good)
+    # Taken in between: the bond goes on without that member, and has it as soon as it may.
+    assert bond.command("stop", "--warm").returncode == 0
+    bond.process.wait(5)
+    topology.a.run("ip", "addr", "add", "198.51.100.9/24", "dev", member)
+    start_again(bond, wait=False)
+    eventually(lambda: says(bond, f"member {member} is there and cannot join: {member} has the address 198.51.100.9/24"), 10)
+    topology.a.run("ip", "addr", "del", "198.51.100.9/24", "dev", member)
+    bond.wait_ready()
+    told = len(says(bond, "cold start"))
     bond.send_signal(signal.SIGKILL)
     bond.process.wait()
     eventually(lambda: "bond0" not in topology.a.devices(), 3, "the interface goes with the process")
     start_again(bond)
-    assert not says(bond, "carries on where") and not says(bond, "cold start")
+    assert not says(bond, "carries on where") and len(says(bond, "cold start")) == told
     # 0: it is never left warm.
     bond.write(dict(good, runtime=dict(good["runtime"], warm_restart=0)))
     bond.wait_reloaded()

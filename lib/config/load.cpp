@@ -11,6 +11,7 @@
 #include <stdexcept>
 #include <system_error>
 
+#include <fmt/format.h>
 #include <yaml-cpp/depthguard.h>
 #include <yaml-cpp/eventhandler.h>
 
@@ -362,6 +363,10 @@ void Loader::read_address(LogicalConfig& logical, const Node& node, const std::s
         return reader_.broken(path, prefix->to_string() + " is there twice");
     if (unicast) {
         logical.addresses.push_back(*prefix);
+        if (text->find('/') == std::string::npos)
+            notes_.push_back(fmt::format("{}: {} has no length: it is {}, no network of its own; write "
+                                         "{}/{} if others are to be neighbours",
+                                         path, *text, prefix->to_string(), *text, prefix->is_v6 ? 64 : 24));
         return;
     }
     reader_.broken(path, in_quotes(*text) +

@@ -116,6 +116,7 @@ Result<MemberConfig> member_of_words(std::string_view device, std::span<const st
     MemberConfig member;
     member.device = std::string(device);
     if (const std::string wrong = device_problem(member.device); !wrong.empty()) return Error{wrong};
+    if (const std::string wrong = packet_socket_problem(member.device); !wrong.empty()) return Error{wrong};
     member.name = default_member_name(member.device);
     std::set<std::string> seen;
     for (std::size_t i = 0; i < settings.size(); ++i) {

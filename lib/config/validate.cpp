@@ -13,6 +13,7 @@
 #include "base/quote.hpp"
 #include "config/names.hpp"
 #include "config/section.hpp"
+#include "options/vdev_args.hpp"
 
 namespace dpdkbond {
 namespace {
@@ -170,6 +171,8 @@ private:
                 std::ranges::find(config_.bonds, netdev, &BondConfig::name) != config_.bonds.end())
                 add(key + ".device",
                     in_quotes(netdev) + " is the logical interface of a bond; a member is another");
+            if (const std::string wrong = packet_socket_problem(member.device); !wrong.empty())
+                add(key + ".device", wrong);
             if (!member.driver.empty() && !member.is_pci()) {
                 add(key + ".driver", "is only for a PCI device; leave it out");
             }
@@ -217,6 +220,12 @@ std::string device_problem(const std::string& devargs) {
     const bool known =
         head.starts_with("net_") || head.starts_with("eth_") || head.find_first_of(":.") != std::string::npos;
     return known ? "" : in_quotes(head) + " is not a DPDK device" + allowed;
+}
+
+std::string packet_socket_problem(const std::string& devargs) {
+    if (!is_packet_socket(devargs)) return {};
+    const auto args = packet_socket_args(devargs);
+    return args ? std::string() : args.error();
 }
 
 std::string file_prefix_problem(const std::string& prefix) {

@@ -14,6 +14,8 @@ namespace dpdkbond {
 
 // One line about what is wrong with it and what is allowed; empty: nothing.
 std::string device_problem(const std::string& devargs);
+// Likewise for a member whose device is a packet socket of our own; empty for others.
+std::string packet_socket_problem(const std::string& devargs);
 
 // What is wrong with a file prefix, or with an argument for DPDK; empty: nothing.
 std::string file_prefix_problem(const std::string& prefix);

@@ -42,10 +42,9 @@ void never_wait_for_room(int socket) {
 
 Result<Port> open_port(const std::string& device, HandedFds handed) {
     if (!is_packet_socket(device)) return Port::open(without_pmd_key(device));
-    auto setup = packet_socket_setup(device);
-    if (!setup) return Error{setup.error()};
-    setup.value().handed = std::move(handed);
-    auto ops = open_packet_socket(std::move(setup).value());
+    auto args = packet_socket_args(device);
+    if (!args) return Error{args.error()};
+    auto ops = open_packet_socket(std::move(args).value(), std::move(handed));
     if (!ops) return Error{ops.error()};
     return Port::open(device, std::move(ops).value());
 }

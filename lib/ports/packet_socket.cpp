@@ -8,14 +8,12 @@
 #include <sys/socket.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstring>
 #include <mutex>
 #include <utility>
 
 #include "base/fd.hpp"
 #include "host/files.hpp"
-#include "options/model.hpp"
 #include "ports/netdev_port.hpp"
 #include "ports/packet_queue.hpp"
 
@@ -23,7 +21,6 @@ namespace dpdkbond {
 
 namespace {
 
-constexpr std::uint16_t kMostQueues = 32;
 constexpr int kSocketRoom = 4 << 20; // bytes, each way; the kernel counts its own overhead too
 
 Result<void> set(const Fd& socket, int level, int option, int value, const char* what) {
@@ -58,24 +55,24 @@ Result<Fd> open_socket(int ifindex, std::uint16_t protocol, bool qdisc_bypass) {
 
 class PacketSocket final : public NetdevPort {
 public:
-    PacketSocket(PacketSocketSetup setup, const LinkEvent& link)
-        : NetdevPort(link), setup_(std::move(setup)) {}
+    PacketSocket(PacketSocketArgs args, HandedFds handed, const LinkEvent& link)
+        : NetdevPort(link), args_(std::move(args)), handed_(std::move(handed)) {}
 
     [[nodiscard]] std::string_view driver() const override { return "packet_socket"; }
-    [[nodiscard]] std::uint16_t max_rx_queues() const override { return setup_.rx_queues; }
-    [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMostQueues; }
+    [[nodiscard]] std::uint16_t max_rx_queues() const override { return args_.rx_queues; }
+    [[nodiscard]] std::uint16_t max_tx_queues() const override { return kMostPacketQueues; }
 
     Result<void> start(std::uint16_t rx, std::uint16_t tx, rte_mempool* pool) override {
         const std::lock_guard lock(mutex_);
         // As many as before are in their fanout group still; what another number of them holds is lost.
-        if (setup_.handed.size() == rx)
-            for (HandedFd& f : setup_.handed) {
+        if (handed_.size() == rx)
+            for (HandedFd& f : handed_) {
                 received_.push_back(std::make_unique<PacketReceiveQueue>(std::move(f.fd), pool));
                 rx_.push_back(received_.back().get());
             }
-        setup_.handed.clear();
+        handed_.clear();
         for (auto q = static_cast<std::uint16_t>(received_.size()); q < rx; ++q) {
-            auto socket = open_socket(ifindex_, ETH_P_ALL, setup_.qdisc_bypass);
+            auto socket = open_socket(ifindex_, ETH_P_ALL, args_.qdisc_bypass);
             if (!socket) return Error{socket.error()};
             if (rx > 1)
                 if (auto joined = join_fanout(socket.value(), q == 0); !joined) return joined;
@@ -83,7 +80,7 @@ public:
             rx_.push_back(received_.back().get());
         }
         for (std::uint16_t q = 0; q < tx; ++q) {
-            auto socket = open_socket(ifindex_, 0, setup_.qdisc_bypass);
+            auto socket = open_socket(ifindex_, 0, args_.qdisc_bypass);
             if (!socket) return Error{socket.error()};
             sent_.push_back(std::make_unique<PacketSendQueue>(std::move(socket).value()));
             tx_.push_back(sent_.back().get());
@@ -135,7 +132,8 @@ private:
         return {};
     }
 
-    PacketSocketSetup setup_;
+    PacketSocketArgs args_;
+    HandedFds handed_;
     std::uint16_t group_ = 0;  // of the fanout
     mutable std::mutex mutex_; // the queues come and go, and readings of what the kernel dropped are added up
     mutable std::uint64_t missed_ = 0;
@@ -145,48 +143,11 @@ private:
 
 } // namespace
 
-bool is_packet_socket(const std::string& devargs) {
-    return devargs.starts_with("net_af_packet") && devargs_value(devargs, "pmd") != "1";
-}
-
-std::string without_pmd_key(const std::string& devargs) {
-    std::string out = devargs;
-    if (const auto at = out.find(",pmd="); at != std::string::npos) out.erase(at, out.find(',', at + 1) - at);
-    return out;
-}
-
-Result<PacketSocketSetup> packet_socket_setup(const std::string& devargs) {
-    PacketSocketSetup setup;
-    for (std::size_t at = devargs.find(','); at != std::string::npos;) {
-        const std::size_t end = devargs.find(',', at + 1);
-        const std::string word = devargs.substr(at + 1, end == std::string::npos ? end : end - at - 1);
-        at = end;
-        const std::string key = word.substr(0, word.find('=')), value = devargs_value(devargs, key);
-        unsigned number = 0;
-        const auto read = std::from_chars(value.data(), value.data() + value.size(), number);
-        const bool is_number = read.ec == std::errc{} && read.ptr == value.data() + value.size();
-        if (key == "iface") {
-            setup.netdev = value;
-        } else if (key == "qpairs") {
-            if (!is_number || number < 1 || number > kMostQueues)
-                return Error{fmt::format("{}: qpairs is a number from 1 to {}", devargs, kMostQueues)};
-            setup.rx_queues = static_cast<std::uint16_t>(number);
-        } else if (key == "qdisc_bypass") {
-            if (!is_number || number > 1) return Error{devargs + ": qdisc_bypass is 0 or 1"};
-            setup.qdisc_bypass = number == 1;
-        } else if (key != "blocksz" && key != "framesz" && key != "framecnt" && key != "pmd") {
-            return Error{fmt::format("{}: there is no \"{}\"; allowed: iface, qpairs, qdisc_bypass, pmd",
-                                     devargs, key)};
-        }
-    }
-    if (setup.netdev.empty()) return Error{devargs + ": iface= is missing"};
-    return setup;
-}
-
-Result<std::unique_ptr<PortOps>> open_packet_socket(PacketSocketSetup setup) {
-    const auto link = get_link(setup.netdev);
+Result<std::unique_ptr<PortOps>> open_packet_socket(PacketSocketArgs args, HandedFds handed) {
+    const auto link = get_link(args.netdev);
     if (!link) return Error{link.error()};
-    return std::unique_ptr<PortOps>(std::make_unique<PacketSocket>(std::move(setup), link.value()));
+    return std::unique_ptr<PortOps>(
+        std::make_unique<PacketSocket>(std::move(args), std::move(handed), link.value()));
 }
 
 } // namespace dpdkbond

@@ -5,29 +5,15 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "base/result.hpp"
 #include "dpdk/port_ops.hpp"
 #include "host/handover.hpp"
+#include "options/vdev_args.hpp"
 
 namespace dpdkbond {
 
-struct PacketSocketSetup {
-    std::string netdev;
-    std::uint16_t rx_queues = 1; // more: the kernel spreads flows over them (PACKET_FANOUT)
-    bool qdisc_bypass = false;   // frames pass the netdev's queueing discipline by
-    HandedFds handed = {};       // the sockets that it received by before a restart, with what has come since
-};
-
-// Of devargs: iface, qpairs, qdisc_bypass as DPDK's driver knows them; its blocksz, framesz and framecnt are
-// for its ring and mean nothing here. Other keys are an error.
-Result<PacketSocketSetup> packet_socket_setup(const std::string& devargs);
-// Whether such devargs are ours: those of net_af_packet without `pmd=1`, which asks for DPDK's driver.
-bool is_packet_socket(const std::string& devargs);
-// The devargs that DPDK gets: without `pmd`.
-std::string without_pmd_key(const std::string& devargs);
-
-Result<std::unique_ptr<PortOps>> open_packet_socket(PacketSocketSetup setup);
+// `handed`: the sockets that it received by before a restart, with what has come since.
+Result<std::unique_ptr<PortOps>> open_packet_socket(PacketSocketArgs args, HandedFds handed = {});
 
 } // namespace dpdkbond

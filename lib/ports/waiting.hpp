@@ -21,10 +21,6 @@ std::string why_absent(const MemberConfig& member, const std::string& sys = "/sy
 // The netdev of the kernel that a socket driver (af_packet, af_xdp, pcap) reads; empty: it has none.
 std::string socket_netdev(const std::string& device);
 
-// What this machine lacks for a configuration, for --check, each with the key: processors; a name for the
-// logical interface; members' devices, the netdev of `carrier:`, or that the kernel uses the device.
-std::vector<std::string> machine_notes(const Config& config);
-
 struct WaitingMember {
     MemberConfig config;
     std::string reason;

@@ -354,22 +354,3 @@ TEST_CASE("the kernel leaves checksums and cutting to the tap, and takes them un
     CHECK(in_use() == before);
     CHECK_FALSE(command("ip link show t0")); // it went with the port
 }
-
-TEST_CASE("devargs of a packet socket", "[own-ports]") {
-    CHECK(is_packet_socket("net_af_packet0,iface=m0"));
-    CHECK_FALSE(is_packet_socket("net_af_packet0,iface=m0,pmd=1"));
-    CHECK_FALSE(is_packet_socket("net_af_xdp0,iface=m0"));
-    CHECK(without_pmd_key("net_af_packet0,pmd=1,iface=m0") == "net_af_packet0,iface=m0");
-    CHECK(without_pmd_key("net_af_packet0,iface=m0,pmd=1") == "net_af_packet0,iface=m0");
-    const auto setup = packet_socket_setup(
-        "net_af_packet0,iface=m0,qpairs=3,qdisc_bypass=1,framesz=4096,blocksz=8192,framecnt=16");
-    REQUIRE(setup.ok());
-    CHECK(setup.value().netdev == "m0");
-    CHECK(setup.value().rx_queues == 3);
-    CHECK(setup.value().qdisc_bypass);
-    for (const char* bad : {"qpairs=0", "qpairs=x", "qpairs=33", "qdisc_bypass=2", "colour=red"}) {
-        INFO(bad);
-        CHECK_FALSE(packet_socket_setup(std::string("net_af_packet0,iface=m0,") + bad).ok());
-    }
-    CHECK(packet_socket_setup("net_af_packet0").error() == "net_af_packet0: iface= is missing");
-}

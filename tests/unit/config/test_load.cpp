@@ -179,6 +179,19 @@ TEST_CASE("an option at the wrong level says where it belongs") {
           "f:6:9: bonds[0].members[0].miimon: is an option of the bond; write it beside members\n");
 }
 
+TEST_CASE("devargs of packet sockets are read with the file") {
+    const auto with = [](const std::string& devargs) {
+        return problems("bonds: [{name: b, members: [{name: m, device: \"" + devargs + "\"}]}]");
+    };
+    CHECK(with("net_af_packet0,iface=m1,qpairs=2").empty());
+    CHECK(with("net_af_packet0,iface=m1,pmd=1,whatever=3").empty()); // DPDK's driver judges
+    CHECK(with("net_af_packet0") == "f:1:39: bonds[0].members[0].device: net_af_packet0: iface= is missing; "
+                                    "give it the netdev's name\n");
+    CHECK(with("net_af_packet0,ifase=m1") ==
+          "f:1:39: bonds[0].members[0].device: net_af_packet0,ifase=m1: there is no \"ifase\"; allowed: "
+          "iface, qpairs, qdisc_bypass, pmd\n");
+}
+
 TEST_CASE("all problems are told at once and in the order of the file") {
     CHECK(
         problems("bonds:\n"
@@ -398,7 +411,11 @@ TEST_CASE("a member's queue is one of the logical interface's, and no other memb
 }
 
 TEST_CASE("the logical interface's addresses are those of a host") {
-    CHECK(problems(in_logical("addresses: [192.0.2.1]")).empty());
+    CHECK(problems(in_logical("addresses: [192.0.2.1/24]")).empty());
+    CHECK(parse_config(in_logical("addresses: [192.0.2.1]")).notes ==
+          std::vector<std::string>{
+              "bonds[0].logical.addresses[0]: 192.0.2.1 has no length: it is 192.0.2.1/32, no network of its "
+              "own; write 192.0.2.1/24 if others are to be neighbours"});
     for (const char* bad :
          {"192.0.2.1/33", "300.0.0.1/8", "224.0.0.1/4", "0.0.0.0/0", "ff02::1/64", "::/0", "host"}) {
         INFO(bad);
@@ -516,7 +533,7 @@ TEST_CASE("a bond's name is one that Linux gives to an interface") {
 
 TEST_CASE("a member's name is given or follows from the device") {
     CHECK_THAT(problems(file_with("", "name: \"a b\"")), Catch::Contains("cannot name a member"));
-    const std::string long_name = "net_af_packet_with_a_long_name_0";
+    const std::string long_name = "net_af_xdp_with_a_rather_long_name";
     CHECK(problems("bonds: [{name: a, members: [{device: " + long_name + "}]}]") ==
           "f:1:29: bonds[0].members[0].name: is needed, as \"" + long_name + "\" cannot name a member\n");
     CHECK(good("bonds: [{name: a, members: [{device: net_null7}]}]").bonds[0].members[0].name == "net_null7");

@@ -5,6 +5,7 @@
 
 #include "options/options.hpp"
 #include "options/remarks.hpp"
+#include "options/vdev_args.hpp"
 
 using namespace dpdkbond;
 
@@ -512,4 +513,35 @@ TEST_CASE("values that are taken and do less than they say are remarked upon", "
     CHECK(texts(Mode::active_backup, {{"arp_ip_target", "192.0.2.1"}, {"arp_interval", "100"}}).empty());
     CHECK(texts(Mode::active_backup, {{"miimon", "0"}}) ==
           List{"miimon: 0 and no arp_interval: nothing watches the links, a lost one is not noticed"});
+}
+
+TEST_CASE("devargs of a packet socket") {
+    CHECK(is_packet_socket("net_af_packet0,iface=m0"));
+    CHECK_FALSE(is_packet_socket("net_af_packet0,iface=m0,pmd=1"));
+    CHECK_FALSE(is_packet_socket("net_af_xdp0,iface=m0"));
+    CHECK(without_pmd_key("net_af_packet0,pmd=1,iface=m0") == "net_af_packet0,iface=m0");
+    CHECK(without_pmd_key("net_af_packet0,iface=m0,pmd=1") == "net_af_packet0,iface=m0");
+    const auto args = packet_socket_args(
+        "net_af_packet0,iface=m0,qpairs=3,qdisc_bypass=1,framesz=4096,blocksz=8192,framecnt=16");
+    REQUIRE(args.ok());
+    CHECK(args.value().netdev == "m0");
+    CHECK(args.value().rx_queues == 3);
+    CHECK(args.value().qdisc_bypass);
+    for (const char* bad : {"qpairs=0", "qpairs=x", "qpairs=33", "qdisc_bypass=2", "colour=red"}) {
+        INFO(bad);
+        CHECK_FALSE(packet_socket_args(std::string("net_af_packet0,iface=m0,") + bad).ok());
+    }
+    CHECK(packet_socket_args("net_af_packet0").error() ==
+          "net_af_packet0: iface= is missing; give it the netdev's name");
+}
+
+TEST_CASE("a driver's name that is near one of DPDK's is a slip of the pen") {
+    for (const char* known :
+         {"net_af_packet0", "net_tap", "net_virtio_user12", "eth_af_packet0", "net_dpdkbond3",
+          "net_entirely_mine0", "0000:01:00.0", "auxiliary:mlx5_core.sf.1"}) {
+        INFO(known);
+        CHECK(misspelt_driver(known).empty());
+    }
+    CHECK(misspelt_driver("net_af_paket0") == "DPDK has no driver net_af_paket; did you mean net_af_packet?");
+    CHECK(misspelt_driver("net_memiff1") == ""); // it begins with net_memif, and DPDK takes it so
 }

@@ -6,6 +6,7 @@
 
 #include <unistd.h>
 
+#include "ports/machine.hpp"
 #include "ports/waiting.hpp"
 
 using namespace dpdkbond;
@@ -64,14 +65,23 @@ TEST_CASE("what the machine lacks for a configuration, with the key", "[A1]") {
     bond.name = "lo"; // a netdev that every machine has, and no tap
     bond.members = {member("a", "net_af_packet0,iface=nosuch"), member("b", "net_null0")};
     config.bonds = {bond};
-    const List notes = machine_notes(config);
-    REQUIRE(notes.size() == 3);
-    CHECK(notes[0].find("there is no processor") != std::string::npos);
-    CHECK(notes[0].find("1023") != std::string::npos);
-    CHECK(notes[1] == "lo: there is a netdev of that name, so the logical interface cannot have it");
-    CHECK(notes[2] == "lo: member a: no such device: there is no netdev nosuch in this namespace");
-    config.bonds[0].logical.backend = LogicalBackend::device; // no netdev
-    CHECK(machine_notes(config).size() == 2);
+    const auto lacks = machine_lacks(config, {0, 1});
+    REQUIRE(lacks.size() == 3);
+    CHECK(
+        lacks[0].text.starts_with("runtime.worker_lcores: there is no processor 1023 here; there are: 0, 1"));
+    CHECK(lacks[0].stops);
+    CHECK(lacks[1].text == "lo: there is a netdev of that name, so the logical interface cannot have it");
+    CHECK(lacks[1].stops);
+    CHECK(lacks[2].text == "lo: member a: no such device: there is no netdev nosuch in this namespace; it "
+                           "joins when it appears");
+    CHECK_FALSE(lacks[2].stops);
+    CHECK(machine_lacks(config, {0, 1}, &config).size() == 2); // the name is its own
+    config.bonds[0].logical.backend = LogicalBackend::device;  // no netdev
+    CHECK(machine_lacks(config, {0, 1}).size() == 2);
+    config.bonds[0].members[1] = member("b", "net_nul0");
+    CHECK(machine_lacks(config, {0, 1}).back().text ==
+          "lo: member b: DPDK has no driver net_nul; did you mean net_null?");
+    CHECK_FALSE(machine_lacks(config, {0, 1}).back().stops);
 }
 
 TEST_CASE("who is absent is due as soon as the device is there", "[A1]") {
