@@ -58,10 +58,15 @@ void Program::report_groups(BondUnit& unit) {
     }
 }
 
-void Program::on_signal(int signal, std::uint32_t sender) {
+// "SIGTERM from process 4711"; a terminal's Ctrl-C comes from the kernel.
+std::string signal_text(int signal, std::uint32_t sender) {
     const char* name = sigabbrev_np(signal);
-    const std::string what = fmt::format("SIG{} from {}", name != nullptr ? name : std::to_string(signal),
-                                         sender != 0 ? fmt::format("process {}", sender) : "the kernel");
+    return fmt::format("SIG{} from {}", name != nullptr ? name : std::to_string(signal),
+                       sender != 0 ? fmt::format("process {}", sender) : "the kernel");
+}
+
+void Program::on_signal(int signal, std::uint32_t sender) {
+    const std::string what = signal_text(signal, sender);
     if (signal == SIGUSR1 || signal == SIGUSR2) {
         log_line(what + ": it means nothing to dpdk-bond; ignored");
         return;

@@ -174,8 +174,8 @@ void give_in_to_signals() {
     const timespec at_once{};
     siginfo_t info{};
     if (const int signal = sigtimedwait(&ends, &info, &at_once); signal > 0)
-        throw StoppedWhileStarting(
-            fmt::format("SIG{} from process {} while starting: stopping", sigabbrev_np(signal), info.si_pid));
+        throw StoppedWhileStarting(fmt::format("{} while starting: stopping",
+                                               signal_text(signal, static_cast<std::uint32_t>(info.si_pid))));
 }
 
 void run_this_thread_on(const std::vector<unsigned>& cpus) {

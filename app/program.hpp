@@ -45,6 +45,8 @@ struct StoppedWhileStarting : std::runtime_error {
     using std::runtime_error::runtime_error;
 };
 
+std::string signal_text(int signal, std::uint32_t sender);
+
 class Program final : public Instance {
 public:
     // Throws std::runtime_error, one line; everything is as it was then. `prefix`: the one of the command

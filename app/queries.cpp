@@ -2,6 +2,7 @@
 // What operators and scripts ask of the running program without changing it (class Program as an Instance).
 #include <rte_cycles.h>
 
+#include <algorithm>
 #include <thread>
 
 #include "app/program.hpp"
@@ -69,6 +70,9 @@ std::optional<BondView> Program::bond(std::string_view name) {
     for (const MemberStatus& s : view.status.members)
         if (const MemberPort* m = unit->find_member(s.name.view()))
             view.members.push_back(member_view(*unit, *m, s));
+    // It was degraded until the last one that was waited for came.
+    if (view.status.health == Health::ok)
+        view.status.health_since = std::max(view.status.health_since, unit->waiting.last_left());
     for (const WaitingMember& w : unit->waiting.all()) {
         if (unit->find_member(w.config.name) != nullptr) continue; // it is just leaving
         view.members.push_back(waiting_view(w));

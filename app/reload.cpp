@@ -275,7 +275,8 @@ Result<void> Program::apply(Config next) {
         // Nobody waits who is not wanted any more.
         const BondConfig* wanted = find_bond(next.bonds, unit->config.name);
         for (const MemberConfig& m : unit->waiting.configs())
-            if (wanted == nullptr || find_same(wanted->members, m) == nullptr) unit->waiting.remove(m.name);
+            if (wanted == nullptr || find_same(wanted->members, m) == nullptr)
+                unit->waiting.remove(m.name, now());
         unit->record_members();
         host_->tell_members(unit->number); // whose MTU somebody else may have changed …
         (void)unit->macs->apply();         // … or MAC; what went wrong is an event

@@ -217,7 +217,7 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
     log_warnings(unit, warnings);
     serve_member(unit, *unit.members.back());
     unit.record_members();
-    unit.waiting.remove(config.name);
+    unit.waiting.remove(config.name, now());
     return {};
 }
 

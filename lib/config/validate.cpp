@@ -207,9 +207,10 @@ private:
 } // namespace
 
 std::string device_problem(const std::string& devargs) {
-    constexpr const char* allowed =
-        "; allowed: a PCI address (0000:01:00.0) or vdev devargs (net_af_packet0,iface=m1)";
     const std::string head = devargs_head(devargs);
+    const std::string netdev = interface_name_problem(head).empty() ? head : "m1"; // for the example
+    const std::string allowed =
+        "; allowed: a PCI address (0000:01:00.0) or vdev devargs (net_af_packet0,iface=" + netdev + ")";
     const bool printable = std::ranges::all_of(devargs, [](char c) { return c > ' ' && c < 0x7f; });
     if (head.empty() || !printable || devargs.size() > 255)
         return in_quotes(devargs) + " is not a device" + allowed;
@@ -223,7 +224,8 @@ std::string device_problem(const std::string& devargs) {
 }
 
 std::string packet_socket_problem(const std::string& devargs) {
-    if (!is_packet_socket(devargs)) return {};
+    // In the plug-in it may be the name alone, of a device that the application has made.
+    if (!is_packet_socket(devargs) || devargs.find(',') == std::string::npos) return {};
     const auto args = packet_socket_args(devargs);
     return args ? std::string() : args.error();
 }

@@ -20,6 +20,9 @@ std::string why(const BondView& view) {
         std::ranges::count_if(view.members, [](const MemberView& m) { return m.status.usable; });
     std::string text = usable == 0 ? std::string("no member usable")
                                    : fmt::format("{} of {} members usable", usable, view.members.size());
+    // 802.3ad then sends by one port all the same, as Linux does; the others' reasons name only themselves.
+    if (usable != 0 && view.lacp && view.lacp->partner_system.is_zero())
+        text += "; no partner answers on any";
     for (const MemberView& m : view.members)
         if (!m.status.usable)
             text += fmt::format("; {}: {}", m.status.name.view(),

@@ -46,11 +46,13 @@ std::string kernel_uses(const MemberConfig& member) {
 std::vector<Lack> lacks_of(const MemberConfig& member) {
     std::vector<Lack> lacks;
     if (std::string absent = why_absent(member); !absent.empty())
-        lacks.push_back({absent + "; it joins when it appears", false});
+        lacks.push_back({absent, false});
     else if (std::string used = member.force ? "" : kernel_uses(member); !used.empty())
         lacks.push_back({used, true});
     if (const CarrierSource& c = member.carrier; c.kind == CarrierKind::netdev && !get_link(c.netdev))
         lacks.push_back({"carrier: there is no netdev " + c.netdev + " in this namespace", false});
+    if (is_packet_socket(member.device))
+        if (const auto args = packet_socket_args(member.device); !args) lacks.push_back({args.error(), true});
     if (std::string driver = misspelt_driver(devargs_head(member.device)); !driver.empty())
         lacks.push_back({driver, false});
     return lacks;

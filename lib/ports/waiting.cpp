@@ -45,12 +45,14 @@ WaitingMember* WaitingMembers::find(std::string_view name) {
 void WaitingMembers::add(const MemberConfig& member, std::string reason, Time now) {
     const WaitingMember* before = find(member.name);
     const Time since = before != nullptr ? before->since : now;
-    remove(member.name);
+    std::erase_if(members_, [&](const auto& w) { return w.config.name == member.name; });
     members_.push_back({member, std::move(reason), since, now, kFirstPause});
 }
 
-bool WaitingMembers::remove(std::string_view name) {
-    return std::erase_if(members_, [&](const auto& w) { return w.config.name == name; }) != 0;
+bool WaitingMembers::remove(std::string_view name, Time now) {
+    const bool was_there = std::erase_if(members_, [&](const auto& w) { return w.config.name == name; }) != 0;
+    if (was_there) last_left_ = now;
+    return was_there;
 }
 
 std::vector<MemberConfig> WaitingMembers::configs() const {

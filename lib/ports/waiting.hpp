@@ -35,7 +35,8 @@ public:
 
     // Replaces one of that name.
     void add(const MemberConfig& member, std::string reason, Time now);
-    bool remove(std::string_view name); // false: there is none
+    bool remove(std::string_view name, Time now);               // false: there is none
+    [[nodiscard]] Time last_left() const { return last_left_; } // when one was removed, to join or for good
     void clear() { members_.clear(); }
     [[nodiscard]] WaitingMember* find(std::string_view name);
     [[nodiscard]] std::span<const WaitingMember> all() const { return members_; }
@@ -51,6 +52,7 @@ public:
 
 private:
     std::vector<WaitingMember> members_; // in the order in which they were added
+    Time last_left_{};
 };
 
 } // namespace dpdkbond

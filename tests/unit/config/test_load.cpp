@@ -185,8 +185,9 @@ TEST_CASE("devargs of packet sockets are read with the file") {
     };
     CHECK(with("net_af_packet0,iface=m1,qpairs=2").empty());
     CHECK(with("net_af_packet0,iface=m1,pmd=1,whatever=3").empty()); // DPDK's driver judges
-    CHECK(with("net_af_packet0") == "f:1:39: bonds[0].members[0].device: net_af_packet0: iface= is missing; "
-                                    "give it the netdev's name\n");
+    CHECK(with("net_af_packet0,qpairs=2") ==
+          "f:1:39: bonds[0].members[0].device: net_af_packet0,qpairs=2: iface= is missing; give it the "
+          "netdev's name\n");
     CHECK(with("net_af_packet0,ifase=m1") ==
           "f:1:39: bonds[0].members[0].device: net_af_packet0,ifase=m1: there is no \"ifase\"; allowed: "
           "iface, qpairs, qdisc_bypass, pmd\n");
@@ -207,7 +208,7 @@ TEST_CASE("all problems are told at once and in the order of the file") {
         "and . _ - + @ ~, without a - in front\n"
         "f:5:9: bonds[0].members[0].device: \"eth0\" is not a DPDK device; allowed: a PCI address "
         "(0000:01:00.0) or "
-        "vdev devargs (net_af_packet0,iface=m1)\n"
+        "vdev devargs (net_af_packet0,iface=eth0)\n"
         "f:6:31: bonds[0].members[1].prio: \"x\" is not a decimal whole number; allowed: "
         "-2147483648-2147483647\n"
         "f:7:5: bonds[0].mode: \"9\" is not a mode; allowed: balance-rr (0), active-backup (1), balance-xor "
@@ -611,7 +612,7 @@ TEST_CASE("a broken value causes no further problems") {
     CHECK(problems("bonds: [{name: a, mode: 1, primary: m0, members: [{device: eth0}]}]") ==
           "f:1:52: bonds[0].members[0].device: \"eth0\" is not a DPDK device; allowed: a PCI address "
           "(0000:01:00.0) or "
-          "vdev devargs (net_af_packet0,iface=m1)\n");
+          "vdev devargs (net_af_packet0,iface=eth0)\n");
 }
 
 TEST_CASE("text that is no YAML is one problem with its place") {

@@ -33,6 +33,13 @@ TEST_CASE("the health of a bond says since when and why, for each member that is
     set_down(view.members[1], 1);
     view.status.health = Health::down;
     CHECK(health_of(settled(view)).why == "no member usable; m0: carrier; m1: not chosen by the mode");
+    BondView lacp = make_bond(Mode::ieee8023ad);
+    lacp.status.health = Health::degraded;
+    lacp.lacp.emplace();
+    lacp.members[1].status.usable = false;
+    lacp.members[1].status.objection = "no partner heard";
+    CHECK(health_of(settled(lacp)).why ==
+          "1 of 2 members usable; no partner answers on any; m1: no partner heard");
     view.logical.known = true;
     CHECK(health_of(settled(view)).why == "the logical interface is set down");
     view.logical.up = true;

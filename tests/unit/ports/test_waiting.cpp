@@ -72,8 +72,7 @@ TEST_CASE("what the machine lacks for a configuration, with the key", "[A1]") {
     CHECK(lacks[0].stops);
     CHECK(lacks[1].text == "lo: there is a netdev of that name, so the logical interface cannot have it");
     CHECK(lacks[1].stops);
-    CHECK(lacks[2].text == "lo: member a: no such device: there is no netdev nosuch in this namespace; it "
-                           "joins when it appears");
+    CHECK(lacks[2].text == "lo: member a: no such device: there is no netdev nosuch in this namespace");
     CHECK_FALSE(lacks[2].stops);
     CHECK(machine_lacks(config, {0, 1}, &config).size() == 2); // the name is its own
     config.bonds[0].logical.backend = LogicalBackend::device;  // no netdev
@@ -93,8 +92,9 @@ TEST_CASE("who is absent is due as soon as the device is there", "[A1]") {
     CHECK(w.due(1000).empty());
     w.absent = {"m0"};
     CHECK(w.due(1000) == List{"m1"});
-    CHECK(w.waiting.remove("m1"));
-    CHECK_FALSE(w.waiting.remove("m1"));
+    CHECK(w.waiting.remove("m1", Time{} + seconds(1001)));
+    CHECK_FALSE(w.waiting.remove("m1", Time{} + seconds(1002)));
+    CHECK(w.waiting.last_left() == Time{} + seconds(1001)); // since then the bond may be whole
     CHECK(names(w.waiting.configs()) == List{"m0"});
     CHECK(w.waiting.find("m0")->reason == "no such device: m0");
 }
