@@ -8,7 +8,7 @@ import pytest
 
 from framework.app import bond_config, processors, unique_prefix
 from framework.frames import DST, IP, SRC, UDP, Ether, Raw, build, number_of
-from framework.peers.lacp_port import A, C, D, G, S, T, Partner, is_slow, marker, parse
+from framework.peers.lacp_port import A, C, D, G, S, T, Partner, is_slow, marker, negotiate, parse
 from framework.peers.relay import relayed_wires
 from framework.topology import BOND_ADDRESS, HOST_ADDRESS
 from framework.traffic import PYTHON, iperf
@@ -70,16 +70,6 @@ def alone(lab, **options):
     bond = lab.bond(wires, addresses=[], **{**LACP, **options})
     partners = [Partner(lab.capture(wires.sink, end), i + 1) for i, end in enumerate(wires.far)]
     return wires, bond, partners
-
-
-def negotiate(bond, partners, members=2):
-    def all_agree():
-        for partner in partners:
-            partner.step()
-        return usable(bond) == members
-    eventually(all_agree, 8, "the partner is agreed with", every=0.25)
-    for partner in partners:
-        partner.step()
 
 
 def test_both_links_are_in_use_within_8_seconds(fresh):

@@ -173,6 +173,7 @@ std::string usage() {
   dpdk-bond explain BOND FLOW
                               which member a flow leaves by, and why; FLOW:
                               src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=
+                              or frame=, a whole frame in hexadecimal
   dpdk-bond explain BOND FILE [--json]
                               the same for each flow of a capture file (pcap or
                               pcapng), with frames and bytes by member

@@ -21,9 +21,20 @@ Placing place(const ModeDescriptor& mode, const BondOptions& options, Bytes fram
             bond_option_text(options, *find_option("xmit_hash_policy"))};
 }
 
+// A frame that a member has sent in balance-tlb or balance-alb has that member's address; it was the bond's
+// when the frame was hashed.
+void put_own_source(MutableBytes frame, const BondStatus& status) {
+    const MutableBytes source = frame.subspan(6, 6);
+    for (const MemberStatus& m : status.members)
+        if (std::ranges::equal(source, m.mac.bytes)) {
+            std::ranges::copy(status.mac.bytes, source.begin());
+            return;
+        }
+}
+
 // Why it is none of the others, and what the flow leaves open.
 void remark(Explanation& out, const FlowSpec& flow, const BondStatus& status) {
-    if (out.hashed && !flow.is_v6 && flow.src4 == Ipv4{} && flow.dst4 == Ipv4{})
+    if (out.hashed && flow.frame.empty() && !flow.is_v6 && flow.src4 == Ipv4{} && flow.dst4 == Ipv4{})
         out.paths.emplace_back("the flow names no address: 0.0.0.0 to 0.0.0.0 is meant");
     for (const MemberStatus& m : status.members)
         if (!m.usable)
@@ -48,6 +59,7 @@ Explanation BondQueries::explain(const FlowSpec& flow) {
 Explanation BondQueries::explain(const RunningBond& bond, const FlowSpec& flow) {
     FlowSpec whole = flow;
     if (!whole.smac) whole.smac = bond.status.mac; // what the logical interface sends has its own address
+    if (!whole.frame.empty()) put_own_source(whole.frame, bond.status);
     std::uint8_t bytes[kMaxFlowFrame];
     const Bytes frame{bytes, build_flow_frame(whole, bytes)};
     if (auto own = core_.queries->explain(bond, frame)) return *std::move(own);

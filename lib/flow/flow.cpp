@@ -3,9 +3,12 @@
 
 #include <algorithm>
 #include <array>
+#include <bit>
 #include <charconv>
 #include <string>
 #include <vector>
+
+#include <fmt/format.h>
 
 #include "flow/flow_text.hpp"
 #include "options/options.hpp"
@@ -99,6 +102,28 @@ Result<void> set_proto(FlowSpec& flow, std::string_view value) {
     return {};
 }
 
+std::optional<std::uint8_t> parse_octet(std::string_view two) {
+    std::uint8_t value = 0;
+    const auto [end, error] = std::from_chars(two.data(), two.data() + two.size(), value, 16);
+    if (error != std::errc{} || end != two.data() + 2) return std::nullopt;
+    return value;
+}
+
+Result<void> set_frame(std::vector<std::uint8_t>& frame, std::string_view value) {
+    const Error not_so{
+        fmt::format("{} hexadecimal digits are wrong; allowed: two for each of 14 to {} bytes, "
+                    "from the Ethernet header on",
+                    value.size(), kMaxFlowFrame)};
+    if (value.size() % 2 != 0 || value.size() < 2 * 14 || value.size() > 2 * kMaxFlowFrame) return not_so;
+    for (std::size_t i = 0; i < value.size(); i += 2) {
+        const auto octet = parse_octet(value.substr(i, 2));
+        if (!octet)
+            return Error{fmt::format("'{}' is wrong; allowed: hexadecimal digits", value.substr(i, 2))};
+        frame.push_back(*octet);
+    }
+    return {};
+}
+
 struct Key {
     std::string_view name;
     Result<void> (*set)(Parsing& p, std::string_view value);
@@ -118,6 +143,7 @@ constexpr Key kKeys[] = {
          p.flow.vlan = static_cast<std::uint16_t>(*number);
          return {};
      }},
+    {"frame", [](Parsing& p, std::string_view v) { return set_frame(p.flow.frame, v); }},
 };
 
 Error unknown_key(std::string_view key) {
@@ -163,6 +189,8 @@ Result<FlowSpec> parse_flow(std::string_view text) {
             return Error{std::string(name) + ": " + set.error()};
     }
     FlowSpec& flow = parsing.flow;
+    if (!flow.frame.empty() && !std::has_single_bit(seen))
+        return Error{"frame: it says all of the flow; allowed: alone"};
     if (flow.is_v6 && flow.proto == kIcmp) flow.proto = kIcmpv6;
     const Protocol* protocol = find_protocol(flow.proto);
     if (parsing.port_key && (protocol == nullptr || !protocol->has_ports))
@@ -224,6 +252,11 @@ void write_l4(const FlowSpec& flow, MutableBytes l4, Bytes addresses) {
 } // namespace
 
 std::size_t build_flow_frame(const FlowSpec& flow, MutableBytes out) {
+    if (!flow.frame.empty()) {
+        if (out.size() < flow.frame.size()) return 0;
+        std::ranges::copy(flow.frame, out.begin());
+        return flow.frame.size();
+    }
     const Protocol* protocol = find_protocol(flow.proto);
     const std::size_t l4_length = protocol != nullptr ? protocol->header : 0;
     const std::size_t l3 = flow.vlan ? 18 : 14;

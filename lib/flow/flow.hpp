@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <optional>
 #include <string_view>
+#include <vector>
 
 #include "base/bytes.hpp"
 #include "base/ip.hpp"
@@ -23,19 +24,22 @@ struct FlowSpec {
     std::uint8_t proto = 6; // tcp
     std::uint16_t sport = 0, dport = 0;
     std::optional<std::uint16_t> vlan; // VLAN id
+    std::vector<std::uint8_t> frame; // not empty: the flow is that of this frame, and all above says nothing
     bool operator==(const FlowSpec&) const = default;
 };
 
 // Keys in any order, each at most once, all optional: src, dst (both IPv4 or both IPv6), sport, dport
 // (0-65535, only with a protocol that has ports), proto (a name or 0-255; icmp of an IPv6 flow is icmpv6),
-// smac, dmac, vlan (0-4094). Error: one line, "KEY: what is wrong; what is allowed".
+// smac, dmac, vlan (0-4094). Or frame alone: the first bytes of a whole frame, in hexadecimal, for what no
+// keys can name. Error: one line, "KEY: what is wrong; what is allowed".
 Result<FlowSpec> parse_flow(std::string_view text);
 
-inline constexpr std::size_t kMaxFlowFrame = 80; // bytes that build_flow_frame() needs at most
+inline constexpr std::size_t kMaxFlowFrame = 192; // bytes; room for any headers that are hashed
 
 // Writes a whole frame of the flow, at least 60 bytes, with lengths and checksums, and returns its length; 0
 // if `out` is too small. ICMP is an echo request with id 0; a tunnel protocol's inner header is left blank,
-// so a policy that looks inside falls back to layer2 as for any frame that it cannot read.
+// so a policy that looks inside falls back to layer2 as for any frame that it cannot read. FlowSpec::frame is
+// written as it is.
 std::size_t build_flow_frame(const FlowSpec& flow, MutableBytes out);
 
 } // namespace dpdkbond

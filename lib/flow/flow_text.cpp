@@ -6,6 +6,7 @@
 #include <fmt/format.h>
 
 #include "base/ip.hpp"
+#include "flow/flow.hpp"
 #include "proto/eth.hpp"
 
 namespace dpdkbond {
@@ -60,11 +61,12 @@ std::string flow_text(Bytes frame) {
     return text;
 }
 
-std::string whole_flow_text(Bytes frame) {
-    std::string text = flow_text(frame);
-    const auto eth = parse_eth(frame);
-    if (eth && !text.starts_with("smac="))
-        text += fmt::format(",smac={},dmac={}", eth->source.to_string(), eth->destination.to_string());
+std::string frame_flow_text(Bytes frame) {
+    constexpr std::size_t kEthernetHeader = 14;
+    if (frame.size() < kEthernetHeader) return {};
+    std::string text = "frame=";
+    for (const std::uint8_t octet : frame.first(std::min(frame.size(), kMaxFlowFrame)))
+        text += fmt::format("{:02x}", octet);
     return text;
 }
 

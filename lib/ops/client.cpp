@@ -264,7 +264,7 @@ int explain_file(TelemetryClient& client, const std::string& bond, const std::st
     if (!flows) return client_failed(path + ": " + flows.error());
     for (FlowInFile& flow : flows.value().flows) {
         if (flow.question.empty()) {
-            flow.explanation.reason = "not asked: no FLOW says what such a frame is";
+            flow.explanation.reason = "not asked: it is shorter than an Ethernet header";
             continue;
         }
         auto answer = ask_flow(client, bond, flow.question);

@@ -17,8 +17,6 @@ namespace dpdkbond {
 
 namespace {
 
-constexpr std::size_t kMostHeaders = 192; // bytes: room for any headers that are hashed
-
 struct Sum {
     std::uint64_t flows = 0, frames = 0, bytes = 0;
 };
@@ -38,17 +36,6 @@ std::string all_hashes(Bytes frame) {
         text +=
             fmt::format(" {:x}", flow_hash(policy, frame.data(), static_cast<std::uint32_t>(frame.size())));
     return text;
-}
-
-// What to ask for the frame: a flow of which every policy makes the same. Fragments, tunnels, identified ICMP
-// and what is no IP have none.
-std::string question_for(Bytes frame) {
-    std::string text = whole_flow_text(frame);
-    const auto flow = parse_flow(text);
-    if (!flow) return {};
-    std::uint8_t bytes[kMaxFlowFrame];
-    const Bytes like{bytes, build_flow_frame(flow.value(), bytes)};
-    return all_hashes(like) == all_hashes(frame) ? text : std::string();
 }
 
 std::map<std::string, Sum> by_member(const FlowsInFile& file) {
@@ -72,10 +59,10 @@ Result<FlowsInFile> flows_in(std::istream& file) {
             ++out.inbound;
             return;
         }
-        const Bytes kept = captured.bytes.first(std::min(captured.bytes.size(), kMostHeaders));
+        const Bytes kept = captured.bytes.first(std::min(captured.bytes.size(), kMaxFlowFrame));
         std::string text = flow_text(kept);
         const auto [found, is_new] = index.try_emplace(text + all_hashes(kept), out.flows.size());
-        if (is_new) out.flows.push_back({std::move(text), question_for(kept), 0, 0, {}});
+        if (is_new) out.flows.push_back({std::move(text), frame_flow_text(kept), 0, 0, {}});
         FlowInFile& flow = out.flows[found->second];
         ++flow.frames;
         flow.bytes += captured.length;

@@ -17,7 +17,7 @@ namespace dpdkbond {
 // Frames that are one flow: of equal headers, and of equal hash by each policy.
 struct FlowInFile {
     std::string text;     // flow_text()
-    std::string question; // as parse_flow() takes it; empty: no FLOW says what this frame is
+    std::string question; // as parse_flow() takes it; empty: it is too short for one
     std::uint64_t frames = 0, bytes = 0;
     Explanation explanation;
 };

@@ -422,7 +422,8 @@ constexpr Query kQueries[] = {
     {"/bond/status", callback<answer_status>,
      "The status text, in the layout of /proc/net/bonding. Parameters: bond[,page]; pages count from 0"},
     {"/bond/explain", callback<answer_explain>,
-     "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan="},
+     "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan= or "
+     "frame="},
 };
 
 // Bytes of the event in an answer, its comma included.

@@ -2,6 +2,8 @@
 """LACPDUs and markers as bytes, and a partner made of them that does what a test says and nothing else."""
 import struct
 
+from ..wait import eventually
+
 SLOW_MAC = bytes.fromhex("0180c2000002")
 A, T, G, S, C, D, F, E = (1 << bit for bit in range(8))
 Z12 = bytes(12)
@@ -72,3 +74,14 @@ class Partner:
         if self.heard:
             self.agree()
         self.speak()
+
+
+def negotiate(bond, partners, members=2):
+    """Every partner agrees with the bond, so that it has so many usable members."""
+    def all_agree():
+        for partner in partners:
+            partner.step()
+        return bond.info()["usable_members"] == members
+    eventually(all_agree, 8, "the partner is agreed with", every=0.25)
+    for partner in partners:
+        partner.step()

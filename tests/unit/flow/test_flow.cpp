@@ -135,3 +135,21 @@ TEST_CASE("a frame that does not fit is not written") {
     test::Frame largest(kMaxFlowFrame);
     CHECK(build_flow_frame(parsed("src=2001:db8::1,vlan=1,proto=tcp"), largest) == 78);
 }
+
+TEST_CASE("a whole frame in hexadecimal is the flow of that frame and takes no other key") {
+    const std::string arp = "ffffffffffff0200000000010806" + std::string(56, '0');
+    const test::Frame frame = frame_of("frame=" + arp);
+    CHECK(frame.size() == 42);
+    CHECK(load_be16(&frame[12]) == 0x0806);
+    CHECK(hash_of(HashPolicy::layer2, "frame=" + arp) == ((0xffU ^ 0x01U) ^ 0x0806U));
+    CHECK(frame_of("frame=" + std::string(2 * kMaxFlowFrame, 'F')).size() == kMaxFlowFrame);
+    test::Frame small(41, 0xee);
+    CHECK(build_flow_frame(parsed("frame=" + arp), small) == 0);
+    CHECK(error_of("frame=" + arp + ",vlan=1") == "frame: it says all of the flow; allowed: alone");
+    for (const std::string& bad :
+         {std::string(), arp + "0", std::string(26, '0'), std::string(2 * kMaxFlowFrame + 2, '0')})
+        CHECK_THAT(error_of("frame=" + bad),
+                   Contains("frame: ") && Contains("allowed: two for each of 14 to 192 bytes"));
+    CHECK(error_of("frame=" + arp + "0g") == "frame: '0g' is wrong; allowed: hexadecimal digits");
+    CHECK_FALSE(parse_flow("frame=" + arp + "-1"));
+}
