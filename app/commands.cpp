@@ -81,8 +81,8 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     return {};
 }
 
-void Program::note(BondUnit& unit, const std::string& what) {
-    control_->call([&] { unit.core->bond.note(EventKind::option_changed, kNoMember, what, now()); });
+void Program::note(BondUnit& unit, const std::string& what, MemberId member) {
+    control_->call([&] { unit.core->bond.note(EventKind::option_changed, member, what, now()); });
 }
 
 // A member's options, on control and in what `config` shows.

@@ -175,7 +175,8 @@ private:
     BondUnit* find(std::string_view bond);
     Result<BondUnit*> find_or_error(std::string_view bond);
     Result<MemberPort*> member_or_error(BondUnit& unit, std::string_view member);
-    void note(BondUnit& unit, const std::string& what); // a change that somebody has asked for
+    // A change that somebody has asked for.
+    void note(BondUnit& unit, const std::string& what, MemberId member = kNoMember);
     Result<void> choose_active(BondUnit& unit, std::string_view member);
     void change_member(BondUnit& unit, MemberPort& member, const MemberOptions& options,
                        const std::string& what);
@@ -185,7 +186,9 @@ private:
     class Reload; // reload.cpp: the steps
     Result<void> read_again();
     Result<void> apply(Config next);
-    Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted);
+    // `by`: what lines about it end with.
+    Result<void> apply_logical(BondUnit& unit, const LogicalConfig& wanted, const std::string& by);
+    void put_back_members(BondUnit& unit, const std::string& by);
     void reload_loop();
 
     WarmStart warm_; // what the instance before left, while this one starts

@@ -28,7 +28,7 @@ constexpr const char* kApplied = "reloaded, but: "; // begins the error of a rel
 
 // Compares with what the netdev has, and not with what the file said before.
 Result<void> apply_addresses(const std::string& netdev, std::span<const IpPrefix> before,
-                             std::span<const IpPrefix> wanted) {
+                             std::span<const IpPrefix> wanted, std::vector<std::string>& said) {
     const auto listed = [&]() -> Result<std::vector<IpPrefix>> {
         const auto link = get_link(netdev);
         if (!link) return Error{link.error()};
@@ -52,10 +52,18 @@ Result<void> apply_addresses(const std::string& netdev, std::span<const IpPrefix
     };
     Result<void> first;
     for (const IpPrefix& a : plan.remove) // one that its primary has taken along is gone too
-        if (there(a)) first = removed;
-    for (const IpPrefix& a : plan.keep)
-        if (!there(a))
-            if (auto done = add_address(netdev, a); !done && first) first = done;
+        if (there(a))
+            first = removed;
+        else
+            said.push_back(fmt::format("address {} removed", a.to_string()));
+    for (const IpPrefix& a : plan.keep) {
+        if (there(a)) continue;
+        const auto done = add_address(netdev, a);
+        if (!done && first) first = done;
+        if (done && std::ranges::find(has.value(), a) == has.value().end())
+            said.push_back(fmt::format("address {} {}", a.to_string(),
+                                       std::ranges::find(before, a) == before.end() ? "added" : "put back"));
+    }
     return first;
 }
 
@@ -174,7 +182,7 @@ public:
             if (member != nullptr)
                 p_.change_member(unit, *member, values, member_changes(member->config.options, values) + by_);
         }
-        auto logical = p_.apply_logical(unit, wanted.logical);
+        auto logical = p_.apply_logical(unit, wanted.logical, by_);
         p_.steer(unit);
         if (!options) return Error{fmt::format("{}: {}", plan.bond, options.error())};
         return logical;
@@ -252,6 +260,10 @@ Result<void> Program::apply(Config next) {
         for (const auto& m : unit->members)
             if (!m->why_gone().empty()) r.stale.insert(m->config.name);
         r.logical_gone = unit->logical->is_gone();
+        // Absent, and taken out by hand: the file has known it before all the same.
+        if (const BondConfig* before = find_bond(config_.bonds, unit->config.name))
+            for (const MemberConfig& m : before->members)
+                if (!unit->lists(m.name)) r.waiting.push_back(m);
     }
     const auto plan =
         plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig& m) { return why_absent(m); }});
@@ -268,6 +280,7 @@ Result<void> Program::apply(Config next) {
     const std::string reloaded = config_file_ + by_whom();
     const std::string by =
         acting().empty() ? std::string(", by reload") : fmt::format(", by reload ({})", acting());
+    for (const auto& unit : units_) put_back_members(*unit, by);
     Reload steps(*this, plan.value(), next.bonds, by);
     const auto failed = dpdkbond::carry_out(plan.value(), next.bonds, steps);
     if (!failed) return Error{failed.error()};
@@ -296,22 +309,41 @@ Result<void> Program::apply(Config next) {
     return Error{fmt::format("{}{}; the next reload tries again", kApplied, fmt::join(failed.value(), "; "))};
 }
 
-Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted) {
+void Program::put_back_members(BondUnit& unit, const std::string& by) {
+    for (const auto& member : unit.members) {
+        std::vector<std::string> said = member->put_back();
+        control_->call([&] {
+            if (unit.core->bond.set_link_admin(member->id, true, now())) said.emplace_back("link up");
+        });
+        for (const std::string& what : said) note(unit, what + by, member->id);
+    }
+}
+
+Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted, const std::string& by) {
     LogicalConfig& running = unit.config.logical;
     Result<void> first;
     const auto keep = [&](Result<void> r) {
         if (!r && first.ok()) first = std::move(r);
     };
     LogicalConfig recorded = wanted; // but for what failed: the next reload tries that again
+    std::vector<std::string> said;
     std::uint32_t mtu = running.mtu;
+    bool up = true;
     if (unit.logical->in_kernel())
         (void)unit.logical->visit([&](const LinkEvent& at) -> Result<void> {
             mtu = at.mtu;
+            up = at.admin_up;
             return {};
         });
     const bool ours = wanted.managed || !unit.logical->in_kernel();
+    if (ours && !up) {
+        auto done = unit.logical->visit([](const LinkEvent& at) { return set_admin_up(at.name, true); });
+        if (done) said.emplace_back("the logical interface, which was set down, is up again");
+        keep(std::move(done));
+    }
     if (ours && wanted.mtu != mtu) {
         auto done = unit.logical->set_mtu(wanted.mtu); // bond and members follow a netdev's
+        if (done) said.push_back(fmt::format("mtu {}, and not {}", wanted.mtu, mtu));
         if (!done) recorded.mtu = running.mtu;
         keep(std::move(done));
         if (!unit.logical->in_kernel()) {
@@ -321,16 +353,20 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     }
     Mac worn;
     control_->call([&] { worn = unit.core->bond.mac(); });
-    if (wanted.mac &&
-        (wanted.mac != running.mac || (unit.logical->in_kernel() && ours && *wanted.mac != worn &&
-                                       unit.config.options.fail_over_mac != FailOverMac::active))) {
+    const bool may_put_back =
+        unit.logical->in_kernel() && ours && unit.config.options.fail_over_mac != FailOverMac::active;
+    const std::optional<Mac> file_or_before =
+        wanted.mac || !may_put_back ? wanted.mac : host_->logical(unit.number).mac_before_hand;
+    if (file_or_before &&
+        ((wanted.mac && wanted.mac != running.mac) || (may_put_back && *file_or_before != worn))) {
         Mac mac;
         control_->call([&] {
-            unit.core->bond.set_mac(*wanted.mac, now());
+            unit.core->bond.set_mac(*file_or_before, now());
             mac = unit.core->bond.mac();
         });
         keep(unit.macs->apply());
-        if (mac != *wanted.mac)
+        said.push_back(fmt::format("MAC {}, and not {}", mac.to_string(), worn.to_string()));
+        if (mac != *file_or_before)
             keep(Error{fmt::format("{}: logical.mac: with fail_over_mac active it is the active member's",
                                    unit.config.name)});
         else if (!unit.logical->in_kernel())
@@ -338,12 +374,13 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted)
     }
     if (unit.logical->in_kernel() && (wanted.managed || running.managed)) {
         auto done = unit.logical->visit([&](const LinkEvent& at) {
-            return apply_addresses(at.name, running.addresses, wanted.addresses);
+            return apply_addresses(at.name, running.addresses, wanted.addresses, said);
         });
         if (!done) recorded.addresses = running.addresses;
         keep(std::move(done));
     }
     running = recorded;
+    for (const std::string& what : said) note(unit, what + by);
     return first;
 }
 

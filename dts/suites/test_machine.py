@@ -37,3 +37,37 @@ def test_cleanup_reaches_the_namespace_of_the_instance_from_any_other(fresh):
     assert f"m1 is again as it was before process {bond.pid}" in said
     assert wires.a.mac("m1") == own["address"]
     assert bond.command("cleanup").stdout == "nothing was left to clean up\n"
+
+
+def test_a_reload_puts_back_what_was_changed_by_hand_and_says_so(fresh):
+    wires = fresh.sink(4)
+    ns = wires.a
+    ns.run("ip", "link", "del", "m3")
+    bond = fresh.bond(wires, addresses=["192.0.2.1/24"], wait=False)
+    bond.wait_telemetry()
+    eventually(lambda: bond.info() and bond.info()["usable_members"] == 3, 5)
+    mac = ns.mac("bond0")
+    for words in ("address 02:00:00:00:00:aa", "mtu 1400", "down"):
+        ns.run("ip", "link", "set", "bond0", *words.split())
+    eventually(lambda: bond.info()["mac"] == "02:00:00:00:00:aa" and ns.link("m0")["mtu"] == 1400, 3)
+    ns.run("ip", "addr", "flush", "dev", "bond0")
+    ns.run("ip", "link", "set", "m0", "down")
+    ns.run("ip", "link", "set", "m0", "mtu", "1300")
+    assert bond.console("remove member bond0 m1", "remove member bond0 m3", "set member bond0 m2 link down", "set bond bond0 miimon 50",
+                        "set member bond0 m2 prio 5") == []
+    eventually(lambda: bond.info()["usable_members"] == 0, 3)
+    ns.run("ip", "link", "set", "m0", "address", "02:00:00:00:00:bb")
+    assert bond.client("reload").returncode == 0
+    eventually(lambda: bond.info()["usable_members"] == 3 and {ns.mac(f"m{i}") for i in range(3)} == {ns.mac("bond0")} == {mac}, 5)
+    eventually(lambda: {ns.link(name)["mtu"] for name in ("bond0", "m0", "m1")} == {1500}, 3)
+    assert "192.0.2.1" in ns.run("ip", "addr", "show", "bond0").stdout and "UP" in ns.link("bond0")["flags"]
+    assert bond.info()["options"]["miimon"] in (100, "100") and sorted(bond.info()["members"]) == ["m0", "m1", "m2", "m3"]
+    for said in ("bond0: option_changed: the logical interface, which was set down, is up again", "bond0: option_changed: mtu 1500, and not 1400",
+                 f"bond0: option_changed: MAC {mac}, and not 02:00:00:00:00:aa", "bond0: option_changed: address 192.0.2.1/24 put back",
+                 "bond0 m0: option_changed: its netdev, which was set down, is up again", f"bond0 m0: option_changed: its MTU, which was 1300, is put back",
+                 "bond0 m0: option_changed: its MAC, which was 02:00:00:00:00:bb, is put back", "bond0 m2: option_changed: link up",
+                 "bond0 m2: option_changed: prio 0", "bond0: option_changed: miimon 100", "bond0 m1: member_added"):
+        assert said in bond.log, f"{said}\n{bond.log}"
+    length = len(bond.log)
+    assert bond.client("reload").returncode == 0
+    assert "option_changed" not in bond.log[length:]

@@ -149,12 +149,13 @@ void Bond::count_flows(TxBurstFn by, Time until) {
     count_until_ = until;
 }
 
-void Bond::set_link_admin(MemberId id, bool up, Time now) {
+bool Bond::set_link_admin(MemberId id, bool up, Time now) {
     Member* m = member(id);
-    if (m == nullptr || m->admin_down == !up) return;
+    if (m == nullptr || m->admin_down == !up) return false;
     m->admin_down = !up;
     changed_ = true;
     settle(now);
+    return true;
 }
 
 Result<void> Bond::set_active(std::string_view name, Time now) {

@@ -86,7 +86,7 @@ public:
     // Every worker uses the last snapshot that was filled, so a move of flows may continue
     // (awaits_workers()).
     void handle_published(Time now);
-    void set_link_admin(MemberId id, bool up, Time now);
+    bool set_link_admin(MemberId id, bool up, Time now);        // false: it is so already
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
     void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
     void set_member_options(MemberId id, const MemberOptions& options, Time now);

@@ -4,6 +4,7 @@
 
 #include <cstddef>
 #include <cstdint>
+#include <optional>
 #include <set>
 #include <string>
 
@@ -17,6 +18,7 @@ struct LogicalFacts {
     std::string name{}; // of the netdev now
     bool up = false;
     Mac mac{};
+    std::optional<Mac> mac_before_hand; // the bond's, before somebody gave the netdev another
     bool promiscuous = false, all_groups = false;
     std::size_t unicast = 0, groups = 0; // addresses besides its own, groups
     std::size_t addresses = 0;           // IP, of what is stacked on it too

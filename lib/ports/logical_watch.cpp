@@ -106,14 +106,19 @@ void LogicalWatch::settle() {
     reread_ = restack_ = false;
 }
 
-void LogicalWatch::take_mac(std::uint32_t bond, const Logical& l, const Mac& mac) {
-    Mac kept = mac;
+void LogicalWatch::take_mac(std::uint32_t bond, Logical& l, const Mac& mac) {
+    Mac before = mac, kept = mac;
     control_.call([&] {
         BondCore* core = control_.bond(bond);
         if (core == nullptr) return;
-        if (core->bond.mac() != mac) core->bond.set_mac(mac, now());
+        before = core->bond.mac();
+        if (before != mac) core->bond.set_mac(mac, now());
         kept = core->bond.mac();
     });
+    if (before == mac || l.mac_before_hand == mac) // the bond's own doing, or somebody has put it back
+        l.mac_before_hand.reset();
+    else if (kept == mac && !l.mac_before_hand && !before.is_zero())
+        l.mac_before_hand = before;
     // With fail_over_mac active it is the active member's, whatever anybody says.
     if (kept != mac)
         (void)l.port->visit([&](const LinkEvent& at) { return dpdkbond::set_mac(at.ifindex, kept); });
@@ -326,6 +331,7 @@ LogicalFacts LogicalWatch::view(std::uint32_t bond) const {
     view.name = l.netdev;
     view.up = l.link.admin_up;
     view.mac = l.link.mac;
+    view.mac_before_hand = l.mac_before_hand;
     view.promiscuous = l.filter.all_unicast;
     view.all_groups = l.filter.all_groups;
     view.unicast = l.list.unicast.size();

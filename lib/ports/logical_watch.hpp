@@ -55,6 +55,7 @@ private:
         bool seen = false;
         bool lost = false; // it was seen, and was deleted
         LinkEvent link;    // as last seen
+        std::optional<Mac> mac_before_hand;
         ReceiveList list;
         RxFilter filter;
         MemberWishes wishes;
@@ -65,7 +66,7 @@ private:
     void look(std::uint32_t bond, Logical& l);
     void look_at_addresses(std::uint32_t bond, Logical& l);
     void add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const;
-    void take_mac(std::uint32_t bond, const Logical& l, const Mac& mac);
+    void take_mac(std::uint32_t bond, Logical& l, const Mac& mac);
     std::uint32_t take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu);
     void tell_members(std::uint32_t bond, const MemberWishes& wishes);
     void tell_member(std::uint32_t bond, MemberPort& member, const MemberWishes& wishes);

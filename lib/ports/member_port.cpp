@@ -248,6 +248,7 @@ Result<void> MemberPort::set_mac(const Mac& mac) {
 }
 
 Result<void> MemberPort::set_mtu(std::uint32_t mtu) {
+    mtu_ = mtu;
     if (!guard_) return port->set_mtu(mtu);
     auto link = get_link(guard_->ifindex());
     if (!link) return Error{link.error()};
@@ -287,6 +288,24 @@ std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
         warnings.push_back(done.error());
     }
     return warnings;
+}
+
+std::vector<std::string> MemberPort::put_back() {
+    if (!guard_ || !why_gone().empty()) return {};
+    const std::lock_guard lock(device_mutex_);
+    std::vector<std::string> lines;
+    const auto said = [&](const Result<void>& done, const std::string& what) {
+        lines.push_back(done ? what : done.error());
+    };
+    const auto link = get_link(guard_->ifindex());
+    if (!link) return {};
+    const LinkEvent& is = link.value();
+    if (!is.admin_up) said(set_admin_up(is.name, true), "its netdev, which was set down, is up again");
+    if (!mac_refused_ && !worn_.is_zero() && is.mac != worn_)
+        said(set_mac(worn_), fmt::format("its MAC, which was {}, is put back", is.mac.to_string()));
+    if (mtu_ != 0 && refused_mtu_ == 0 && is.mtu != mtu_)
+        said(set_mtu(mtu_), fmt::format("its MTU, which was {}, is put back", is.mtu));
+    return lines;
 }
 
 Mac MemberPort::mac() const {

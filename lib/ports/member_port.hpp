@@ -81,6 +81,9 @@ public:
     // Receives what the logical interface wants and takes its MTU, as far as it can. Returns what the
     // operator should know, each once.
     std::vector<std::string> follow(const MemberWishes& wishes);
+    // Of the netdev below, what somebody has changed since it was told: up, MAC and MTU are as they should be
+    // again. A line for each.
+    std::vector<std::string> put_back();
     struct ReceiveMode {
         bool promiscuous = false, all_groups = false;
         bool sorts = false; // its hardware; software need not
@@ -129,7 +132,8 @@ private:
     mutable std::mutex device_mutex_; // one at a time tells the device what to wear and to receive
     unsigned workers_ = 1;
     bool mac_refused_ = false;
-    Mac worn_{}; // what it was told last; device_mutex_
+    Mac worn_{};            // what it was told last; device_mutex_
+    std::uint32_t mtu_ = 0; // likewise
     std::unique_ptr<PortFilter> filter_;
     ReceiveWishes wishes_;                   // of the logical interface, and …
     std::vector<Mac> also_;                  // accept_also()
