@@ -16,6 +16,7 @@
 #include "config/import_file.hpp"
 #include "config/load.hpp"
 #include "config/schema.hpp"
+#include "config/yaml_json.hpp"
 #include "host/handover.hpp"
 #include "host/log.hpp"
 #include "host/nics.hpp"
@@ -113,8 +114,12 @@ int dispatch(const Args& args) {
     case Args::Verb::run:
     case Args::Verb::check: return run_or_check(args);
     case Args::Verb::status:
+        if (args.watch)
+            return watch_command(
+                prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), *args.watch);
         return (args.health ? health_command : status_command)(
             prefix, args.operands.empty() ? std::nullopt : std::optional(args.operands[0]), args.json);
+    case Args::Verb::show: return show_command(prefix, args.operands, args.json, yaml_as_json);
     case Args::Verb::explain: return explain_command(prefix, args.operands[0], args.operands[1], args.json);
     case Args::Verb::capture: return capture_command(prefix, args.operands);
     case Args::Verb::console: return console_command(prefix, args.commands, args.stop_on_error);

@@ -2,9 +2,11 @@
 """What operators get wrong, and what happens to them: each is told in one line, and nothing breaks."""
 import copy
 import fcntl
+import json
 import os
 import signal
 import stat
+import subprocess
 
 import pytest
 
@@ -36,6 +38,33 @@ def test_a_second_instance_does_not_get_the_same_netdev(running, fresh, tmp_path
     ping.settled()
     ping.stop()
     assert ping.lost() == [] and bond.up() == 2
+
+
+def test_the_status_is_watched_until_ctrl_c(running):
+    topology, bond = running
+    watch = topology.a.popen(app.binary(), "status", "bond0", "--watch", "0.2", "--file-prefix", bond.file_prefix, stdout=subprocess.PIPE,
+                             text=True)
+    lines = [watch.stdout.readline()]
+    while sum(line.startswith("Every 0.2 s: dpdk-bond status bond0  20") for line in lines) < 2:
+        lines.append(watch.stdout.readline())
+    assert lines.count("Slave Interface: m0\n") == lines.count("Slave Interface: m1\n") == 1
+    watch.send_signal(signal.SIGINT)
+    watch.stdout.read()
+    watch.stdout.close()
+    assert watch.wait(2) == 0
+    done = bond.client("status", "bond9", "--watch")
+    assert (done.returncode, done.stderr) == (1, 'dpdk-bond: no bond "bond9"; there are: bond0\n')
+
+
+def test_shows_of_the_console_are_json_for_scripts(running):
+    topology, bond = running
+    for words, path in {"bond bond0 config": ["bonds", 0, "members", 1, "device"], "bond bond0 events": [0, "event"], "uptime": ["since"],
+                        "bond bond0 capture": ["text"], "member bond0 m0": ["tx_bytes"]}.items():
+        answer = json.loads(bond.client("show", *words.split(), "--json", check=True).stdout)
+        for step in path:
+            answer = answer[step]
+        assert answer or answer == 0
+    assert bond.client("show", "bond", "bond0", "config", check=True).stdout.startswith("runtime:")
 
 
 @pytest.mark.parametrize("prefix", ["", ".", "..", "a b", "../x", "a%s", "x" * 65])

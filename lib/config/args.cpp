@@ -2,6 +2,7 @@
 #include "config/args.hpp"
 
 #include <array>
+#include <cstdlib>
 #include <string_view>
 
 #include "config/validate.hpp"
@@ -18,8 +19,10 @@ struct VerbDef {
 };
 
 constexpr std::size_t kAny = 24;
-constexpr std::array<VerbDef, 15> kVerbs{{
-    {"status", Args::Verb::status, 0, 1, "status [BOND] [--json] [--health]"},
+constexpr std::array<VerbDef, 16> kVerbs{{
+    {"status", Args::Verb::status, 0, 1,
+     "status [BOND] [--json] [--health] | status [BOND] --watch [SECONDS]"},
+    {"show", Args::Verb::show, 1, 4, "show bonds|bond|member|version|uptime ... [--json]"},
     {"explain", Args::Verb::explain, 2, 2, "explain BOND FLOW | explain BOND FILE [--json]"},
     {"capture", Args::Verb::capture, 3, 4, "capture BOND MEMBER|all FILE [SECONDS]"},
     {"console", Args::Verb::console, 0, 0, "console [-e COMMAND]... [--stop-on-error]"},
@@ -43,6 +46,15 @@ const VerbDef* find_verb(std::string_view word) {
 }
 
 Error bad(const std::string& what) { return Error{what + "; see dpdk-bond --help"}; }
+
+// Seconds, with a fraction or not.
+std::optional<std::chrono::milliseconds> interval_of(const std::string& text) {
+    if (text.empty() || text.find_first_not_of("0123456789.") != std::string::npos) return std::nullopt;
+    char* end = nullptr;
+    const double seconds = std::strtod(text.c_str(), &end);
+    if (*end != '\0' || seconds < 0.1 || seconds > 3600) return std::nullopt;
+    return std::chrono::milliseconds(static_cast<std::int64_t>(seconds * 1000));
+}
 
 } // namespace
 
@@ -86,6 +98,11 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             args.warm = true;
         } else if (a == "--health") {
             args.health = true;
+        } else if (a == "--watch" || a.starts_with("--watch=")) {
+            const bool next = a == "--watch" && i + 1 < argv.size() && interval_of(argv[i + 1]);
+            const std::string said = next ? argv[++i] : a == "--watch" ? "2" : a.substr(a.find('=') + 1);
+            args.watch = interval_of(said);
+            if (!args.watch) return bad("--watch: '" + said + "' is no number of seconds; 0.1 to 3600");
         } else if (a == "--stop-on-error") {
             args.stop_on_error = true;
         } else if (a == "--schema") {
@@ -118,10 +135,11 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         if (args.config.empty() && check) return bad("--check needs -c FILE");
         if (args.config.empty()) return bad("nothing to do: give -c FILE or a command");
         if (!args.operands.empty()) return bad(args.operands[0] + ": not expected here");
-        if (args.json) return bad("--json goes with status, explain and nics");
+        if (args.json) return bad("--json goes with status, show, explain and nics");
         if (check && args.console) return bad("-i does not go with --check");
         if (of_console) return bad(std::string(console_option) + " goes with console");
-        if (args.health) return bad("--health goes with status");
+        if (args.health || args.watch)
+            return bad(std::string(args.health ? "--health" : "--watch") + " goes with status");
         if (args.schema) return bad("--schema goes with modes");
         if (args.warm) return bad("--warm goes with stop");
         args.verb = check ? Args::Verb::check : Args::Verb::run;
@@ -130,14 +148,16 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
     args.verb = verb->verb;
     if (of_console && args.verb != Args::Verb::console)
         return bad(std::string(console_option) + " goes with console");
-    if (args.health && args.verb != Args::Verb::status) return bad("--health goes with status");
+    if ((args.health || args.watch) && args.verb != Args::Verb::status)
+        return bad(std::string(args.health ? "--health" : "--watch") + " goes with status");
+    if (args.watch && (args.health || args.json)) return bad("--watch goes without --json and --health");
     if (args.schema && args.verb != Args::Verb::modes) return bad("--schema goes with modes");
     if (args.warm && args.verb != Args::Verb::stop) return bad("--warm goes with stop");
     if (!args.config.empty() || args.console || check)
         return bad("-c, -i and --check do not go with " + std::string(verb->word));
     if (args.json && args.verb != Args::Verb::status && args.verb != Args::Verb::nics &&
-        args.verb != Args::Verb::explain)
-        return bad("--json goes with status, explain and nics");
+        args.verb != Args::Verb::explain && args.verb != Args::Verb::show)
+        return bad("--json goes with status, show, explain and nics");
     const std::size_t given = args.operands.size() - (args.verb == Args::Verb::command ? 1 : 0);
     if (given < verb->least || given > verb->most) return bad("use: dpdk-bond " + std::string(verb->form));
     return args;
@@ -170,6 +190,11 @@ std::string usage() {
   dpdk-bond status [BOND] --health [--json]
                               a line for each bond; status 0: ok, 1: degraded,
                               2: down or not running, 3: cannot be asked
+  dpdk-bond status [BOND] --watch [SECONDS]
+                              again every 2 s, or so many, until Ctrl-C
+  dpdk-bond show bonds | bond NAME [stats|events|config|load|lacp|rlb|spray|
+                              capture] | member NAME MEMBER | version | uptime
+                              what these show on the console; --json: as JSON
   dpdk-bond explain BOND FLOW
                               which member a flow leaves by, and why; FLOW:
                               src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan=

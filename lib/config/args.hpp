@@ -2,6 +2,7 @@
 // The command line. Pure.
 #pragma once
 
+#include <chrono>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -20,6 +21,7 @@ struct Args {
         capture,
         console,
         command,
+        show,
         stop,
         restart,
         cleanup,
@@ -31,16 +33,17 @@ struct Args {
         help
     };
     Verb verb = Verb::help;
-    std::string config;                     // run, check
-    bool console = false;                   // run: -i
-    bool json = false;                      // status, nics
-    bool warm = false;                      // stop
-    bool health = false;                    // status
-    bool schema = false;                    // modes
-    std::vector<std::string> commands;      // console: -e
-    bool stop_on_error = false;             // console
-    std::optional<std::string> file_prefix; // all
-    std::string topic;                      // help: the command that it is about
+    std::string config;                             // run, check
+    bool console = false;                           // run: -i
+    bool json = false;                              // status, show, explain, nics
+    std::optional<std::chrono::milliseconds> watch; // status: how long between two looks
+    bool warm = false;                              // stop
+    bool health = false;                            // status
+    bool schema = false;                            // modes
+    std::vector<std::string> commands;              // console: -e
+    bool stop_on_error = false;                     // console
+    std::optional<std::string> file_prefix;         // all
+    std::string topic;                              // help: the command that it is about
     std::vector<std::string> operands; // status [BOND] · explain BOND FLOW · …; command: all its words
 };
 

@@ -217,6 +217,10 @@ Result<std::string> status_as_json(const std::string& prefix, const std::string&
     return status(prefix, bond, true);
 }
 
+Result<std::string> status_as_text(const std::string& prefix, const std::optional<std::string>& bond) {
+    return status(prefix, bond, false);
+}
+
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json) {
     const auto text = status(prefix, bond, json);
     if (!text) return client_failed(text.error());

@@ -4,6 +4,8 @@
 // such bond, refused), 2 (bad arguments).
 #pragma once
 
+#include <chrono>
+#include <functional>
 #include <optional>
 #include <string>
 #include <vector>
@@ -44,7 +46,9 @@ Result<std::string> query(const std::string& prefix, const std::string& command)
 
 // Text as render_proc() writes it, or JSON. Several bonds: each text below a line "==> NAME <==".
 int status_command(const std::string& prefix, const std::optional<std::string>& bond, bool json);
-// What status_command() prints with `json`.
+// What status_command() prints.
+Result<std::string> status_as_text(const std::string& prefix, const std::optional<std::string>& bond);
+// … with `json`.
 Result<std::string> status_as_json(const std::string& prefix, const std::string& bond);
 // A line for each bond. 0: all are ok, 1: one is degraded, 2: one is down or nobody answers, 3: it could not
 // be asked, or there is no such bond.
@@ -56,6 +60,15 @@ int explain_command(const std::string& prefix, const std::string& bond, const st
 // BOND, MEMBER|all, FILE, [SECONDS]. Waits for the end of the capture, which a signal brings about, and
 // prints what it has done.
 int capture_command(const std::string& prefix, std::vector<std::string> operands);
+
+// `show …` of the console. `json`: the same as JSON; the running configuration is YAML, which the caller can
+// turn into it.
+using YamlToJson = std::function<Result<std::string>(const std::string&)>;
+int show_command(const std::string& prefix, const std::vector<std::string>& words, bool json,
+                 const YamlToJson& yaml_to_json);
+// The status again and again, every `interval`, until a signal ends it: 0. 1: nobody answered at first.
+int watch_command(const std::string& prefix, const std::optional<std::string>& bond,
+                  std::chrono::milliseconds interval);
 
 // Ends the instance and waits for that. `warm`: so that the next one carries on.
 int stop_command(const std::string& prefix, bool warm);

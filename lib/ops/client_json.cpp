@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/client_json.hpp"
 
+#include <algorithm>
+
 #include <nlohmann/json.hpp>
 
 #include "base/quote.hpp"
@@ -97,5 +99,59 @@ std::string status_json(const std::vector<BondAnswers>& bonds) {
     for (const BondAnswers& bond : bonds) out[bond.name] = bond_json(bond);
     return out.dump(kIndent) + "\n";
 }
+
+bool has_nothing(const std::string& page) {
+    const Json json = Json::parse(page);
+    if (json.is_object()) return json.empty() || (json.contains("peers") && json.at("peers").empty());
+    return json.is_array() && std::ranges::all_of(json, [](const Json& entry) { // of the load, a member
+               return entry.contains("buckets") &&
+                      (!entry.contains("by_bucket") || entry.at("by_bucket").empty());
+           });
+}
+
+std::string events_json(const std::vector<std::string>& pages) {
+    Json out = Json::array();
+    for (auto page = pages.rbegin(); page != pages.rend(); ++page)
+        for (Json& event : Json::parse(*page)) out.push_back(std::move(event));
+    return out.dump();
+}
+
+std::string load_json(const std::vector<std::string>& pages) {
+    Json out = Json::parse(pages.at(0));
+    for (const std::string& page : pages) {
+        const Json members = Json::parse(page);
+        for (std::size_t i = 0; i < std::min(out.size(), members.size()); ++i)
+            if (members[i].contains("by_bucket"))
+                for (const auto& [bucket, rate] : members[i].at("by_bucket").items())
+                    if (!out[i]["by_bucket"].contains(bucket)) out[i]["by_bucket"][bucket] = rate;
+    }
+    return out.dump();
+}
+
+std::string merged_json(const std::vector<std::string>& pages) {
+    Json out = Json::object();
+    for (const std::string& page : pages) out.update(Json::parse(page));
+    return out.dump();
+}
+
+std::string merged_spray_json(const std::vector<std::string>& pages) { return spray_json(pages).dump(); }
+
+std::string lacp_json(const std::string& bond, const std::vector<std::string>& ports) {
+    Json out = Json::parse(bond);
+    Json& all = out["ports"] = Json::object();
+    for (const std::string& text : ports) {
+        Json port = Json::parse(text);
+        all[text_at(port, "name")] = std::move(port);
+    }
+    return out.dump();
+}
+
+std::string infos_json(const std::vector<std::pair<std::string, std::string>>& bonds) {
+    Json out = Json::object();
+    for (const auto& [name, info] : bonds) out[name] = Json::parse(info);
+    return out.dump();
+}
+
+std::string indented_json(const std::string& text) { return Json::parse(text).dump(kIndent) + "\n"; }
 
 } // namespace dpdkbond

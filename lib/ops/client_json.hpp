@@ -50,4 +50,15 @@ std::string status_json(const BondAnswers& bond);
 // … without BOND: {NAME: the same} for every bond.
 std::string status_json(const std::vector<BondAnswers>& bonds);
 
+// ---- `show … --json`, of pages and payloads that telemetry has answered; not JSON: an exception
+
+bool has_nothing(const std::string& page);                      // {} or [], no peers, no buckets
+std::string events_json(const std::vector<std::string>& pages); // the last page is the oldest
+std::string load_json(const std::vector<std::string>& pages);   // members once, with all their buckets
+std::string merged_json(const std::vector<std::string>& pages); // of dicts
+std::string merged_spray_json(const std::vector<std::string>& pages);
+std::string lacp_json(const std::string& bond, const std::vector<std::string>& ports);
+std::string infos_json(const std::vector<std::pair<std::string, std::string>>& bonds); // {NAME: info}
+std::string indented_json(const std::string& text);
+
 } // namespace dpdkbond

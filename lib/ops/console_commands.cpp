@@ -74,14 +74,11 @@ Reply cmd_version(Instance&, const Words&) {
     return said(fmt::format("dpdk-bond {}, {}\n", program_version(), rte_version()));
 }
 
-const auto began = std::chrono::steady_clock::now(); // this process: it is loaded when that starts
-
 Reply cmd_uptime(Instance&, const Words&) {
     using namespace std::chrono;
-    const auto up = steady_clock::now() - began;
-    const auto since = system_clock::now().time_since_epoch() - up;
+    const auto up = steady_clock::now().time_since_epoch() - program_began().time_since_epoch();
     const auto minutes = duration_cast<std::chrono::minutes>(up).count();
-    return said(fmt::format("since {}: {} d {} h {} min\n", utc_text(nanoseconds(since).count()),
+    return said(fmt::format("since {}: {} d {} h {} min\n", utc_text(wall_ns(program_began())),
                             minutes / 1440, minutes / 60 % 24, minutes % 60));
 }
 

@@ -114,6 +114,14 @@ template <class Counters> void put_counters(Out& out, std::string_view name, con
 
 std::string_view program_version() { return DPDKBOND_VERSION; }
 
+namespace {
+
+const Time began{std::chrono::steady_clock::now().time_since_epoch()}; // that clock is CLOCK_MONOTONIC
+
+} // namespace
+
+Time program_began() { return began; }
+
 std::string_view member_name(const BondStatus& status, MemberId id) {
     for (const MemberStatus& member : status.members)
         if (id != kNoMember && member.id == id) return member.name;

@@ -12,6 +12,7 @@
 namespace dpdkbond {
 
 std::string_view program_version(); // "0.1.0"
+Time program_began();               // when this process, or what it was loaded into, began
 
 // The layout of Linux's /proc/net/bonding/BOND: same lines, order, words and units for the mode. The first
 // line names dpdk-bond and its version where Linux's names its kernel.

@@ -330,22 +330,53 @@ int answer_rlb(Instance& instance, std::string_view params, rte_tel_data* d) {
     return 0;
 }
 
-// The status text, a page of whole lines at a time. Each client has a thread of its own, which keeps the text
-// from page to page: the pages of one client fit together.
-int answer_status(Instance& instance, std::string_view params, rte_tel_data* d) {
-    thread_local std::string kept_for, kept;
+// Text, a page of whole lines at a time. Each client has a thread of its own, which keeps the text from page
+// to page: the pages of one client fit together. Empty: there is none.
+template <class MakeText>
+int answer_pages(Instance& instance, std::string_view params, rte_tel_data* d, MakeText make_text) {
+    thread_local std::string kept_for, kept; // of each MakeText
     const std::string_view bond = next_param(params);
     const auto page = page_of(params);
     if (!page) return -EINVAL;
     if (*page == 0 || kept_for != bond) {
         auto view = instance.bond(bond);
         if (!view) return -ENOENT;
-        view->spray = instance.spray(bond);
-        kept = render_proc(*view);
+        kept = make_text(*view, bond);
         kept_for = bond;
     }
     const std::string text = status_page(kept, *page);
     return text.empty() ? -ENOENT : rte_tel_data_string(d, text.c_str());
+}
+
+int answer_status(Instance& instance, std::string_view params, rte_tel_data* d) {
+    return answer_pages(instance, params, d, [&](BondView& view, std::string_view bond) {
+        view.spray = instance.spray(bond);
+        return render_proc(view);
+    });
+}
+
+int answer_config(Instance& instance, std::string_view params, rte_tel_data* d) {
+    return answer_pages(instance, params, d, [&](BondView&, std::string_view bond) {
+        auto text = instance.config_text(bond);
+        return text ? std::move(text).value() : std::string();
+    });
+}
+
+int answer_capture(Instance& instance, std::string_view params, rte_tel_data* d) {
+    if (!instance.bond(params)) return -ENOENT;
+    const auto line = instance.show_capture(params);
+    tel::Dict out(d);
+    out.flag("any", line.ok());
+    out.text("text", line ? line.value() : line.error());
+    return 0;
+}
+
+int answer_program(Instance&, std::string_view, rte_tel_data* d) {
+    tel::Dict out(d);
+    out.text("version", program_version());
+    out.text("dpdk", rte_version());
+    out.text("since", utc_text(wall_ns(program_began())));
+    return 0;
 }
 
 int answer_spray(Instance& instance, std::string_view params, rte_tel_data* d) {
@@ -421,6 +452,10 @@ constexpr Query kQueries[] = {
      "balance-spray: peers and their paths, some at a time. Parameters: bond[,page]"},
     {"/bond/status", callback<answer_status>,
      "The status text, in the layout of /proc/net/bonding. Parameters: bond[,page]; pages count from 0"},
+    {"/bond/config", callback<answer_config>,
+     "The configuration as it runs now, as YAML. Parameters: bond[,page]; pages count from 0"},
+    {"/bond/capture", callback<answer_capture>, "What the last capture does, or has done. Parameters: bond"},
+    {"/bond/program", callback<answer_program>, "Versions, and since when it runs. Takes no parameters"},
     {"/bond/explain", callback<answer_explain>,
      "By which member a flow leaves. Parameters: bond,src=,dst=,sport=,dport=,proto=,smac=,dmac=,vlan= or "
      "frame="},

@@ -17,22 +17,13 @@
 #include "ops/client_json.hpp"
 #include "ops/render.hpp"
 #include "ops/telemetry.hpp"
+#include "registered.hpp"
 
 using namespace dpdkbond;
 using namespace dpdkbond::test;
 using Json = nlohmann::json;
 
 namespace {
-
-struct Registered { // an instance with bond0 that telemetry knows while this lives
-    FakeInstance instance;
-    Registered() {
-        instance.bonds.push_back(make_bond(Mode::active_backup));
-        REQUIRE(register_telemetry(instance));
-    }
-    ~Registered() { forget_telemetry(); }
-    BondView& bond0() { return instance.bonds.front(); }
-};
 
 Json ask(const std::string& command) {
     const auto answer = query(eal_prefix(), command);
@@ -46,23 +37,6 @@ std::vector<std::string> keys(const Json& dict) {
     std::vector<std::string> names;
     for (const auto& [key, value] : dict.items()) names.push_back(key);
     return names;
-}
-
-// What the function prints to stdout, and its exit code.
-template <class Run> std::pair<int, std::string> printed(Run run) {
-    std::FILE* file = std::tmpfile();
-    std::fflush(stdout);
-    const int saved = ::dup(1);
-    ::dup2(::fileno(file), 1);
-    const int code = run();
-    std::fflush(stdout);
-    ::dup2(saved, 1);
-    ::close(saved);
-    std::string text(static_cast<std::size_t>(std::ftell(file)), '\0');
-    std::rewind(file);
-    text.resize(std::fread(text.data(), 1, text.size(), file));
-    std::fclose(file);
-    return {code, text};
 }
 
 } // namespace

@@ -35,6 +35,25 @@ TEST_CASE("a command line is a file to run or a command") {
     CHECK(wrong({"-c", "f", "bond0"}) == "bond0: not expected here; see dpdk-bond --help");
 }
 
+TEST_CASE("status may be watched, every so many seconds") {
+    using std::chrono::milliseconds;
+    CHECK(good({"status", "--watch"}).watch == milliseconds(2000));
+    const Args args = good({"status", "--watch", "0.5", "bond0"});
+    CHECK(args.watch == milliseconds(500));
+    CHECK(args.operands == Words{"bond0"});
+    CHECK(good({"status", "bond0", "--watch=10"}).watch == milliseconds(10'000));
+    CHECK(good({"status", "--watch", "bond0"}).operands == Words{"bond0"});
+    for (const char* bad : {"0", "4000", "x", "", "1.2.3"})
+        CHECK(wrong({"status", "--watch=" + std::string(bad)})
+                  .starts_with("--watch: '" + std::string(bad) + "' is no number"));
+    CHECK(wrong({"status", "--watch", "--json"}) ==
+          "--watch goes without --json and --health; see dpdk-bond --help");
+    CHECK(wrong({"nics", "--watch"}) == "--watch goes with status; see dpdk-bond --help");
+    CHECK(good({"show", "bond", "bond0", "lacp", "--json"}).json);
+    CHECK(wrong({"modes", "--json"}) ==
+          "--json goes with status, show, explain and nics; see dpdk-bond --help");
+}
+
 TEST_CASE("A8: -e is the console's, and may be repeated") {
     CHECK(good({"console", "-e", "show bond all", "-e", "reload"}).commands ==
           Words{"show bond all", "reload"});

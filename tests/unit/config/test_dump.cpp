@@ -6,6 +6,7 @@
 
 #include "config/dump.hpp"
 #include "config/load.hpp"
+#include "config/yaml_json.hpp"
 
 using namespace dpdkbond;
 
@@ -114,4 +115,12 @@ TEST_CASE("numbers are shown as numbers", "[operator]") {
     bond.options.primary = "7"; // a name all the same
     CHECK_THAT(dump_bond(bond),
                Catch::Contains("    miimon: 50\n") && Catch::Contains("    primary: \"7\"\n"));
+}
+
+TEST_CASE("YAML becomes JSON with the same values") {
+    CHECK(yaml_as_json("a: 1\nb: [x, \"2\", true, -7, 010]\nc: {}\nd:\n  - e: \"q\\\"\\\\\"\nf:\n").value() ==
+          "{\n  \"a\": 1,\n  \"b\": [\n    \"x\",\n    \"2\",\n    true,\n    -7,\n    \"010\"\n  ],\n  "
+          "\"c\": {},\n"
+          "  \"d\": [\n    {\n      \"e\": \"q\\\"\\\\\"\n    }\n  ],\n  \"f\": null\n}\n");
+    CHECK_FALSE(yaml_as_json("a: [").ok());
 }

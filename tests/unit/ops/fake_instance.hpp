@@ -74,6 +74,7 @@ public:
     Explanation explanation{true, 0x2f3a1b04, 4, 6, "m1", "layer2+3 of the frame"};
     std::vector<MemberLoad> shares;
     std::optional<SprayView> paths;
+    std::optional<std::vector<RlbClientView>> rlb_clients;
     std::string refusal; // not empty: every command is refused with it
 
     std::vector<std::string> calls() {
@@ -98,6 +99,7 @@ public:
         return shares;
     }
     std::optional<SprayView> spray(std::string_view) override { return paths; }
+    std::optional<std::vector<RlbClientView>> rlb(std::string_view) override { return rlb_clients; }
     Result<std::string> config_text(std::string_view bond) override {
         return "name: " + std::string(bond) + "\nmode: balance-rr\n";
     }
