@@ -61,6 +61,8 @@ int run_or_check(const Args& args) {
     // systemd sets it for units with RuntimeDirectory=. DPDK would put its sockets there, where no client
     // looks for them.
     unsetenv("RUNTIME_DIRECTORY");
+    if (const auto format = log_format_named(args.log_format)) set_log_format(*format);
+    const LogEnd log_end;
     for (const std::string& note : loaded.notes) log_line("warning: " + note);
     try {
         Program program(args.config, std::move(loaded.config), args.file_prefix);

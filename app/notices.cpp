@@ -22,7 +22,7 @@ void Program::on_notice(const Notice& notice) {
     const Event& e = notice.event;
     unit->remember(e);
     status_files_.poke();
-    log_line(event_text(unit->config.name, e));
+    log_entry(log_entry_of(unit->config.name, e));
 }
 
 void Program::carry_out(BondUnit& unit, const Wanted& wanted) {

@@ -364,6 +364,7 @@ void Program::end_warm() {
     hugepages_.reset();
     Eal::remove_runtime_dir();
     std::fflush(nullptr);
+    log_settle(true);
     if (!again) ::_exit(0); // devices, netdevs and NICs stay as they are
     log_line(run_again(fds).message);
     ::_exit(1);

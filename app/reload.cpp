@@ -394,6 +394,7 @@ void Program::reload_loop() {
         const Acting who(wanted ? reload_asker_ : std::string());
         lock.unlock();
         look_for_members();
+        log_settle();
         if (wanted) (void)reload(); // what comes of it is in the log
         lock.lock();
     }

@@ -43,14 +43,14 @@ class Lab:
         return built
 
     def bond(self, topology, members=None, mode="active-backup", addresses=(f"{BOND_ADDRESS}/24",), console=False,
-             wait=True, **options):
+             wait=True, arguments=(), **options):
         """dpdk-bond on the members of a topology; `members`: how many of them (default all), or a list of devices."""
         if members is None:
             members = len(topology.members)
         if isinstance(members, int):
             members = [topology.devargs(i) for i in range(members)]
         config = bond_config(members, mode=mode, addresses=addresses, prefix=unique_prefix(), **options)
-        return self.bond_from(topology.a, config, console=console, wait=wait)
+        return self.bond_from(topology.a, config, console=console, wait=wait, arguments=arguments)
 
     def bond_from(self, ns, config, **options):
         built = self.enter(DpdkBond(ns, config, **options))

@@ -67,6 +67,22 @@ def test_shows_of_the_console_are_json_for_scripts(running):
     assert bond.client("show", "bond", "bond0", "config", check=True).stdout.startswith("runtime:")
 
 
+def test_a_storm_is_told_by_its_first_and_last_lines_and_a_count(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[], arguments=["--log-format", "json"])
+    for _ in range(30):
+        for link in ("down", "up"):
+            assert bond.console(f"set member bond0 m1 link {link}") == []
+    assert bond.stop() == 0
+    lines = [json.loads(line) for line in bond.log.splitlines() if line.startswith("{")]
+    assert all({"time", "level", "message"} <= line.keys() for line in lines)
+    ups = [line for line in lines if line.get("event") == "member_up" and line["member"] == "m1"]
+    assert 11 <= len(ups) < 31 and [line.get("more") for line in ups[:10]] == [None] * 10
+    assert sum(1 + line.get("more", 0) for line in ups) == 31  # all are counted, the first one came with the start
+    assert "member_up" in ups[-1]["message"]
+    assert sum(line.get("event") == "option_changed" for line in lines) == 60  # who asked for what is all there
+
+
 @pytest.mark.parametrize("prefix", ["", ".", "..", "a b", "../x", "a%s", "x" * 65])
 def test_a_file_prefix_is_part_of_a_file_name(running, tmp_path, prefix):
     topology, bond = running

@@ -84,6 +84,11 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
             if (!args.file_prefix) return bad("--file-prefix needs a NAME");
         } else if (a.starts_with("--file-prefix=")) {
             args.file_prefix = a.substr(a.find('=') + 1);
+        } else if (a == "--log-format" || a.starts_with("--log-format=")) {
+            const auto said = a == "--log-format" ? value() : a.substr(a.find('=') + 1);
+            if (!said || (*said != "text" && *said != "json" && *said != "journal"))
+                return bad("--log-format needs text, json or journal");
+            args.log_format = *said;
         } else if (a == "-i") {
             args.console = true;
         } else if (a == "-e") {
@@ -150,6 +155,7 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         return bad(std::string(console_option) + " goes with console");
     if ((args.health || args.watch) && args.verb != Args::Verb::status)
         return bad(std::string(args.health ? "--health" : "--watch") + " goes with status");
+    if (!args.log_format.empty()) return bad("--log-format goes with -c FILE");
     if (args.watch && (args.health || args.json)) return bad("--watch goes without --json and --health");
     if (args.schema && args.verb != Args::Verb::modes) return bad("--schema goes with modes");
     if (args.warm && args.verb != Args::Verb::stop) return bad("--warm goes with stop");
@@ -183,6 +189,9 @@ std::string usage() {
     return R"(dpdk-bond: Linux bonding's semantics as a DPDK data plane
 
   dpdk-bond -c FILE [-i]      run the bonds of FILE; -i: console on stdin
+  dpdk-bond -c FILE --log-format text|json|journal
+                              how it logs; journal is with fields, and the
+                              default where systemd's journal reads stderr
   dpdk-bond -c FILE --check   only say whether FILE is good
   dpdk-bond status [BOND] [--json]
                               what the running bonds do, in the layout of

@@ -37,6 +37,7 @@ struct Args {
     bool console = false;                           // run: -i
     bool json = false;                              // status, show, explain, nics
     std::optional<std::chrono::milliseconds> watch; // status: how long between two looks
+    std::string log_format;                         // run: text, json or journal; empty: as stderr is
     bool warm = false;                              // stop
     bool health = false;                            // status
     bool schema = false;                            // modes

@@ -7,6 +7,7 @@
 
 #include "bond/events.hpp"
 #include "bond/wanted.hpp"
+#include "host/log_limit.hpp"
 
 namespace dpdkbond {
 
@@ -24,5 +25,7 @@ struct Notice {
 
 // "bond0 m1: carrier_down: …", as logs have it.
 std::string event_text(std::string_view bond, const Event& event);
+// The same with its parts by name. What somebody has asked for, or what comes once, is of no kind.
+LogEntry log_entry_of(std::string_view bond, const Event& event);
 
 } // namespace dpdkbond

@@ -54,6 +54,17 @@ TEST_CASE("status may be watched, every so many seconds") {
           "--json goes with status, show, explain and nics; see dpdk-bond --help");
 }
 
+TEST_CASE("a run may be told how to log") {
+    CHECK(good({"-c", "f", "--log-format", "json"}).log_format == "json");
+    CHECK(good({"--log-format=journal", "-c", "f"}).log_format == "journal");
+    CHECK(wrong({"-c", "f", "--log-format", "xml"}) ==
+          "--log-format needs text, json or journal; see dpdk-bond --help");
+    CHECK(wrong({"-c", "f", "--log-format"}) ==
+          "--log-format needs text, json or journal; see dpdk-bond --help");
+    CHECK(wrong({"status", "--log-format", "json"}) ==
+          "--log-format goes with -c FILE; see dpdk-bond --help");
+}
+
 TEST_CASE("A8: -e is the console's, and may be repeated") {
     CHECK(good({"console", "-e", "show bond all", "-e", "reload"}).commands ==
           Words{"show bond all", "reload"});
