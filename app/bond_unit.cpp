@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "app/bond_unit.hpp"
 
+#include <algorithm>
+
 #include "engine/lane_sums.hpp"
 #include "ops/wall_clock.hpp"
 
@@ -40,11 +42,38 @@ BondCounters BondUnit::counters() const {
     return c;
 }
 
-void BondUnit::start_counting(MemberPort& member) const { member.baseline = raw_counters(member); }
+void BondUnit::start_counting(MemberPort& member, const MemberCounters& had) const {
+    member.baseline = raw_counters(member);
+    subtract(member.baseline, had);
+}
+
+LeftBehind BondUnit::left_behind(const MemberPort& member) const {
+    LeftBehind left{counters(member)};
+    BondStatus status;
+    core->status.load(status);
+    for (const MemberStatus& s : status.members)
+        if (s.id == member.id) left.link_failures = s.link_failures;
+    return left;
+}
+
+void BondUnit::set_order(std::span<const MemberConfig> file) {
+    order.clear();
+    for (const MemberConfig& m : file) order.push_back(m.name);
+}
+
+std::size_t BondUnit::order_of(std::string_view member) const {
+    return static_cast<std::size_t>(std::ranges::find(order, member) - order.begin());
+}
+
+std::vector<std::unique_ptr<MemberPort>>::iterator BondUnit::place_of(std::string_view member) {
+    return std::ranges::find_if(
+        members, [&, at = order_of(member)](const auto& m) { return order_of(m->config.name) > at; });
+}
 
 void BondUnit::clear_counters() {
     baseline_ = raw_counters();
     for (const auto& m : members) start_counting(*m);
+    waiting.clear_counters();
     core->queries->clear(core->lanes);
 }
 

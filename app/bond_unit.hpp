@@ -8,6 +8,8 @@
 #include <memory>
 #include <mutex>
 #include <optional>
+#include <span>
+#include <string>
 #include <vector>
 
 #include "capture/capture.hpp"
@@ -25,17 +27,26 @@ namespace dpdkbond {
 class BondUnit {
 public:
     BondUnit(std::uint32_t unit_number, BondConfig bond_config)
-        : number(unit_number), config(std::move(bond_config)) {}
+        : number(unit_number), config(std::move(bond_config)) {
+        set_order(config.members);
+    }
+    void set_order(std::span<const MemberConfig> file);
 
     const std::uint32_t number; // index into Control's and the workers' tables
     BondConfig config;          // as it runs now; its members are those that are there
     std::unique_ptr<LogicalPort> logical;
     std::unique_ptr<BondCore> core;                    // control's, once it was told of it
     std::vector<NodePtr<Lane>> lanes;                  // each in memory of its worker's node
-    std::vector<std::unique_ptr<MemberPort>> members;  // in the order in which they joined
+    std::vector<std::unique_ptr<MemberPort>> members;  // as order_of() says
     WaitingMembers waiting;                            // wanted, but not there
     [[nodiscard]] bool lists(std::string_view member); // there, or wanted
     void record_members();                             // config follows `members`
+    // Members as the file lists them; others come behind, as they joined.
+    std::vector<std::string> order;
+    [[nodiscard]] std::size_t order_of(std::string_view member) const;
+    // The first that comes behind a member of that name.
+    [[nodiscard]] std::vector<std::unique_ptr<MemberPort>>::iterator place_of(std::string_view member);
+    [[nodiscard]] LeftBehind left_behind(const MemberPort& member) const; // by one that leaves now
     // Such as have left the bond while a worker that hangs may still use them: closed once it has come round.
     std::vector<std::unique_ptr<MemberPort>> leaving;
 
@@ -53,7 +64,8 @@ public:
     // Sums over the lanes, less the baselines.
     [[nodiscard]] MemberCounters counters(const MemberPort& member) const;
     [[nodiscard]] BondCounters counters() const;
-    void start_counting(MemberPort& member) const; // from zero, whatever its slot counted before
+    // From what it had, whatever its slot counted before.
+    void start_counting(MemberPort& member, const MemberCounters& had = {}) const;
     void clear_counters();
 
     // The events so far, by their own lock: the host thread writes, anybody reads.

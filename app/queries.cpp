@@ -39,6 +39,8 @@ MemberView waiting_view(const WaitingMember& waiting) {
     s.options = waiting.config.options;
     s.objection = waiting.reason;
     s.usable_since = waiting.since;
+    s.link_failures = waiting.had.link_failures;
+    view.counters = waiting.had.counters;
     return view;
 }
 
@@ -80,6 +82,8 @@ std::optional<BondView> Program::bond(std::string_view name) {
         view.status.health = Health::degraded;
         view.status.health_since = w.since;
     }
+    std::ranges::stable_sort(view.members, {},
+                             [&](const MemberView& m) { return unit->order_of(m.status.name.view()); });
     view.health = health_of(view);
     return view;
 }

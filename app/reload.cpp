@@ -170,7 +170,11 @@ public:
 
     void remove_member(const std::string& bond, const std::string& member) override {
         BondUnit* unit = p_.find(bond);
-        if (MemberPort* m = unit != nullptr ? unit->find_member(member) : nullptr) p_.part(*unit, *m);
+        MemberPort* m = unit != nullptr ? unit->find_member(member) : nullptr;
+        if (m == nullptr) return;
+        if (const std::string gone = m->why_gone(); !gone.empty()) // it is to have again what it had
+            unit->waiting.add(m->config, gone, now(), unit->left_behind(*m));
+        p_.part(*unit, *m);
     }
 
     Result<void> change(const BondPlan& plan, const BondConfig& wanted) override {
@@ -280,7 +284,11 @@ Result<void> Program::apply(Config next) {
     const std::string reloaded = config_file_ + by_whom();
     const std::string by =
         acting().empty() ? std::string(", by reload") : fmt::format(", by reload ({})", acting());
-    for (const auto& unit : units_) put_back_members(*unit, by);
+    for (const auto& unit : units_) {
+        put_back_members(*unit, by);
+        if (const BondConfig* wanted = find_bond(next.bonds, unit->config.name))
+            unit->set_order(wanted->members);
+    }
     Reload steps(*this, plan.value(), next.bonds, by);
     const auto failed = dpdkbond::carry_out(plan.value(), next.bonds, steps);
     if (!failed) return Error{failed.error()};
@@ -373,11 +381,13 @@ Result<void> Program::apply_logical(BondUnit& unit, const LogicalConfig& wanted,
             keep(unit.logical->set_mac(mac));
     }
     if (unit.logical->in_kernel() && (wanted.managed || running.managed)) {
+        host_->expect_addresses(unit.number, {}); // what it does itself is not news
         auto done = unit.logical->visit([&](const LinkEvent& at) {
             return apply_addresses(at.name, running.addresses, wanted.addresses, said);
         });
         if (!done) recorded.addresses = running.addresses;
         keep(std::move(done));
+        if (wanted.managed) host_->expect_addresses(unit.number, wanted.addresses);
     }
     running = recorded;
     for (const std::string& what : said) note(unit, what + by);

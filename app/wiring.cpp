@@ -74,6 +74,8 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     }
     const Saved* before = warm_.bond(config.name);
     if (before != nullptr) {
+        for (std::string& line : renamed_netdevs(*before, config.members))
+            warnings.push_back(std::move(line));
         std::vector<MemberInfo> members;
         for (const auto& member : opened) members.push_back(member->info());
         if (const std::string why = why_cold(*before, config.mode, members); !why.empty()) {
@@ -140,6 +142,7 @@ void Program::enter_service(BondUnit& unit) {
     for (auto& member : unit.members) serve_member(unit, *member);
     host_->set_options(unit.number, unit.config.options);
     host_->watch_logical(unit.number, *unit.logical, unit.config.logical.mtu, max_mtu());
+    if (unit.config.logical.managed) host_->expect_addresses(unit.number, unit.config.logical.addresses);
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {
@@ -193,16 +196,22 @@ Result<void> Program::join(BondUnit& unit, std::unique_ptr<MemberPort> member) {
     if (!*mac) return refused(mac->error());
     const std::optional<std::string> warning = member->wear_mac(mac->value());
 
+    const WaitingMember* waited = unit.waiting.find(member->config.name);
+    const LeftBehind had = waited != nullptr ? waited->had : LeftBehind{};
+    MemberInfo info = member->info();
+    info.link_failures = had.link_failures;
+    const auto place = unit.place_of(member->config.name);
+    const MemberId before = place == unit.members.end() ? kNoMember : (*place)->id;
     std::optional<Result<MemberId>> id;
-    control_->call([&] { id.emplace(unit.core->bond.add_member(member->info(), link, now())); });
+    control_->call([&] { id.emplace(unit.core->bond.add_member(info, link, now(), before)); });
     if (!*id) return refused(id->error());
     member->id = id->value();
     member->last_posted = link;
-    unit.start_counting(*member);
+    unit.start_counting(*member, had.counters);
     unit.macs->add(*member);
     (void)unit.macs->apply(); // what went wrong is an event
     if (warning) log_warnings(unit, {*warning});
-    unit.members.push_back(std::move(member));
+    unit.members.insert(place, std::move(member));
     steer(unit);
     return {};
 }
@@ -215,7 +224,7 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
         return joined;
     }
     log_warnings(unit, warnings);
-    serve_member(unit, *unit.members.back());
+    serve_member(unit, *unit.find_member(config.name));
     unit.record_members();
     unit.waiting.remove(config.name, now());
     return {};
@@ -238,9 +247,14 @@ void Program::look_for_members() {
             MemberPort* member = unit->find_member(m.name);
             const std::string gone = member != nullptr ? member->why_gone() : std::string();
             if (gone.empty()) continue;
-            unit->waiting.add(member->config, gone, now()); // first, so that it is listed while it leaves
+            control_->call([&] { // a link that is lost, whether or not the kernel has told
+                unit->core->bond.handle_link(member->id, {}, now());
+                control_->settle(unit->number);
+            });
+            // First, so that it is listed while it leaves.
+            unit->waiting.add(member->config, gone, now(), unit->left_behind(*member));
             part(*unit, *member);
-            log_warnings(*unit, {fmt::format("member {}: {}; it joins when it appears", m.name, gone)});
+            log_warnings(*unit, {fmt::format("member {}: {}; it joins again when it is back", m.name, gone)});
         }
         for (const MemberConfig& m : unit->waiting.due(now(), why)) {
             auto joined = bring_in(*unit, m);

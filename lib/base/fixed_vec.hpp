@@ -25,6 +25,14 @@ public:
         items_[size_++] = item;
         return true;
     }
+    constexpr bool insert_at(std::size_t index,
+                             const T& item) { // before that one; false (and no change) when full
+        assert(index <= size_);
+        if (full()) return false;
+        for (std::size_t i = size_++; i > index; --i) items_[i] = items_[i - 1];
+        items_[index] = item;
+        return true;
+    }
     constexpr void erase_at(std::size_t index) { // keeps the order of the rest
         assert(index < size_);
         for (std::size_t i = index + 1; i < size_; ++i) items_[i - 1] = items_[i];

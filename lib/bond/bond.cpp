@@ -31,7 +31,7 @@ MemberId Bond::find(std::string_view name) const {
     return kNoMember;
 }
 
-Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now) {
+Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time now, MemberId before) {
     if (members_.full()) return Error{"a bond has at most " + std::to_string(kMaxMembers) + " members"};
     const auto wears = mac_to_join(info.perm_mac, info.name.view());
     if (!wears) return Error{wears.error()};
@@ -39,6 +39,7 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     m.id = free_id(info.name.view());
     m.info = info;
     m.link = link;
+    m.link_failures = info.link_failures;
     m.monitor.start(link.carrier, now, delays());
     if (const Saved* was = known(info.name.view())) resume_member(m, *was);
     // The first member lends the bond its address (Linux's rule for every mode) unless one was given. Members
@@ -50,7 +51,8 @@ Result<MemberId> Bond::add_member(const MemberInfo& info, LinkState link, Time n
     }
     macs_.join(m.id, info.perm_mac, wears.value());
     m.shown = wears.value();
-    members_.push_back(m);
+    const auto next = std::ranges::find(members_, before, &Member::id);
+    (void)members_.insert_at(static_cast<std::size_t>(next - members_.begin()), m);
     prober_.monitor().join(m.id, now);
     mode_.controller->member_joined({m.id, info.perm_mac, info.options, info.name.view()}, now);
     if (options_.primary == info.name.view()) primary_is_new_ = true;

@@ -43,7 +43,9 @@ struct MemberInfo {
     FixedString<127> device;
     Mac perm_mac{};
     MemberOptions options{};
-    SnapshotMember data{}; // what workers need to reach it
+    SnapshotMember data{};           // what workers need to reach it
+    int ifindex = 0;                 // of the netdev below; 0: there is none, or none of this kernel
+    std::uint32_t link_failures = 0; // that it had when it was a member before
 };
 
 // The mode-dependent parts; both outlive the bond's use of them.
@@ -72,7 +74,8 @@ public:
     Bond& operator=(const Bond&) = delete;
 
     // ---- inputs. Each records what it was told, then settles: decides anew, announces, raises events.
-    Result<MemberId> add_member(const MemberInfo& info, LinkState link, Time now); // full: error
+    Result<MemberId> add_member(const MemberInfo& info, LinkState link, Time now,
+                                MemberId before = kNoMember); // full: error
     void remove_member(MemberId id, Time now);
     // The member is about to leave. It is not used any more, but workers still serve its port, so that the
     // mode's farewell (LACP's last PDU) leaves by it. remove_member() follows.
@@ -229,7 +232,7 @@ private:
     Mac mac_{}; // as macs_ has it, once that was told; zero until a member lends one
     std::uint32_t mtu_;
     RxFilter filter_;                       // open until told otherwise
-    FixedVec<Member, kMaxMembers> members_; // in the order in which they joined
+    FixedVec<Member, kMaxMembers> members_; // in the order of the configuration, as far as it is told
     MembersView view_;                      // of them, for the mode
     std::uint64_t arranged_ = 0;            // version of the MACs that the mode knows
     LocalAddresses addresses_;

@@ -37,6 +37,8 @@ void Bond::save(Saved& out) const {
         Saved& s = out.add("member", m.info.name.view());
         s.put("id", unsigned{m.id.value});
         s.put("permanent", m.info.perm_mac);
+        s.put("device", m.info.device.view());
+        s.put("ifindex", m.info.ifindex);
         s.put("wears", macs_.worn_by(m.id));
         s.put("link_admin_down", m.admin_down);
         s.put("up", m.was_up);

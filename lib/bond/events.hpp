@@ -43,6 +43,7 @@ namespace dpdkbond {
     X(flows_moved)     /* from members that still work, after they were held for the sake of their order */  \
     X(path_up)         /* balance-spray: the next hop answers, its share goes there */                       \
     X(path_down)       /* … is silent, or the link is lost */                                              \
+    X(device_changed)  /* somebody has renamed a netdev of the bond, or uses it no longer */                 \
     X(warning)                                                                                               \
     X(reloaded)
 

@@ -182,9 +182,9 @@ void Control::listen(std::uint32_t bond, MemberId member, int socket) {
     has_ears_ = true;
 }
 
-void Control::warn(std::uint32_t bond, MemberId member, const std::string& what) {
+void Control::warn(std::uint32_t bond, MemberId member, const std::string& what, EventKind kind) {
     call([&] {
-        if (BondCore* core = bonds_[bond]) core->bond.note(EventKind::warning, member, what, now());
+        if (BondCore* core = bonds_[bond]) core->bond.note(kind, member, what, now());
     });
 }
 

@@ -72,7 +72,8 @@ public:
     // come by the workers alone, as is due before the socket is closed.
     void listen(std::uint32_t bond, MemberId member, int socket);
     // Ordinary threads: an event of the bond's, if it is still served.
-    void warn(std::uint32_t bond, MemberId member, const std::string& what);
+    void warn(std::uint32_t bond, MemberId member, const std::string& what,
+              EventKind kind = EventKind::warning);
     void set_workers(std::vector<Worker*> workers) { workers_ = std::move(workers); }
 
 private:

@@ -121,6 +121,7 @@ NetdevGuard& NetdevGuard::operator=(NetdevGuard&& other) noexcept {
         in_use_ = std::move(other.in_use_);
         finishes_ = other.finishes_;
         moved_ = other.moved_.load();
+        looked_ = other.looked_.load();
         description_ = std::move(other.description_);
     }
     return *this;
@@ -203,6 +204,11 @@ Result<void> NetdevGuard::apply(const NetdevGuardOptions& options) {
     }
     description_ = "netdev " + name + ": " + done + (missing.empty() ? "" : "; not possible: " + missing);
     return {};
+}
+
+bool NetdevGuard::look_for_it() {
+    if (!looked_.exchange(true) && before_ && before_->is_elsewhere()) moved_ = true;
+    return moved_;
 }
 
 void NetdevGuard::gave_mac(const Mac& mac) {

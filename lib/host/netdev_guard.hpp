@@ -54,8 +54,11 @@ public:
     Result<void> release();
     void gave_mac(const Mac& mac); // what it has had of the bond last
     void gave_mtu(std::uint32_t mtu);
-    void has_moved() { moved_ = true; } // to another namespace, rtnetlink says; any thread
+    // It went to another namespace, rtnetlink says; whoever has read or written it there has lost it, though
+    // it may be back.
+    void has_moved() { moved_ = true; }
     [[nodiscard]] bool moved() const { return moved_; }
+    bool look_for_it(); // its number is of no netdev here any more: whether it is in another namespace
     // Why the netdev was not free when it was taken (an address, a route, a master): for a warning or a
     // refusal.
     [[nodiscard]] const std::optional<std::string>& in_use() const { return in_use_; }
@@ -82,7 +85,7 @@ private:
     std::optional<std::string> in_use_;
     std::string description_;
     bool finishes_ = false; // suit_peer()
-    std::atomic<bool> moved_{false};
+    std::atomic<bool> moved_{false}, looked_{false};
 };
 
 // Puts right what a process that died left changed, in whatever network namespace, and forgets it. Entries

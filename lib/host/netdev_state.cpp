@@ -161,6 +161,13 @@ bool NetdevState::is_of(const LinkEvent& link) const {
            (link.name == name || link.ifindex == ifindex) && (link.mac == mac || link.mac == given_mac);
 }
 
+bool NetdevState::is_elsewhere() const {
+    return in_each_namespace([&] {
+        const auto links = list_links();
+        return links && std::ranges::any_of(links.value(), [&](const LinkEvent& l) { return is_of(l); });
+    });
+}
+
 Result<NetdevState::Found> NetdevState::restore() const {
     Result<void> done;
     // By number: it may have been renamed, and its name given to another.

@@ -65,6 +65,9 @@ struct NetdevState {
     // has the same name, is left alone and no error.
     [[nodiscard]] Result<Found> restore() const;
 
+    // It has left its namespace, and is found in another.
+    [[nodiscard]] bool is_elsewhere() const;
+
 private:
     [[nodiscard]] Result<void> restore_at_home(const LinkEvent& now) const;
     [[nodiscard]] Result<void> restore_moved(const LinkEvent& now) const;

@@ -92,6 +92,31 @@ std::vector<StackedDevice> Stack::devices(int ifindex) const {
     return all;
 }
 
+std::optional<std::vector<std::string>> Stack::uses(int ifindex) const {
+    const Key at{kOwnNamespace, ifindex};
+    const auto here = links_.find(at);
+    if (here == links_.end()) return std::nullopt;
+    std::vector<std::string> uses;
+    if (const int master = here->second.master_ifindex; master != 0) {
+        const auto found = links_.find({kOwnNamespace, master});
+        uses.push_back("master " + (found != links_.end() ? found->second.name : std::to_string(master)));
+    }
+    if (const auto addresses = addresses_.find(at); addresses != addresses_.end())
+        for (const AddressEvent& a : addresses->second)
+            if (!a.is_v6_link_local()) uses.push_back("address " + a.prefix.to_string());
+    for (const auto& [key, upper] : links_) // a veth's lower device is its far end
+        if (key != at && upper.kind != "veth" && upper.iflink != 0 &&
+            Key{upper.lower_nsid, upper.iflink} == at)
+            uses.push_back(upper.kind + " " + upper.name);
+    return uses;
+}
+
+bool Stack::has_address(int ifindex, const IpPrefix& prefix) const {
+    const auto at = addresses_.find({kOwnNamespace, ifindex});
+    return at != addresses_.end() &&
+           std::ranges::find(at->second, prefix, &AddressEvent::prefix) != at->second.end();
+}
+
 std::set<std::uint16_t> Stack::vlans(int ifindex) const {
     std::set<std::uint16_t> ids;
     walk({kOwnNamespace, ifindex}, {}, 0, [&](const LinkEvent&, const Tags& tags) {

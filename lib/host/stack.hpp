@@ -5,6 +5,7 @@
 #pragma once
 
 #include <map>
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -48,6 +49,11 @@ public:
     [[nodiscard]] std::vector<StackedAddress> addresses(int ifindex) const;
     // The device itself and all that is stacked on it, as far as it is administratively up.
     [[nodiscard]] std::vector<StackedDevice> devices(int ifindex) const;
+    // What others have made of a device of our namespace: "master br0", "address 192.0.2.1/24", "macvlan
+    // mv0". nullopt: it is not known.
+    [[nodiscard]] std::optional<std::vector<std::string>> uses(int ifindex) const;
+    // It has been told, and is not tentative.
+    [[nodiscard]] bool has_address(int ifindex, const IpPrefix& prefix) const;
     // The VLAN ids with protocol 802.1Q that frames of devices stacked on it carry outermost.
     [[nodiscard]] std::set<std::uint16_t> vlans(int ifindex) const;
 

@@ -191,7 +191,8 @@ void HostWatch::on_link(const LinkEvent& link) {
     {
         const std::lock_guard lock(mutex_);
         for (const Watched& w : members_) {
-            w.member->heard(link);
+            if (const std::string what = w.member->heard(link); !what.empty())
+                control_.warn(w.bond, w.member->id, what, EventKind::device_changed);
             if (w.member->drives(link)) look_at(w);
         }
     }

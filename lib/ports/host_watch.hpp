@@ -42,6 +42,9 @@ public:
     // See LogicalWatch::watch().
     void watch_logical(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu, std::uint32_t max_mtu);
     void forget_logical(std::uint32_t bond);
+    void expect_addresses(std::uint32_t bond, const std::vector<IpPrefix>& addresses) {
+        logical_.expect_addresses(bond, addresses);
+    }
     void tell_members(std::uint32_t bond) { logical_.tell_members(bond); } // once more what it wants of them
     [[nodiscard]] LogicalFacts logical(std::uint32_t bond) const { return logical_.view(bond); }
     Doubt& doubt() { return doubt_; }                                 // for lanes

@@ -7,8 +7,11 @@
 
 #include <map>
 #include <mutex>
+#include <optional>
+#include <utility>
 #include <vector>
 
+#include "base/tell_limit.hpp"
 #include "engine/control.hpp"
 #include "host/stack.hpp"
 #include "ports/logical_facts.hpp"
@@ -37,6 +40,8 @@ public:
     // buffers. Until forget() of the bond.
     void watch(std::uint32_t bond, const LogicalPort& port, std::uint32_t mtu, std::uint32_t max_mtu);
     void forget(std::uint32_t bond);
+    // Of these the netdev should have each: one that goes is told.
+    void expect_addresses(std::uint32_t bond, const std::vector<IpPrefix>& addresses);
     // The addresses that the bond probes: from which of its own the kernel would, routes say.
     void set_targets(std::uint32_t bond, std::vector<IpPrefix> targets);
     void add_member(std::uint32_t bond, MemberPort& member); // it has joined; gets all that holds now
@@ -60,12 +65,23 @@ private:
         RxFilter filter;
         MemberWishes wishes;
         LocalAddresses addresses;
-        std::size_t too_deep = 0; // addresses below too many VLAN tags to be announced
+        std::size_t too_deep = 0;                        // addresses below too many VLAN tags to be announced
+        std::vector<std::pair<IpPrefix, bool>> expected; // expect_addresses(), and whether it has been there
+        TellLimit limit;
+    };
+    struct Watched {
+        std::uint32_t bond;
+        MemberPort* port;
+        std::optional<std::vector<std::string>> uses{}; // Stack::uses(), as last seen
+        TellLimit limit{};
     };
     // mutex_ is held in all of these.
     void look(std::uint32_t bond, Logical& l);
     void look_at_addresses(std::uint32_t bond, Logical& l);
     void add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const;
+    void look_at_expected(std::uint32_t bond, Logical& l);
+    void look_at_uses(Watched& member);
+    void tell(std::uint32_t bond, MemberId member, EventKind kind, TellLimit& limit, const std::string& what);
     void take_mac(std::uint32_t bond, Logical& l, const Mac& mac);
     std::uint32_t take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu);
     void tell_members(std::uint32_t bond, const MemberWishes& wishes);
@@ -77,7 +93,7 @@ private:
     Stack stack_;
     std::map<std::uint32_t, Logical> logicals_;
     std::map<std::uint32_t, std::vector<IpPrefix>> targets_; // of bonds that probe
-    std::vector<std::pair<std::uint32_t, MemberPort*>> members_;
+    std::vector<Watched> members_;
     bool reread_ = false, restack_ = false;
 };
 

@@ -72,7 +72,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
             warnings.push_back(fmt::format("member {}: {}; as a member it serves the bond alone", config.name,
                                            *guard.value().in_use()));
         member->guard_.emplace(std::move(guard).value());
-        member->below_ = below;
+        member->below_ = member->called_ = below;
     }
 
     const std::vector<int> xdp_before = list_xdp_socket_fds();
@@ -184,17 +184,24 @@ LinkState MemberPort::read_link() {
     return link;
 }
 
-std::string MemberPort::why_gone() const {
+std::string MemberPort::why_gone() {
     if (!guard_) return config.is_pci() ? why_absent(config) : std::string();
     char name[IF_NAMESIZE];
-    if (if_indextoname(static_cast<unsigned>(guard_->ifindex()), name) != nullptr || errno != ENXIO)
-        return {};
+    const bool is_here =
+        if_indextoname(static_cast<unsigned>(guard_->ifindex()), name) != nullptr || errno != ENXIO;
+    if (is_here && !guard_->moved()) return {};
     return fmt::format("no such device: netdev {} {}", below_,
-                       guard_->moved() ? "is in another network namespace" : "has gone");
+                       guard_->look_for_it() ? "has been moved to another network namespace" : "has gone");
 }
 
-void MemberPort::heard(const LinkEvent& link) {
-    if (guard_ && link.moved && link.ifindex == guard_->ifindex()) guard_->has_moved();
+std::string MemberPort::heard(const LinkEvent& link) {
+    if (!guard_ || link.ifindex != guard_->ifindex()) return {};
+    if (link.moved) guard_->has_moved();
+    if (link.deleted || link.name == called_) return {};
+    std::string line = fmt::format("its netdev {} is called {} now{}", called_, link.name,
+                                   link.name == below_ ? "" : ": the next start looks for " + below_);
+    called_ = link.name;
+    return line;
 }
 
 void MemberPort::suit_peer() {
@@ -334,6 +341,7 @@ MemberInfo MemberPort::info() const {
     i.name = config.name;
     i.device = config.device;
     i.perm_mac = port->permanent_mac();
+    i.ifindex = ifindex();
     i.options = config.options;
     i.data.port = port->id();
     i.data.rx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->rx_queues(), 255));

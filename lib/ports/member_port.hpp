@@ -68,8 +68,12 @@ public:
     // The cheaper half of it: whether carrier is not what was last posted.
     bool carrier_changed();
     // Why its device is not there any more: deleted, unplugged, moved to another namespace. Empty: it is.
-    [[nodiscard]] std::string why_gone() const;
-    void heard(const LinkEvent& link); // of any netdev of this namespace; the host thread
+    [[nodiscard]] std::string why_gone();
+    // Of any netdev of this namespace; the host thread. What to tell, or empty.
+    std::string heard(const LinkEvent& link);
+    [[nodiscard]] int ifindex() const {
+        return guard_ ? guard_->ifindex() : 0;
+    } // of the netdev below; 0: there is none
     // Link interrupts of the PMD go to control as the link of (bond, id) from now on.
     void report_interrupts_to(Control& control, std::uint32_t bond, MemberId id);
     // Takes this MAC; a PMD that cannot receives everything instead. Returns what to tell the operator,
@@ -102,7 +106,8 @@ private:
     std::optional<NetdevGuard> guard_;
     int ifindex_ = 0; // of the netdev below, where frames pass by that very one
     unsigned looks_at_peer_ = 0;
-    std::string below_; // its name when it became a member, which the driver may go on using
+    std::string below_;  // its name when it became a member, which the driver may go on using
+    std::string called_; // … and as it was last heard of; owner: the host thread
     // Of a netdev by its index: its name may be another's by now. device_mutex_ is held.
     [[nodiscard]] Mac mac_now() const;
     Result<void> set_mac(const Mac& mac);

@@ -45,8 +45,18 @@ WaitingMember* WaitingMembers::find(std::string_view name) {
 void WaitingMembers::add(const MemberConfig& member, std::string reason, Time now) {
     const WaitingMember* before = find(member.name);
     const Time since = before != nullptr ? before->since : now;
+    const LeftBehind had = before != nullptr ? before->had : LeftBehind{};
     std::erase_if(members_, [&](const auto& w) { return w.config.name == member.name; });
-    members_.push_back({member, std::move(reason), since, now, kFirstPause});
+    members_.push_back({member, std::move(reason), since, now, kFirstPause, had});
+}
+
+void WaitingMembers::add(const MemberConfig& member, std::string reason, Time now, const LeftBehind& had) {
+    add(member, std::move(reason), now);
+    find(member.name)->had = had;
+}
+
+void WaitingMembers::clear_counters() {
+    for (WaitingMember& w : members_) w.had.counters = {};
 }
 
 bool WaitingMembers::remove(std::string_view name, Time now) {

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/time.hpp"
+#include "bond/status.hpp"
 #include "options/model.hpp"
 
 namespace dpdkbond {
@@ -21,20 +22,29 @@ std::string why_absent(const MemberConfig& member, const std::string& sys = "/sy
 // The netdev of the kernel that a socket driver (af_packet, af_xdp, pcap) reads; empty: it has none.
 std::string socket_netdev(const std::string& device);
 
+// What a member that has left had, and has again when it is back.
+struct LeftBehind {
+    MemberCounters counters;
+    std::uint32_t link_failures = 0;
+};
+
 struct WaitingMember {
     MemberConfig config;
     std::string reason;
     Time since{};
     Time next_try{};
     Duration pause{};
+    LeftBehind had{};
 };
 
 class WaitingMembers {
 public:
     using WhyAbsent = std::function<std::string(const MemberConfig&)>;
 
-    // Replaces one of that name.
+    // Replaces one of that name, but for what it had.
     void add(const MemberConfig& member, std::string reason, Time now);
+    void add(const MemberConfig& member, std::string reason, Time now, const LeftBehind& had);
+    void clear_counters();
     bool remove(std::string_view name, Time now);               // false: there is none
     [[nodiscard]] Time last_left() const { return last_left_; } // when one was removed, to join or for good
     void clear() { members_.clear(); }

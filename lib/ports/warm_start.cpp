@@ -10,9 +10,11 @@
 
 #include "host/hugepage_lease.hpp"
 #include "host/netdev_guard.hpp"
+#include "host/netlink.hpp"
 #include "host/service_manager.hpp"
 #include "host/warm_file.hpp"
 #include "ports/pci_shelf.hpp"
+#include "ports/waiting.hpp"
 
 namespace dpdkbond {
 
@@ -52,6 +54,21 @@ HandedFds WarmStart::take_handed(const std::string& name) {
         if (f.name == name) taken.push_back(std::move(f));
     std::erase_if(fds_, [](const HandedFd& f) { return !f.fd; });
     return taken;
+}
+
+std::vector<std::string> renamed_netdevs(const Saved& bond, std::span<const MemberConfig> members) {
+    std::vector<std::string> lines;
+    for (const MemberConfig& m : members) {
+        const Saved* was = bond.find("member", m.name);
+        const std::string netdev = socket_netdev(m.device);
+        if (was == nullptr || netdev.empty() || was->text("device") != m.device) continue;
+        const auto link = get_link(was->number<int>("ifindex", 0));
+        if (link && link.value().name != netdev)
+            lines.push_back(
+                fmt::format("member {}: the netdev that was {} before is called {} now; the file says {}",
+                            m.name, netdev, link.value().name, netdev));
+    }
+    return lines;
 }
 
 std::vector<std::string> clean_up(const std::string& file_prefix) {

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -11,6 +12,7 @@
 #include "base/saved.hpp"
 #include "base/time.hpp"
 #include "host/handover.hpp"
+#include "options/model.hpp"
 
 namespace dpdkbond {
 
@@ -32,6 +34,9 @@ private:
     std::optional<Saved> state_;
     HandedFds fds_;
 };
+
+// Members whose netdev of before the restart has another name now than the file gives it; a line for each.
+std::vector<std::string> renamed_netdevs(const Saved& bond, std::span<const MemberConfig> members);
 
 // Removes what waits for the next start of the prefix, and what an instance that died has left: interfaces,
 // what was changed of members' netdevs and NICs, hugepages. A line for each. When no instance of the prefix

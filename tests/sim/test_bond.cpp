@@ -486,3 +486,27 @@ TEST_CASE("updelay is not skipped for a member that is leaving", "[D18]") {
     sim.link(1, false);
     CHECK(sim.active() == 2);
 }
+
+TEST_CASE("a member that comes back has its place and its count of failures again", "[order]") {
+    Sim sim(Mode::balance_xor, 3);
+    sim.link(0, false);
+    CHECK(sim.status().members[0].link_failures == 1);
+    sim.bond.remove_member(MemberId{0}, sim.now);
+    MemberInfo info;
+    info.name = "m0";
+    info.perm_mac = Mac{{2, 0, 0, 0, 0, 7}};
+    info.link_failures = 1;
+    REQUIRE(sim.bond.add_member(info, {.carrier = true}, sim.now, MemberId{1}).ok());
+    info.name = "m9";
+    info.perm_mac = Mac{{2, 0, 0, 0, 0, 8}};
+    info.link_failures = 0;
+    REQUIRE(sim.bond.add_member(info, {.carrier = true}, sim.now).ok());
+    std::vector<std::string> names;
+    const BondStatus status = sim.status();
+    for (const MemberStatus& m : status.members) names.emplace_back(m.name.view());
+    CHECK(names == std::vector<std::string>{"m0", "m1", "m2", "m9"});
+    CHECK(status.members[0].link_failures == 1);
+    Snapshot snapshot;
+    sim.bond.fill(snapshot); // the first bucket is the first member's, as it was
+    CHECK(snapshot.bucket[0] == status.members[0].id.value);
+}

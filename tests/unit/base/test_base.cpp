@@ -10,6 +10,7 @@
 #include "base/mac.hpp"
 #include "base/member_set.hpp"
 #include "base/seq_box.hpp"
+#include "base/tell_limit.hpp"
 
 using namespace dpdkbond;
 
@@ -93,4 +94,22 @@ TEST_CASE("kNoMember is in no set of members") {
     CHECK((set - MemberSet{MemberId{0}}).first() == MemberId{31});
     CHECK(MemberSet{kNoMember}.empty());
     CHECK(MemberSet{}.first() == kNoMember);
+}
+
+TEST_CASE("what is told is told ten times a minute, and the tenth says so") {
+    TellLimit limit;
+    const Time start = time_from_ns(3'600'000'000'000);
+    for (int i = 0; i < 9; ++i) CHECK(limit.ask(start) == TellLimit::May::tell);
+    CHECK(limit.ask(start) == TellLimit::May::tell_last);
+    CHECK(limit.ask(start + std::chrono::seconds(59)) == TellLimit::May::be_silent);
+    CHECK(limit.ask(start + std::chrono::seconds(60)) == TellLimit::May::tell);
+}
+
+TEST_CASE("an item is put between others, while there is room") {
+    FixedVec<int, 3> list;
+    CHECK(list.insert_at(0, 3));
+    CHECK(list.insert_at(0, 1));
+    CHECK(list.insert_at(1, 2));
+    CHECK_FALSE(list.insert_at(0, 0));
+    CHECK(std::vector<int>(list.begin(), list.end()) == std::vector<int>{1, 2, 3});
 }

@@ -163,3 +163,34 @@ TEST_CASE("addresses keep the kernel's order and say whether a router has them [
     stack.handle(ForwardingEvent{.ifindex = 6, .on = false});
     CHECK_FALSE(stack.addresses(kBond)[2].router);
 }
+
+TEST_CASE("what others have made of a member's netdev is known as it comes and goes") {
+    Stack stack;
+    CHECK_FALSE(stack.uses(3));
+    LinkEvent member = link(3, "veth", 44);
+    stack.handle(member);
+    CHECK(stack.uses(3) == std::vector<std::string>{});
+    LinkEvent bridge = link(9, "bridge", 0);
+    bridge.name = "br0";
+    stack.handle(bridge);
+    member.master_ifindex = 9;
+    stack.handle(member);
+    stack.handle(address(3, "198.51.100.7/24"));
+    stack.handle(address(3, "fe80::1/64")); // comes by itself
+    LinkEvent above = link(11, "macvlan", 3);
+    above.name = "mv0";
+    stack.handle(above);
+    stack.handle(link(12, "veth", 3)); // its far end, or one of another namespace
+    const std::vector<std::string> all = {"master br0", "address 198.51.100.7/24", "macvlan mv0"};
+    CHECK(stack.uses(3) == all);
+    CHECK(stack.has_address(3, *IpPrefix::parse("198.51.100.7/24")));
+    member.master_ifindex = 0;
+    stack.handle(member);
+    above.deleted = true;
+    stack.handle(above);
+    AddressEvent gone = address(3, "198.51.100.7/24");
+    gone.added = false;
+    stack.handle(gone);
+    CHECK(stack.uses(3) == std::vector<std::string>{});
+    CHECK_FALSE(stack.has_address(3, *IpPrefix::parse("198.51.100.7/24")));
+}

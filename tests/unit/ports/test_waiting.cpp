@@ -133,3 +133,17 @@ TEST_CASE("a member waits once, with what was said last") {
     CHECK(w.waiting.all()[0].config.device == "net_y");
     CHECK(w.waiting.all()[0].reason == "b");
 }
+
+TEST_CASE("a member that waits keeps what it had, whatever it waits for", "[order]") {
+    WaitingMembers waiting;
+    LeftBehind had;
+    had.counters.rx_packets = 7;
+    had.link_failures = 2;
+    waiting.add(member("m0", "net_af_packet0,iface=m0"), "gone", Time{}, had);
+    waiting.add(member("m0", "net_af_packet0,iface=m0"), "it has an address", Time{});
+    CHECK(waiting.find("m0")->reason == "it has an address");
+    CHECK(waiting.find("m0")->had.counters.rx_packets == 7);
+    waiting.clear_counters();
+    CHECK(waiting.find("m0")->had.counters.rx_packets == 0);
+    CHECK(waiting.find("m0")->had.link_failures == 2);
+}
