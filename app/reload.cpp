@@ -262,7 +262,10 @@ Result<void> Program::apply(Config next) {
     for (const auto& unit : units_) {
         BondAsItRuns& r = running.emplace_back(BondAsItRuns{unit->config, unit->waiting.configs()});
         for (const auto& m : unit->members)
-            if (!m->why_gone().empty()) r.stale.insert(m->config.name);
+            if (!m->why_gone().empty())
+                r.stale.insert(m->config.name);
+            else if (const auto link = get_link(m->ifindex()); link)
+                r.netdevs.push_back(link.value().name);
         r.logical_gone = unit->logical->is_gone();
         // Absent, and taken out by hand: the file has known it before all the same.
         if (const BondConfig* before = find_bond(config_.bonds, unit->config.name))

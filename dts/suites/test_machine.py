@@ -94,6 +94,10 @@ def test_what_others_do_to_the_netdevs_is_told_as_it_comes_and_goes(fresh):
     assert bond.info()["health"]["state"] == "ok"
     ns.run("ip", "link", "set", "m1", "name", "lan1")
     said("bond0 m1: device_changed: its netdev m1 is called lan1 now: the next start looks for m1")
+    bond.config["bonds"][0]["members"][1] = {"device": "net_af_packet7,iface=lan1"}
+    bond.write(bond.config)
+    assert bond.client("reload").returncode == 0
+    eventually(lambda: bond.info()["members"] == ["m0", "lan1"] and bond.up() == 2, 3, "the file says the new name, and it is taken")
     ns.run("ip", "addr", "flush", "dev", "bond0")
     said("warning bond0: warning: address 192.0.2.1/24 and 2 more are gone from bond0: somebody has deleted them; a reload puts them back")
     bond.wait_reloaded()

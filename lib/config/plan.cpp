@@ -136,6 +136,7 @@ Result<ReloadPlan> plan_reload(std::span<const BondAsItRuns> running, std::span<
         held.insert("netdev " + r.config.name);
         for (const MemberConfig& m : r.config.members)
             for (std::string& c : claims(m.device)) held.insert(std::move(c));
+        for (const std::string& netdev : r.netdevs) held.insert("netdev " + netdev);
     }
     for (const BondConfig& b : wanted) {
         if (b.logical.mtu > facts.max_mtu)

@@ -16,10 +16,11 @@
 namespace dpdkbond {
 
 struct BondAsItRuns {
-    BondConfig config;                 // members: those that are really there
-    std::vector<MemberConfig> waiting; // wanted, but absent or refused so far
-    std::set<std::string> stale{};     // members whose netdev was deleted and made anew
-    bool logical_gone = false;         // the netdev of the logical interface was deleted
+    BondConfig config;                  // members: those that are really there
+    std::vector<MemberConfig> waiting;  // wanted, but absent or refused so far
+    std::set<std::string> stale{};      // members whose netdev was deleted and made anew
+    bool logical_gone = false;          // the netdev of the logical interface was deleted
+    std::vector<std::string> netdevs{}; // of its members, as they are called now
 };
 
 struct MachineFacts {

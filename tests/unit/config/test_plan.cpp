@@ -228,3 +228,15 @@ TEST_CASE("addresses follow what the kernel has, not what the last file said", "
     CHECK(plan.remove == prefixes({"192.0.2.10/24"}));
     CHECK(plan.keep == prefixes({"198.51.100.1/24"}));
 }
+
+TEST_CASE("a netdev that was renamed while it is a member is not free under its new name", "[renamed]") {
+    World w;
+    w.running = {runs(bond("bond0", {member("m0", 0), member("m1", 1)}))};
+    w.running[0].netdevs = {"m0", "lan1"};
+    MemberConfig renamed = member("lan1", 7);
+    const auto plan = w.plan({bond("bond0", {member("m0", 0), renamed})});
+    REQUIRE(plan);
+    CHECK(plan.value().bonds[0].leaving == List{"m1"});
+    REQUIRE(joining(plan.value().bonds[0]) == List{"lan1"});
+    CHECK_FALSE(plan.value().bonds[0].joining[0].device_is_free);
+}
