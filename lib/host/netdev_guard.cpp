@@ -212,11 +212,20 @@ bool NetdevGuard::look_for_it() {
 }
 
 void NetdevGuard::gave_mac(const Mac& mac) {
-    if (before_) before_->given_mac = mac;
+    if (!before_ || before_->given_mac == mac) return;
+    before_->given_mac = mac;
+    note();
 }
 
 void NetdevGuard::gave_mtu(std::uint32_t mtu) {
-    if (before_) before_->given_mtu = mtu;
+    if (!before_ || before_->given_mtu == mtu) return;
+    before_->given_mtu = mtu;
+    note();
+}
+
+// By what it has of the bond it is known again where somebody moves it after a crash.
+void NetdevGuard::note() const {
+    if (!state_file_.empty()) (void)replace_file(state_file_, before_->to_text());
 }
 
 bool NetdevGuard::suit_peer() {

@@ -77,6 +77,7 @@ public:
 private:
     NetdevGuard();
     Result<void> apply(const NetdevGuardOptions& options);
+    void note() const;
 
     std::unique_ptr<NetdevState> before_; // null: nothing to give back
     std::filesystem::path state_file_;

@@ -104,6 +104,8 @@ std::string NetdevState::to_text() const {
         << netns.cookie << "\npid " << pid << "\nup " << admin_up << "\nmac " << mac.to_string() << "\nmtu "
         << mtu << "\npromisc " << promisc << "\nallmulti " << allmulti << "\niflink " << iflink << "\n";
     if (!kind.empty()) out << "kind " << kind << "\n";
+    if (!given_mac.is_zero()) out << "given_mac " << given_mac.to_string() << "\n";
+    if (given_mtu != 0) out << "given_mtu " << given_mtu << "\n";
     if (!perm_mac.is_zero()) out << "perm_mac " << perm_mac.to_string() << "\n";
     if (gro) out << "gro " << *gro << "\n";
     if (lro) out << "lro " << *lro << "\n";
@@ -131,6 +133,8 @@ std::optional<NetdevState> NetdevState::parse(std::string_view text) {
         if (key == "mtu") state.mtu = number<std::uint32_t>(value).value_or(0);
         if (key == "kind") state.kind = value;
         if (key == "iflink") state.iflink = number<int>(value).value_or(0);
+        if (key == "given_mac") state.given_mac = Mac::parse(value).value_or(Mac{});
+        if (key == "given_mtu") state.given_mtu = number<std::uint32_t>(value).value_or(0);
         if (key == "perm_mac") state.perm_mac = Mac::parse(value).value_or(Mac{});
         if (key == "promisc") state.promisc = value == "1";
         if (key == "allmulti") state.allmulti = value == "1";

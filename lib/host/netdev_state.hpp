@@ -54,7 +54,8 @@ struct NetdevState {
     // about.
     static std::optional<NetdevState> parse(std::string_view text);
 
-    // What the bond gave it last, in this process: elsewhere only that is taken back. Zero: not known.
+    // What the bond gave it last: elsewhere it is known by that, and only that is taken back. Zero: not
+    // known.
     Mac given_mac{};
     std::uint32_t given_mtu = 0;
 

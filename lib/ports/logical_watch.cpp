@@ -207,68 +207,6 @@ void LogicalWatch::look(std::uint32_t bond, Logical& l) {
     });
 }
 
-void LogicalWatch::tell(std::uint32_t bond, MemberId member, EventKind kind, TellLimit& limit,
-                        const std::string& what) {
-    switch (limit.ask(now())) {
-    case TellLimit::May::tell: control_.warn(bond, member, what, kind); return;
-    case TellLimit::May::tell_last:
-        control_.warn(bond, member, what + "; no more of this for a minute", kind);
-        return;
-    case TellLimit::May::be_silent: return;
-    }
-}
-
-void LogicalWatch::look_at_uses(Watched& w) {
-    auto uses = w.port->ifindex() != 0 ? stack_.uses(w.port->ifindex()) : std::nullopt;
-    if (!uses) return;
-    const auto lacks = [](const auto& list, const std::string& use) {
-        return std::ranges::find(list, use) == list.end();
-    };
-    if (w.uses) { // what was there when it became a member has been told then
-        for (const std::string& use : *uses)
-            if (lacks(*w.uses, use))
-                tell(w.bond, w.port->id, EventKind::warning, w.limit,
-                     fmt::format("its netdev has {} now; as a member it serves the bond alone", use));
-        for (const std::string& use : *w.uses)
-            if (lacks(*uses, use))
-                tell(w.bond, w.port->id, EventKind::device_changed, w.limit,
-                     fmt::format("its netdev has {} no longer", use));
-    }
-    w.uses = std::move(uses);
-}
-
-void LogicalWatch::expect_addresses(std::uint32_t bond, const std::vector<IpPrefix>& addresses) {
-    const std::lock_guard lock(mutex_);
-    const auto l = logicals_.find(bond);
-    if (l == logicals_.end()) return;
-    l->second.expected.clear();
-    for (const IpPrefix& a : addresses) l->second.expected.emplace_back(a, false);
-    restack_ = true;
-}
-
-void LogicalWatch::look_at_expected(std::uint32_t bond, Logical& l) {
-    if (!l.seen || l.lost || l.elsewhere) return;
-    std::vector<IpPrefix> lost;
-    for (auto& [address, seen] : l.expected) {
-        const bool is = stack_.has_address(l.ifindex, address);
-        if (seen && !is) lost.push_back(address);
-        seen = is;
-    }
-    if (lost.empty()) return;
-    // By now it may be there again, or only be tentative.
-    const auto has = list_addresses(l.ifindex);
-    std::erase_if(lost, [&](const IpPrefix& a) {
-        return !has || std::ranges::find(has.value(), a, &AddressEvent::prefix) != has.value().end();
-    });
-    if (lost.empty()) return;
-    tell(bond, kNoMember, EventKind::warning, l.limit,
-         fmt::format("address {}{} {} gone from {}: somebody has deleted {}; a reload puts {} back",
-                     lost[0].to_string(),
-                     lost.size() == 1 ? "" : fmt::format(" and {} more", lost.size() - 1),
-                     lost.size() == 1 ? "is" : "are", l.netdev, lost.size() == 1 ? "it" : "them",
-                     lost.size() == 1 ? "it" : "them"));
-}
-
 void LogicalWatch::add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const {
     const auto targets = targets_.find(bond);
     if (targets == targets_.end()) return;

@@ -3,13 +3,11 @@
 
 #include <fcntl.h>
 #include <fmt/format.h>
-#include <net/if.h>
 #include <rte_ethdev.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cerrno>
 #include <iterator>
 #include <utility>
 
@@ -165,13 +163,6 @@ MemberPort::~MemberPort() {
     put_netdev_back(); // … before the netdev below it gets its old state
 }
 
-// It may have been renamed since it became a member.
-std::string MemberPort::netdev_now() const {
-    char name[IF_NAMESIZE];
-    if (ifindex_ == 0 || if_indextoname(ifindex_, name) == nullptr) return netdev;
-    return name;
-}
-
 LinkState MemberPort::read_link() {
     if (!carrier_) return from(port->link());
     LinkState link;
@@ -182,31 +173,6 @@ LinkState MemberPort::read_link() {
     link.speed_mbps = speed.mbps;
     link.duplex = !speed.full_duplex ? Duplex::unknown : *speed.full_duplex ? Duplex::full : Duplex::half;
     return link;
-}
-
-std::string MemberPort::why_gone() {
-    if (!guard_) return config.is_pci() ? why_absent(config) : std::string();
-    char name[IF_NAMESIZE];
-    const bool is_here =
-        if_indextoname(static_cast<unsigned>(guard_->ifindex()), name) != nullptr || errno != ENXIO;
-    if (is_here && !guard_->moved()) return {};
-    return fmt::format("no such device: netdev {} {}", below_,
-                       guard_->look_for_it() ? "has been moved to another network namespace" : "has gone");
-}
-
-std::string MemberPort::heard(const LinkEvent& link) {
-    if (!guard_ || link.ifindex != guard_->ifindex()) return {};
-    if (link.moved) guard_->has_moved();
-    if (link.deleted || link.name == called_) return {};
-    std::string line = fmt::format("its netdev {} is called {} now{}", called_, link.name,
-                                   link.name == below_ ? "" : ": the next start looks for " + below_);
-    called_ = link.name;
-    return line;
-}
-
-void MemberPort::suit_peer() {
-    constexpr unsigned kPollsASecond = 10;
-    if (guard_ && looks_at_peer_++ % kPollsASecond == 0) (void)guard_->suit_peer();
 }
 
 bool MemberPort::carrier_changed() {
@@ -295,24 +261,6 @@ std::vector<std::string> MemberPort::follow(const MemberWishes& wishes) {
         warnings.push_back(done.error());
     }
     return warnings;
-}
-
-std::vector<std::string> MemberPort::put_back() {
-    if (!guard_ || !why_gone().empty()) return {};
-    const std::lock_guard lock(device_mutex_);
-    std::vector<std::string> lines;
-    const auto said = [&](const Result<void>& done, const std::string& what) {
-        lines.push_back(done ? what : done.error());
-    };
-    const auto link = get_link(guard_->ifindex());
-    if (!link) return {};
-    const LinkEvent& is = link.value();
-    if (!is.admin_up) said(set_admin_up(is.name, true), "its netdev, which was set down, is up again");
-    if (!mac_refused_ && !worn_.is_zero() && is.mac != worn_)
-        said(set_mac(worn_), fmt::format("its MAC, which was {}, is put back", is.mac.to_string()));
-    if (mtu_ != 0 && refused_mtu_ == 0 && is.mtu != mtu_)
-        said(set_mtu(mtu_), fmt::format("its MTU, which was {}, is put back", is.mtu));
-    return lines;
 }
 
 Mac MemberPort::mac() const {

@@ -399,6 +399,7 @@ void crash_holding_m0(const fs::path& state_dir) {
     if (child == 0) {
         auto guard = NetdevGuard::take("m0", {.state_dir = state_dir});
         if (!guard || !set_mac("m0", *Mac::parse("02:bd:00:00:00:66"))) ::_exit(1);
+        guard.value().gave_mac(*Mac::parse("02:bd:00:00:00:66"));
         ::kill(::getpid(), SIGKILL);
     }
     int status = 0;
@@ -533,6 +534,16 @@ TEST_CASE("leftovers of vanished netdevs are forgotten, those of other namespace
         lab.peer.run([&] { CHECK(restore_leftovers(dir.path).value().size() == 1); });
         CHECK(get_link("m0").value() == before);
         CHECK(read_conf("m0", "ipv6/disable_ipv6") == "0");
+        CHECK(fs::is_empty(dir.path));
+    }
+    SECTION("moved since") {
+        const Mac own = get_link("m0").value().mac;
+        const PeerNetns there;
+        const Inhabitant somebody(there);
+        crash_holding_m0(dir.path);
+        ip("link set m0 netns " + std::to_string(somebody.pid));
+        CHECK(restore_leftovers(dir.path).value().size() == 1);
+        there.run([&] { CHECK(get_link("m0").value().mac == own); });
         CHECK(fs::is_empty(dir.path));
     }
     SECTION("another namespace, which is not found") {
