@@ -192,19 +192,53 @@ std::string render_member(const MemberView& member) {
     return out;
 }
 
+namespace {
+
+double percent(std::uint64_t part, std::uint64_t all) {
+    return all == 0 ? 0 : 100.0 * static_cast<double>(part) / static_cast<double>(all);
+}
+
+// How far the shares are apart: the busiest member against the mean of those that carry or could carry
+// something, and what a single bucket adds, as nothing but its own flows can part it.
+void put_imbalance(Out& out, const std::vector<MemberLoad>& load, std::uint64_t all) {
+    const MemberLoad* busiest = nullptr;
+    std::uint64_t members = 0;
+    std::pair<std::uint64_t, std::string> bucket; // rate and name
+    for (const MemberLoad& m : load) {
+        if (m.buckets == 0 && m.bytes_per_s.value_or(0) == 0) continue;
+        ++members;
+        if (busiest == nullptr || m.bytes_per_s.value_or(0) > busiest->bytes_per_s.value_or(0)) busiest = &m;
+        for (const BucketLoad& b : m.by_bucket)
+            if (b.bucket != kUnspreadFlows && b.bytes_per_s > bucket.first)
+                bucket = {b.bytes_per_s, fmt::format("bucket {} of {}", b.bucket, m.member)};
+    }
+    if (busiest == nullptr || all == 0) return;
+    put(out, "imbalance: {} carries {:.2f} times the mean of {} members", busiest->member,
+        percent(busiest->bytes_per_s.value_or(0), all) / 100 * static_cast<double>(members), members);
+    if (bucket.first != 0) put(out, "; {}: {:.1f} % of all", bucket.second, percent(bucket.first, all));
+    put(out, "\n");
+}
+
+} // namespace
+
 std::string render_load(const std::vector<MemberLoad>& load) {
     Out out;
+    std::uint64_t all = 0;
+    for (const MemberLoad& entry : load) all += entry.bytes_per_s.value_or(0);
     for (const MemberLoad& entry : load) {
         put(out, "{:<12}  {:>5} buckets", entry.member.empty() ? "-" : entry.member, entry.buckets);
-        if (entry.bytes_per_s) put(out, "  {:>12} bytes/s", *entry.bytes_per_s);
+        if (entry.bytes_per_s)
+            put(out, "  {:>12} bytes/s  {:>5.1f} %", *entry.bytes_per_s, percent(*entry.bytes_per_s, all));
         put(out, "\n");
     }
+    put_imbalance(out, load, all);
     constexpr std::size_t kBusiest = 8; // of a member
     for (const MemberLoad& entry : load)
         for (std::size_t i = 0; i < std::min(kBusiest, entry.by_bucket.size()); ++i) {
             const auto [bucket, rate] = entry.by_bucket[i];
-            put(out, "{:<12}  {:>12}  {:>12} bytes/s\n", entry.member,
-                bucket == kUnspreadFlows ? "not spread" : fmt::format("bucket {}", bucket), rate);
+            put(out, "{:<12}  {:>12}  {:>12} bytes/s  {:>5.1f} %\n", entry.member,
+                bucket == kUnspreadFlows ? "not spread" : fmt::format("bucket {}", bucket), rate,
+                percent(rate, all));
         }
     return out;
 }

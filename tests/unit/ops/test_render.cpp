@@ -296,3 +296,19 @@ TEST_CASE("the LACP page shows both ends of every port and the bits of their sta
     CHECK(text.find("bad 7,") != std::string::npos);
     CHECK(render_lacp(make_bond(Mode::balance_rr)).empty());
 }
+
+TEST_CASE("load is told with shares, and how far they are apart") {
+    CHECK(
+        render_load(
+            {{"m0", 512, 600, {{4, 450}, {kUnspreadFlows, 150}}}, {"m1", 512, 200, {{9, 200}}}, {"m2", 0}}) ==
+        "m0              512 buckets           600 bytes/s   75.0 %\n"
+        "m1              512 buckets           200 bytes/s   25.0 %\n"
+        "m2                0 buckets\n"
+        "imbalance: m0 carries 1.50 times the mean of 2 members; bucket 4 of m0: 56.2 % of all\n"
+        "m0                bucket 4           450 bytes/s   56.2 %\n"
+        "m0              not spread           150 bytes/s   18.8 %\n"
+        "m1                bucket 9           200 bytes/s   25.0 %\n");
+    CHECK(render_load({{"m0", 1, 0}, {"m1", 1}}) ==
+          "m0                1 buckets             0 bytes/s    0.0 %\n"
+          "m1                1 buckets\n");
+}
