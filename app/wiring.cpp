@@ -46,7 +46,7 @@ Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond,
     const Meanwhile others(*this);
     if (auto taken = pci_.take(member, warnings); !taken) return Error{taken.error()};
     MemberSetup setup = member_setup(bond, member);
-    setup.handed = warm_.take_handed(MemberPort::handed_name(devargs_value(member.device, "iface")));
+    setup.handed = warm_.take_handed({MemberPort::handed_name(devargs_value(member.device, "iface"))});
     auto port = MemberPort::open(member, std::move(setup), warnings);
     if (!port) pci_.give_back(member);
     return port;
@@ -90,7 +90,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     LogicalConfig up = config.logical;
     up.offloads = takes_long_frames(config);
     auto logical = LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive,
-                                     warnings, warm_.take_handed(LogicalPort::handed_name(config.name)));
+                                     warnings, warm_.take_handed(LogicalPort::handed_names(config.name)));
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
     if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);

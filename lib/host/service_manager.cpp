@@ -42,6 +42,9 @@ std::chrono::microseconds watchdog_time() { return {}; }
 #endif
 
 constexpr std::chrono::microseconds kStatusInterval = std::chrono::seconds(2);
+// A start in the same process: as long as systemd waits for one of its own (DefaultTimeoutStartSec=).
+constexpr std::chrono::microseconds kStartAgain = std::chrono::seconds(90);
+constexpr const char* kStartsAgain = "DPDK_BOND_STARTS_AGAIN"; // in the environment of the next one
 
 } // namespace
 
@@ -62,7 +65,11 @@ void ServiceManager::start(Hooks hooks) {
     if (!service_manager_listens() || thread_.joinable()) return;
     hooks_ = std::move(hooks);
     ending_ = false;
-    tell_service_manager("READY=1\nSTATUS=" + hooks_.status());
+    std::string ready = "READY=1\nSTATUS=" + hooks_.status();
+    if (std::getenv(kStartsAgain) != nullptr)
+        ready += "\nWATCHDOG_USEC=" + std::to_string(watchdog_time().count()); // the unit's own again
+    ::unsetenv(kStartsAgain);
+    tell_service_manager(ready);
     thread_ = std::thread([this] { run(); });
 }
 
@@ -74,7 +81,13 @@ void ServiceManager::stop() {
     }
     wake_.notify_one();
     thread_.join();
-    if (says_stopping_) tell_service_manager("STOPPING=1\nSTATUS=putting devices back");
+    if (says_stopping_) {
+        tell_service_manager("STOPPING=1\nSTATUS=putting devices back");
+    } else if (watchdog_time().count() > 0) { // nobody answers until it runs again
+        ::setenv(kStartsAgain, "1", 1);
+        tell_service_manager("WATCHDOG_USEC=" + std::to_string(kStartAgain.count()) +
+                             "\nSTATUS=starting again");
+    }
 }
 
 void ServiceManager::run() {

@@ -26,7 +26,7 @@ public:
     ~ServiceManager() { stop(); }
 
     void start(Hooks hooks);                     // "ready"; from now on the hooks are called
-    void leave_out() { says_stopping_ = false; } // the program goes on in this process: stop() says nothing
+    void leave_out() { says_stopping_ = false; } // it starts again in this process: stop() asks for time
     void stop();                                 // "stopping"; returns once no hook runs any more
 
     // The unit's store (FileDescriptorStoreMax=) keeps them for the next start of a restart; false: no

@@ -49,6 +49,23 @@ bool is_at_home(const HandedFds& handed, const std::string& bond) {
     return tun_name(fds) == bond && (!netns || is_own_namespace(netns));
 }
 
+constexpr std::string_view kTap = "tap", kVirtioUser = "virtio-user";
+
+std::string_view name_of(LogicalBackend backend) {
+    if (backend == LogicalBackend::device) return "device";
+    return backend == LogicalBackend::tap ? kTap : kVirtioUser;
+}
+
+std::string handed_name(std::string_view backend, const std::string& bond) {
+    return fmt::format("{}.{}", backend, bond);
+}
+
+// Why the netdev cannot be taken over; empty: it can.
+std::string why_made_anew(LogicalBackend backend, const std::string& bond, const HandedFds& handed) {
+    if (handed.front().name != handed_name(name_of(backend), bond)) return "its backend is another now";
+    return is_at_home(handed, bond) ? std::string() : "it was renamed or moved";
+}
+
 Result<Port> open_tap(const std::string& device, const std::string& bond, const LogicalConfig& config,
                       HandedFds handed) {
     auto ops = make_tap({bond, config.offloads, std::move(handed)});
@@ -64,11 +81,16 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, 
                                                        std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
                                                        std::vector<std::string>& warnings, HandedFds handed) {
     const LogicalBackend backend = choose(config);
-    if (!handed.empty() && (backend != LogicalBackend::tap || !is_at_home(handed, bond))) {
-        warnings.push_back(backend != LogicalBackend::tap
-                               ? "its interface is made anew: only a tap can be taken over"
-                               : "its interface is made anew: it was renamed or moved");
+    const auto make_anew = [&](const std::string& why) {
+        warnings.push_back("its interface is made anew: " + why);
         handed.clear(); // and with them the netdev
+    };
+    if (!handed.empty())
+        if (const std::string why = why_made_anew(backend, bond, handed); !why.empty()) make_anew(why);
+    if (!handed.empty() && backend == LogicalBackend::virtio_user) {
+        auto taken = open_as(backend, bond, config, mac, pool, sleepy, std::move(handed));
+        if (taken) return taken;
+        make_anew(taken.error());
     }
     auto logical = open_as(backend, bond, config, mac, pool, sleepy, std::move(handed));
     if (logical || config.backend != LogicalBackend::automatic || backend == LogicalBackend::tap)
@@ -91,11 +113,14 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend
             fmt::format("{}: a netdev of that name is there already; remove it or rename the bond", bond)};
 
     const std::string device = devargs(bond, config, backend, mac);
+    // DPDK's virtio-user opens the queues of its netdev itself, beside those that keep it until then.
+    HandedFds held;
+    if (backend == LogicalBackend::virtio_user) held.swap(handed);
     auto port = backend == LogicalBackend::tap ? open_tap(device, bond, config, std::move(handed))
                                                : Port::open(device);
     if (!port) return Error{fmt::format("{}: the logical interface: {}", bond, port.error())};
     logical->port_.emplace(std::move(port).value());
-    logical->backend_ = backend == LogicalBackend::tap ? "tap" : in_kernel ? "virtio-user" : "device";
+    logical->backend_ = name_of(backend);
     logical->name_ = in_kernel ? bond : device.substr(0, device.find(','));
     if (in_kernel) logical->netdev_ = bond;
     logical->offloads_ = config.offloads && logical->port_->carries_offloads();
@@ -108,6 +133,7 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend
     if (auto started = logical->port_->start(setup); !started)
         return Error{fmt::format("{}: the logical interface: {}", bond, started.error())};
     read_tap_without_signals(*logical->port_);
+    held.clear();
     // What the other side of a device asks for is its own business.
     if (!in_kernel) {
         logical->port_->set_promiscuous(true);
@@ -133,9 +159,13 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend
 
 HandedFds LogicalPort::hand_over() const {
     HandedFds fds;
-    if (backend_ != "tap") return fds;
-    for (const int fd : tun_fds_) fds.push_back({handed_name(netdev_), Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3))});
+    for (const int fd : tun_fds_)
+        fds.push_back({handed_name(backend_, netdev_), Fd(::fcntl(fd, F_DUPFD_CLOEXEC, 3))});
     return fds;
+}
+
+std::vector<std::string> LogicalPort::handed_names(const std::string& bond) {
+    return {handed_name(kTap, bond), handed_name(kVirtioUser, bond)};
 }
 
 Result<void> LogicalPort::visit(const std::function<Result<void>(const LinkEvent&)>& f) const {

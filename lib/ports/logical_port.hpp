@@ -20,8 +20,8 @@ namespace dpdkbond {
 
 class LogicalPort {
 public:
-    // `handed`: the queues of its netdev, which is there and is taken over as it is, as far as the backend
-    // can. With backend auto a tap serves where virtio-user does not start; the warning says why.
+    // `handed`: the queues of its netdev, which is there and is taken over as it is, if the backend is the
+    // same and can. With backend auto a tap serves where virtio-user does not start; the warning says why.
     static Result<std::unique_ptr<LogicalPort>> open(const std::string& bond, const LogicalConfig& config,
                                                      std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
                                                      std::vector<std::string>& warnings,
@@ -33,7 +33,7 @@ public:
     // Of a netdev that is to stay when this program ends: its queues, for open() of the next one. Empty: it
     // goes.
     [[nodiscard]] HandedFds hand_over() const;
-    static std::string handed_name(const std::string& bond) { return "tap." + bond; }
+    static std::vector<std::string> handed_names(const std::string& bond); // of each backend that can
 
     [[nodiscard]] bool in_kernel() const { return !netdev_.empty(); }
     [[nodiscard]] const std::string& netdev() const { return netdev_; } // empty: backend `device`

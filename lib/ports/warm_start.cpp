@@ -48,10 +48,10 @@ WarmStart WarmStart::take(const std::string& file_prefix, Duration valid, Time n
     return found;
 }
 
-HandedFds WarmStart::take_handed(const std::string& name) {
+HandedFds WarmStart::take_handed(const std::vector<std::string>& names) {
     HandedFds taken;
     for (HandedFd& f : fds_)
-        if (f.name == name) taken.push_back(std::move(f));
+        if (std::ranges::find(names, f.name) != names.end()) taken.push_back(std::move(f));
     std::erase_if(fds_, [](const HandedFd& f) { return !f.fd; });
     return taken;
 }

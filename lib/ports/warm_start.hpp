@@ -27,8 +27,8 @@ public:
     [[nodiscard]] const Saved* bond(std::string_view name) const {
         return state_ ? state_->find("bond", name) : nullptr;
     }
-    // Those of a name (LogicalPort, MemberPort); what nobody takes goes with this object.
-    HandedFds take_handed(const std::string& name);
+    // Those of the names (LogicalPort, MemberPort); what nobody takes goes with this object.
+    HandedFds take_handed(const std::vector<std::string>& names);
 
 private:
     std::optional<Saved> state_;

@@ -93,3 +93,18 @@ TEST_CASE("without a service manager nothing is called", "[service]") {
     service.start({[] { FAIL("asked"); }, [] { return std::string(); }});
     service.stop();
 }
+
+TEST_CASE("systemd waits for a start in the same process longer than its watchdog says", "[service]") {
+    ServiceManagerSocket systemd;
+    ServiceManager before, after;
+    before.start({[] {}, [] { return std::string("up"); }});
+    before.leave_out();
+    before.stop();
+    std::string said;
+    do said = systemd.next(5000);
+    while (said.starts_with("READY=1") || said.starts_with("WATCHDOG=1"));
+    CHECK(said == "WATCHDOG_USEC=90000000\nSTATUS=starting again");
+    after.start({[] {}, [] { return std::string("up"); }});
+    CHECK(systemd.next(5000) == "READY=1\nSTATUS=up\nWATCHDOG_USEC=20000");
+    after.stop();
+}
