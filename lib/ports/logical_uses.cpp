@@ -64,12 +64,14 @@ void LogicalWatch::look_at_expected(std::uint32_t bond, Logical& l) {
         return !has || std::ranges::find(has.value(), a, &AddressEvent::prefix) != has.value().end();
     });
     if (lost.empty()) return;
+    // The kernel takes IPv6 addresses away from what is set down.
+    const std::string why = !l.link.admin_up   ? "it was set down"
+                            : lost.size() == 1 ? "somebody has deleted it"
+                                               : "somebody has deleted them";
     tell(bond, kNoMember, EventKind::warning, l.limit,
-         fmt::format("address {}{} {} gone from {}: somebody has deleted {}; a reload puts {} back",
-                     lost[0].to_string(),
-                     lost.size() == 1 ? "" : fmt::format(" and {} more", lost.size() - 1),
-                     lost.size() == 1 ? "is" : "are", l.netdev, lost.size() == 1 ? "it" : "them",
-                     lost.size() == 1 ? "it" : "them"));
+         fmt::format("address {}{} gone from {}: {}; a reload puts {} back", lost[0].to_string(),
+                     lost.size() == 1 ? " is" : fmt::format(" and {} more are", lost.size() - 1), l.netdev,
+                     why, lost.size() == 1 ? "it" : "them"));
 }
 
 } // namespace dpdkbond
