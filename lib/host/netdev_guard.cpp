@@ -242,7 +242,9 @@ Result<void> NetdevGuard::release() {
     if (!before_) return {};
     const auto found = before_->restore();
     Result<void> restored = found ? Result<void>() : Error{found.error()};
-    if (found && found.value() == NetdevState::Found::nowhere && moved_)
+    // Whoever takes it when it is back, or cleans up, finds the note.
+    const bool lost = found && found.value() == NetdevState::Found::nowhere && moved_;
+    if (lost)
         restored = Error{"netdev " + before_->name +
                          " was moved to a network namespace that is not found: it keeps MAC and MTU of the "
                          "bond; its own are " +
@@ -251,7 +253,7 @@ Result<void> NetdevGuard::release() {
     tcx_.reset(); // last: until here the kernel hears nothing
     claim_.remove();
     std::error_code ignored;
-    if (!state_file_.empty()) fs::remove(state_file_, ignored);
+    if (!state_file_.empty() && !lost) fs::remove(state_file_, ignored);
     return restored;
 }
 

@@ -373,6 +373,14 @@ TEST_CASE("a guard gives back a netdev in the namespace that it was moved to", "
             CHECK(guard.value().release().error() == "netdev m0 was moved to a network namespace that is not "
                                                      "found: it keeps MAC and MTU of the bond; its own are " +
                                                          own.to_string() + " and 1400");
+            other.run([&] { ip("link set m0 netns " + std::to_string(::getpid())); });
+            auto again = NetdevGuard::take("m0", {.state_dir = dir.path}); // it comes with the bond's MAC
+            REQUIRE(again.ok());
+            CHECK(again.value().mac_before() == own);
+            REQUIRE(again.value().release().ok());
+            CHECK(get_link("m0").value().mac == own);
+            CHECK(get_link("m0").value().mtu == 1400);
+            CHECK(fs::is_empty(dir.path));
         }
         SECTION("like one that has gone") { CHECK(guard.value().release().ok()); }
     }
