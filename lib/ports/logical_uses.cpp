@@ -3,12 +3,19 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <chrono>
 #include <utility>
 
 #include "dpdk/clock.hpp"
 #include "ports/logical_watch.hpp"
 
 namespace dpdkbond {
+
+namespace {
+
+constexpr auto kOneDeed = std::chrono::milliseconds(100); // what goes within it goes into one line
+
+} // namespace
 
 void LogicalWatch::tell(std::uint32_t bond, MemberId member, EventKind kind, TellLimit& limit,
                         const std::string& what) {
@@ -45,19 +52,27 @@ void LogicalWatch::expect_addresses(std::uint32_t bond, const std::vector<IpPref
     const auto l = logicals_.find(bond);
     if (l == logicals_.end()) return;
     l->second.expected.clear();
+    l->second.missing.clear();
     for (const IpPrefix& a : addresses) l->second.expected.emplace_back(a, false);
     restack_ = true;
 }
 
 void LogicalWatch::look_at_expected(std::uint32_t bond, Logical& l) {
     if (!l.seen || l.lost || l.elsewhere) return;
-    std::vector<IpPrefix> lost;
     for (auto& [address, seen] : l.expected) {
         const bool is = stack_.has_address(l.ifindex, address);
-        if (seen && !is) lost.push_back(address);
+        if (seen && !is && std::ranges::find(l.missing, address) == l.missing.end()) {
+            if (l.missing.empty()) l.missing_since = now();
+            l.missing.push_back(address);
+        }
         seen = is;
     }
-    if (lost.empty()) return;
+}
+
+void LogicalWatch::tell_missing(std::uint32_t bond, Logical& l) {
+    if (l.lost || l.elsewhere) l.missing.clear(); // that is told instead
+    if (l.missing.empty() || now() - l.missing_since < kOneDeed) return;
+    std::vector<IpPrefix> lost = std::exchange(l.missing, {});
     // By now it may be there again, or only be tentative.
     const auto has = list_addresses(l.ifindex);
     std::erase_if(lost, [&](const IpPrefix& a) {

@@ -107,6 +107,7 @@ void LogicalWatch::settle() {
     if (reread_ || restack_)
         for (Watched& member : members_) look_at_uses(member);
     reread_ = restack_ = false;
+    for (auto& [bond, l] : logicals_) tell_missing(bond, l);
 }
 
 void LogicalWatch::take_mac(std::uint32_t bond, Logical& l, const Mac& mac) {

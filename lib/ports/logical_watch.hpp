@@ -67,6 +67,8 @@ private:
         LocalAddresses addresses;
         std::size_t too_deep = 0;                        // addresses below too many VLAN tags to be announced
         std::vector<std::pair<IpPrefix, bool>> expected; // expect_addresses(), and whether it has been there
+        std::vector<IpPrefix> missing;                   // of them, not told yet
+        Time missing_since{};
         TellLimit limit;
     };
     struct Watched {
@@ -80,6 +82,7 @@ private:
     void look_at_addresses(std::uint32_t bond, Logical& l);
     void add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const;
     void look_at_expected(std::uint32_t bond, Logical& l);
+    void tell_missing(std::uint32_t bond, Logical& l);
     void look_at_uses(Watched& member);
     void tell(std::uint32_t bond, MemberId member, EventKind kind, TellLimit& limit, const std::string& what);
     void take_mac(std::uint32_t bond, Logical& l, const Mac& mac);
