@@ -2,8 +2,9 @@
 // flow_hash() for a burst: four frames at a time in the lanes of SSE registers (every x86 that DPDK runs on
 // has SSE4.2; elsewhere one by one), without a branch between them, as a wrong guess at what comes next costs
 // more than a hash. Lanes hold frames of the usual kinds: untagged, and for the IP policies plain IPv4 or
-// IPv6. Fours with others among them are looked at once more, behind a tag where there is one; what is left
-// is hashed one by one by flow_hash(), which is the rule. Any thread; keeps ownership with the caller; never
+// IPv6. Fours with others among them are looked at once more, behind a tag where there is one, and for
+// layer2+3 and layer3+4 by MACs where there is no IP; what is left is hashed one by one by flow_hash(), which
+// is the rule. Any thread; keeps ownership with the caller; never
 // reads beyond data_len.
 #pragma once
 
@@ -168,7 +169,20 @@ inline Four four_by_ip(const std::uint8_t* const f[4], const std::uint8_t* const
     __m128i h = _mm_xor_si128(start, addresses);
     h = _mm_xor_si128(h, _mm_srli_epi32(h, 16));
     h = _mm_xor_si128(h, _mm_srli_epi32(h, 8));
-    return {uses_layer2(P) ? h : _mm_srli_epi32(h, 1), lanes(usual)};
+    if constexpr (!uses_layer2(P)) h = _mm_srli_epi32(h, 1);
+    if constexpr (Tagged && (P == HashPolicy::layer23 || P == HashPolicy::layer34)) {
+        // What is no IP is hashed by its MACs and its type.
+        const __m128i ip =
+            _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)), _mm_cmpeq_epi32(type, all(0xdd86)));
+        const __m128i tag =
+            _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0081)), _mm_cmpeq_epi32(type, all(0xa888)));
+        const __m128i other = _mm_andnot_si128(_mm_or_si128(ip, tag), all(~0U));
+        const __m128i type_value =
+            _mm_and_si128(_mm_or_si128(_mm_slli_epi32(type, 8), _mm_srli_epi32(type, 8)), all(0xffff));
+        h = either(other, _mm_xor_si128(mac_xor(words_at(macs, 4), words_at(macs, 8)), type_value), h);
+        usual = _mm_or_si128(usual, other);
+    }
+    return {h, lanes(usual)};
 }
 
 inline bool all_have(rte_mbuf* const m[4], std::uint32_t bytes) noexcept {
@@ -214,11 +228,21 @@ template <HashPolicy P> inline Four hash_four(rte_mbuf* const m[4]) noexcept {
     return {_mm_setzero_si128(), 0};
 }
 
-// Frames with a tag and without.
+// Four untagged frames of at least 16 bytes of which none is IP.
+inline bool none_is_ip(const std::uint8_t* const f[4]) noexcept {
+    const __m128i type = bytes_of(f, 13, 12, kNone, kNone);
+    const __m128i ip = _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0800)), _mm_cmpeq_epi32(type, all(0x86dd)));
+    return lanes(_mm_or_si128(ip, is_tag(type))) == 0;
+}
+
+// Frames with a tag and without, and without IP.
 template <HashPolicy P> inline Four hash_four_behind_tags(rte_mbuf* const m[4]) noexcept {
     constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
     if (!all_have(m, kTag + (by_mac ? 16 : kV6End + kPorts))) [[unlikely]]
         return {_mm_setzero_si128(), 0};
+    if constexpr (P == HashPolicy::layer23 || P == HashPolicy::layer34)
+        if (const FourStarts at = FourStarts::of(m); none_is_ip(at.frame))
+            return four_by_mac<HashPolicy::layer2>(at.frame);
     const FourStarts at = FourStarts::behind(m);
     if constexpr (by_mac)
         return four_by_mac_behind_tags<P>(at.frame, at.behind_tags);
@@ -226,9 +250,15 @@ template <HashPolicy P> inline Four hash_four_behind_tags(rte_mbuf* const m[4]) 
         return four_by_ip<P, true, true>(at.behind_tags, at.frame);
 }
 
-// Whether a burst is better looked at behind tags from the start: its first frame stands for the rest.
+// What a burst is better looked at as from the start: its first frame stands for the rest.
 inline bool tags_expected(rte_mbuf* const* frames) noexcept {
     return frames[0]->data_len >= 14 && begins_with_tag(start_of(frames[0]));
+}
+template <HashPolicy P> inline bool unusual_expected(rte_mbuf* const* frames) noexcept {
+    if constexpr (P != HashPolicy::layer23 && P != HashPolicy::layer34) return tags_expected(frames);
+    if (frames[0]->data_len < 14) return false;
+    const std::uint32_t type = load_be16(start_of(frames[0]) + 12);
+    return (type != 0x0800) & (type != 0x86dd);
 }
 
 } // namespace hash_burst_detail
@@ -246,7 +276,7 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
         _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + at), four.hashes);
         unusual |= std::uint64_t{four.usual ^ 0xfU} << at;
     };
-    if (!tags_expected(frames)) {
+    if (!unusual_expected<P>(frames)) {
         for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) put(i, hash_four<P>(frames + i));
         for (std::uint16_t k = 0; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
             if ((unusual >> k & 0xfU) == 0) continue;

@@ -25,9 +25,9 @@ struct Traffic {
     std::vector<rte_mbuf*> frames;
 };
 
-enum class Kind : std::uint8_t { ipv4, ipv6, mixed, tagged, icmp };
+enum class Kind : std::uint8_t { ipv4, ipv6, mixed, tagged, icmp, other };
 
-// TCP and UDP at random, except for icmp (echoes).
+// TCP and UDP at random, except for icmp (echoes) and other (no IP).
 Traffic make_traffic(Kind kind) {
     Traffic traffic;
     std::mt19937 random(1);
@@ -40,7 +40,7 @@ Traffic make_traffic(Kind kind) {
             store_be16(frame + 12, 0x8100);
             l3 = 18;
         }
-        store_be16(frame + l3 - 2, v6 ? 0x86dd : 0x0800);
+        store_be16(frame + l3 - 2, kind == Kind::other ? 0x8906 : v6 ? 0x86dd : 0x0800);
         const std::uint8_t protocol = kind == Kind::icmp ? 1 : random() % 2 != 0 ? 6 : 17;
         frame[l3] = v6 ? 0x60 : 0x45;
         frame[l3 + (v6 ? 6 : 9)] = protocol;
@@ -99,11 +99,8 @@ int main(int argc, char** argv) {
     static constexpr struct {
         Kind kind;
         const char* name;
-    } kinds[] = {{Kind::ipv4, "ipv4"},
-                 {Kind::ipv6, "ipv6"},
-                 {Kind::mixed, "mixed"},
-                 {Kind::tagged, "tagged"},
-                 {Kind::icmp, "icmp"}};
+    } kinds[] = {{Kind::ipv4, "ipv4"},     {Kind::ipv6, "ipv6"}, {Kind::mixed, "mixed"},
+                 {Kind::tagged, "tagged"}, {Kind::icmp, "icmp"}, {Kind::other, "no IP"}};
     for (const auto& [kind, name] : kinds) {
         Traffic traffic = make_traffic(kind);
         print_row<false>(name, traffic, rounds, sink);
