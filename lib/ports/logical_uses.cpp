@@ -57,7 +57,7 @@ void LogicalWatch::expect_addresses(std::uint32_t bond, const std::vector<IpPref
     restack_ = true;
 }
 
-void LogicalWatch::look_at_expected(std::uint32_t bond, Logical& l) {
+void LogicalWatch::look_at_expected(Logical& l) {
     if (!l.seen || l.lost || l.elsewhere) return;
     for (auto& [address, seen] : l.expected) {
         const bool is = stack_.has_address(l.ifindex, address);

@@ -102,7 +102,7 @@ void LogicalWatch::settle() {
             if (l.netdev.empty()) continue;
             if (reread_) look(bond, l);
             look_at_addresses(bond, l);
-            look_at_expected(bond, l);
+            look_at_expected(l);
         }
     if (reread_ || restack_)
         for (Watched& member : members_) look_at_uses(member);

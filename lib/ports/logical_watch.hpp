@@ -81,7 +81,7 @@ private:
     void look(std::uint32_t bond, Logical& l);
     void look_at_addresses(std::uint32_t bond, Logical& l);
     void add_routes(std::uint32_t bond, const Logical& l, LocalAddresses& addresses) const;
-    void look_at_expected(std::uint32_t bond, Logical& l);
+    void look_at_expected(Logical& l);
     void tell_missing(std::uint32_t bond, Logical& l);
     void look_at_uses(Watched& member);
     void tell(std::uint32_t bond, MemberId member, EventKind kind, TellLimit& limit, const std::string& what);

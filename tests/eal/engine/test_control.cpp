@@ -9,6 +9,7 @@
 
 #include "base/fd.hpp"
 #include "engine/control.hpp"
+#include "engine/notice.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;
@@ -241,4 +242,18 @@ TEST_CASE("calls of many threads run one at a time, from the first to the last [
     CHECK(sum == kCallers * kCalls);
     control.call([&] { ++sum; }); // after the end: where it is called
     CHECK(sum == kCallers * kCalls + 1);
+}
+
+TEST_CASE("what is lost is logged as a warning, what comes back is not") {
+    const auto warns = [](EventKind kind) {
+        Event event;
+        event.kind = kind;
+        return log_entry_of("bond0", event).is_warning;
+    };
+    for (const EventKind lost : {EventKind::bond_down, EventKind::member_down, EventKind::flap_suppressed,
+                                 EventKind::lacp_no_partner, EventKind::path_down})
+        CHECK(warns(lost));
+    for (const EventKind fine : {EventKind::bond_up, EventKind::member_up, EventKind::active_changed,
+                                 EventKind::option_changed, EventKind::reloaded})
+        CHECK_FALSE(warns(fine));
 }
