@@ -20,7 +20,7 @@ namespace dpdkbond {
 std::string missing_processors(const RuntimeConfig& runtime, std::vector<unsigned> usable) {
     for (const unsigned cpu : isolated_cpus()) usable.push_back(cpu);
     std::ranges::sort(usable);
-    usable.erase(std::ranges::unique(usable).begin(), usable.end());
+    usable.erase(std::unique(usable.begin(), usable.end()), usable.end());
     std::set<unsigned> missing(runtime.worker_lcores.begin(), runtime.worker_lcores.end());
     missing.insert(runtime.control_lcore);
     std::erase_if(missing, [&](unsigned cpu) { return std::ranges::binary_search(usable, cpu); });
