@@ -35,6 +35,7 @@ public:
         }
         check_port_count();
         check_vdevs();
+        check_taps();
         return std::move(problems_);
     }
 
@@ -101,6 +102,26 @@ private:
                 add(fmt::format("runtime.eal_args[{}]", i),
                     fmt::format("{} makes the device of {}; leave it out, the device is made from its key",
                                 in_quotes(arg), user->second));
+        }
+    }
+
+    // Members' taps are netdevs beside the logical interfaces and what is below members.
+    void check_taps() {
+        std::map<std::string, std::string> users = bonds_;
+        users.insert(netdevs_.begin(), netdevs_.end());
+        for (std::size_t b = 0; b < config_.bonds.size(); ++b) {
+            const BondConfig& bond = config_.bonds[b];
+            for (std::size_t m = 0; bond.options.member_taps && m < bond.members.size(); ++m) {
+                const std::string& member = bond.members[m].name;
+                const std::string tap = member_tap_name(member);
+                const auto [user, is_new] = users.emplace(tap, fmt::format("bonds[{}].members[{}]", b, m));
+                // A name that two members of a bond have is no second mistake.
+                if (is_new || std::ranges::count(bond.members, member, &MemberConfig::name) > 1) continue;
+                add(fmt::format("bonds[{}].members[{}].name", b, m),
+                    fmt::format("with member_taps its tap is {}, a name that {} has already; allowed: a name "
+                                "of the member whose last 12 characters no other has",
+                                tap, user->second));
+            }
         }
     }
 

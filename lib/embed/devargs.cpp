@@ -212,6 +212,7 @@ private:
 
     void finish() {
         BondConfig& b = out_.args.bond;
+        if (b.options.member_taps) add("member_taps", kNoTaps);
         if (b.members.empty() && needs_member_ && out_.problems.empty())
             add("member", "there is none; name at least one device");
         if (broken_ || !out_.problems.empty()) return;

@@ -11,6 +11,9 @@
 
 namespace dpdkbond {
 
+// What a bond inside another application says of `member_taps`.
+inline constexpr const char* kNoTaps = "taps of members are the program dpdk-bond's; leave it out";
+
 struct PortArgs {
     BondConfig bond;    // logical.mac and logical.mtu are the port's
     int socket_id = -1; // -1: any memory node

@@ -207,6 +207,7 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
         if (auto may = may_change_running(mode, *def, true); !may) return may;
         if (auto set = set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
+        if (options.member_taps) return Error{fmt::format("{}: {}", option, kNoTaps)};
         const auto named = [&](const auto& d) { return d->config.name == options.primary; };
         if (def->name == "primary" && !options.primary.empty() && std::ranges::none_of(devices_, named))
             return Error{fmt::format("primary: {} has no member {}", config_.name, options.primary)};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "options/model.hpp"
 
+#include <algorithm>
+
 namespace dpdkbond {
 namespace {
 
@@ -39,6 +41,11 @@ std::string devargs_value(const std::string& devargs, const std::string& key) {
         at = end;
     }
     return {};
+}
+
+std::string member_tap_name(std::string_view member) {
+    constexpr std::size_t kKept = 12;
+    return std::string(member.substr(member.size() - std::min(member.size(), kKept))) + ".lt";
 }
 
 bool MemberConfig::is_pci() const { return pci_address(devargs_head(device)).has_value(); }

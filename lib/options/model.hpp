@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "base/ip.hpp"
@@ -87,6 +88,10 @@ struct Config {
     std::vector<BondConfig> bonds;
     bool operator==(const Config&) const = default;
 };
+
+// The netdev of a member's tap (member_taps): "enp129s0f0np0" → "np129s0f0np0.lt", "0000-01-00.0" →
+// "0000-01-00.0.lt". Names of NICs differ at their end, and the kernel takes 15 characters.
+std::string member_tap_name(std::string_view member);
 
 // The part of devargs before the first comma: a vdev's name or a PCI address.
 std::string devargs_head(const std::string& devargs);

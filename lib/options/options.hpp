@@ -77,6 +77,7 @@ struct BondOptions {
     bool tlb_dynamic_lb = true;
     std::uint32_t lp_interval = 1; // seconds
     bool rlb_ipv6 = false;         // ours
+    bool member_taps = false;      // ours; see member_tap_name()
     // Ours: a member that is lost again and again is held out (monitor/damping.hpp).
     std::uint32_t damping_half_life = 0; // seconds; 0: off
     std::uint32_t damping_suppress = 2000;

@@ -329,6 +329,15 @@ constexpr std::array kOptions = {
          .taken_by = {Trait::rlb},
          .works_in = {Trait::rlb},
          .help = "ours: neighbour discovery spreads the IPv6 peers over the members too"}),
+    choice<&Bond::member_taps>(
+        {.name = "member_taps",
+         .choices = kOffOn,
+         .default_text = "off",
+         .taken_by = kEvery,
+         .works_in = kEvery,
+         .help = "ours: the host gets a tap for each member, called as the last 12 characters of the "
+                 "member's name and .lt, that carries what is between two ends of a wire (LLDP, STP, 802.1X: "
+                 "01-80-C2-00-00-00 to -0F) but slow protocols (LACP)"}),
     number<&Bond::damping_half_life>(
         {.name = "damping_half_life",
          .max = 86400,

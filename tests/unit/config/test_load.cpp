@@ -774,3 +774,31 @@ TEST_CASE("a logical interface has a queue for each worker, and a device one, wh
     CHECK(queues(many, "backend: virtio-user") == 8);
     CHECK(queues(many, "backend: tap") == 16);
 }
+
+TEST_CASE("members' taps have names that nothing else of the file has") {
+    const auto bonds = [](const std::string& taps, const std::string& first, const std::string& second,
+                          const std::string& bond = "bond1") {
+        return "bonds:\n  - name: bond0\n    member_taps: " + taps +
+               "\n    members:\n      - {device: net_null0, name: " + first +
+               "}\n      - {device: net_null1, name: " + second + "}\n  - name: " + bond +
+               "\n    member_taps: true\n    members:\n      - {device: net_null2, name: m0}\n";
+    };
+    CHECK(good(bonds("true", "a", "b")).bonds[0].options.member_taps);
+    CHECK_FALSE(good(bonds("false", "m0", "b")).bonds[0].options.member_taps); // m0.lt is the other bond's
+    const std::string allowed =
+        " has already; allowed: a name of the member whose last 12 characters no other has\n";
+    CHECK(problems(bonds("on", "m0", "b")) ==
+          "f:10:29: bonds[1].members[0].name: with member_taps its tap is m0.lt, a name that "
+          "bonds[0].members[0]" +
+              allowed);
+    CHECK(problems(bonds("on", "one-behind-the-colon", "two-behind-the-colon")) ==
+          "f:6:29: bonds[0].members[1].name: with member_taps its tap is nd-the-colon.lt, a name that "
+          "bonds[0].members[0]" +
+              allowed);
+    CHECK(problems(bonds("on", "a", "b", "b.lt")) ==
+          "f:6:29: bonds[0].members[1].name: with member_taps its tap is b.lt, a name that bonds[1].name" +
+              allowed);
+    CHECK(problems(bonds("on", "a", "a")).find("tap") == std::string::npos); // one mistake
+    CHECK(problems(file_with("member_taps: maybe")) ==
+          "f:6:5: bonds[0].member_taps: \"maybe\" is not one of its values; allowed: off (0), on (1)\n");
+}

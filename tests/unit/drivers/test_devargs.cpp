@@ -107,3 +107,9 @@ TEST_CASE("a file gives options and members, and what stands beside it goes befo
     CHECK(b.members[1].options.actor_port_prio == 7);
     unlink(path);
 }
+
+TEST_CASE("taps of members are the program's alone") {
+    CHECK(problems("member=net_ring0,member_taps=on") ==
+          std::vector<std::string>{"member_taps: taps of members are the program dpdk-bond's; leave it out"});
+    CHECK(problems("member=net_ring0,member_taps=off").empty());
+}

@@ -3,6 +3,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "options/model.hpp"
 #include "options/options.hpp"
 #include "options/remarks.hpp"
 #include "options/vdev_args.hpp"
@@ -93,7 +94,8 @@ TEST_CASE("every option of Linux bonding is in the table, once") {
                                                     "lacp_strict",
                                                     "tlb_dynamic_lb",
                                                     "lp_interval",
-                                                    "rlb_ipv6", // ours
+                                                    "rlb_ipv6",    // ours
+                                                    "member_taps", // ours
                                                     "prio",
                                                     "queue_id",
                                                     "actor_port_prio"};
@@ -544,4 +546,11 @@ TEST_CASE("a driver's name that is near one of DPDK's is a slip of the pen") {
     }
     CHECK(misspelt_driver("net_af_paket0") == "DPDK has no driver net_af_paket; did you mean net_af_packet?");
     CHECK(misspelt_driver("net_memiff1") == ""); // it begins with net_memif, and DPDK takes it so
+}
+
+TEST_CASE("a member's tap is called as the end of the member's name") {
+    CHECK(member_tap_name("m0") == "m0.lt");
+    CHECK(member_tap_name("0000-01-00.0") == "0000-01-00.0.lt");
+    CHECK(member_tap_name("enp129s0f0np0") == "np129s0f0np0.lt");
+    CHECK(member_tap_name("a-name-of-thirty-one-characters").size() == 15);
 }
