@@ -63,6 +63,7 @@ struct alignas(64) Snapshot {
     std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
 
     FilterTable filter; // what goes up
+    MemberSet taps;     // their link-local frames go to control, for their taps
 
     std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
     std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId

@@ -84,6 +84,9 @@ struct MemberCounters {
     std::uint64_t missed = 0;    // received, but no worker took it out of the queue in time
     std::uint64_t no_buffer = 0; // received, but there was no packet buffer for it
     std::uint64_t rx_errors = 0, tx_errors = 0;
+    // Of its tap; see TapCounters. What is lost before or behind it is among the bond's drops.
+    std::uint64_t tap_to_host = 0, tap_from_host = 0;
+    std::uint64_t tap_refused = 0, tap_foreign = 0, tap_oversize = 0;
 };
 
 struct BondCounters {

@@ -55,6 +55,15 @@ struct alignas(64) LaneCounters {
     std::array<MemberLaneCounters, kMaxMembers> member;
 };
 
+// Frames of a member's tap (member_taps). Writer: control.
+struct TapCounters {
+    Counter to_host;   // written into it
+    Counter from_host; // read from it, and meant for the member's wire
+    Counter refused;   // it took none: it is set down, or gone
+    Counter foreign;   // read from it, to an address that it does not carry, or of a slow protocol
+    Counter oversize;  // … longer than the bond's MTU allows
+};
+
 // Bytes given to members, by bucket and kUnspread.
 struct alignas(64) LoadCounters {
     std::array<Counter, kLoadBuckets + 1> bytes;

@@ -5,6 +5,7 @@
 
 #include "capture/port_tap.hpp"
 #include "datapath/checksum.hpp"
+#include "datapath/link_local.hpp"
 #include "datapath/offload.hpp"
 #include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
@@ -169,6 +170,8 @@ std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf**
     MemberLaneCounters& counters = lane.counters.member[id];
     counters.rx.add(n);
     if (s.punt != nullptr) n = s.punt(lane, s, id, frames, n);
+    if (s.taps.has(MemberId{id})) [[unlikely]]
+        n = give_to_tap(lane, s, id, frames, n);
     if (n == 0) return 0;
     if (!s.rx_accept.has(MemberId{id})) {
         drop(counters.drops[static_cast<unsigned>(DropReason::inactive_member)], frames, n);

@@ -37,6 +37,8 @@ public:
         return rte_ring_dequeue_burst_elem(ring_, items, sizeof(T), n, nullptr);
     }
     [[nodiscard]] bool full() const { return rte_ring_full(ring_) != 0; } // the only pusher: none is refused
+    // Of its slots; a guess while others push or pop.
+    [[nodiscard]] bool half_full() const { return rte_ring_count(ring_) >= rte_ring_get_capacity(ring_) / 2; }
     [[nodiscard]] bool empty() const { return rte_ring_empty(ring_) != 0; }
 
 private:

@@ -41,13 +41,16 @@ struct BondCore {
     std::vector<std::unique_ptr<Ring<rte_mbuf*>>> punted; // each worker → control
     std::vector<const Lane*> lanes;                       // for their counters
     SeqBox<BondStatus> status;
-    Counter lost_no_buffer;     // frames of control's own that found no packet buffer …
-    Counter lost_no_member;     // … or no member …
-    Counter lost_ring_full;     // … or no room in the inject ring; owner: control
-    const std::uint64_t serial; // no other bond of this process has or had it
+    Counter lost_no_buffer;              // frames of control's own that found no packet buffer …
+    Counter lost_no_member;              // … or no member …
+    Counter lost_ring_full;              // … or no room in the inject ring; owner: control
+    MemberMap<TapCounters> tap_counters; // writer: control
+    const std::uint64_t serial;          // no other bond of this process has or had it
     // ---- owner: control
     MemberSet ears;               // their LACPDUs come by a socket
     MemberMap<int> ear_socket;    // of those
+    MemberSet taps;               // members that have a tap …
+    MemberMap<int> tap;           // … its descriptor
     bool unpublished = true;      // there is something newer than the published snapshot
     std::optional<Wanted> handed; // what the ordinary threads were given last
     GapMeter gap;

@@ -6,14 +6,17 @@
 #include <rte_pause.h>
 #include <sys/epoll.h>
 #include <sys/eventfd.h>
+#include <sys/uio.h>
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <cstring>
 #include <ctime>
 #include <stdexcept>
 #include <thread>
 
+#include "datapath/link_local.hpp"
 #include "dpdk/clock.hpp"
 #include "host/lacp_socket.hpp"
 #include "proto/slow.hpp"
@@ -24,6 +27,21 @@ namespace {
 
 constexpr unsigned kDrainedAtOnce = 64; // messages
 constexpr unsigned kLinksAtOnce = 8;    // of them, changes of links
+constexpr int kMostPieces = 16;         // of a frame for a tap
+constexpr std::size_t kLongestTapFrame = RTE_MBUF_DEFAULT_DATAROOM;
+
+// What epoll says of a socket or tap (kTapEar) that can be read.
+constexpr std::uint64_t kTapEar = std::uint64_t{1} << 47U;
+constexpr std::uint64_t ear_of(std::uint32_t bond, MemberId member, int fd) {
+    return std::uint64_t{bond} << 48U | std::uint64_t{member.value} << 32U | static_cast<std::uint32_t>(fd);
+}
+
+bool hear_from(int epoll, int fd, std::uint64_t what) {
+    epoll_event e{};
+    e.events = EPOLLIN;
+    e.data.u64 = what;
+    return epoll_ctl(epoll, EPOLL_CTL_ADD, fd, &e) == 0;
+}
 
 } // namespace
 
@@ -116,18 +134,21 @@ void Control::drain() {
 }
 
 void Control::set_bond(std::uint32_t number, BondCore* core) {
-    if (BondCore* gone = bonds_[number]) stop_listening(*gone, MemberSet::all());
+    if (BondCore* gone = bonds_[number]) {
+        stop_listening(*gone, MemberSet::all());
+        forget_taps(*gone, MemberSet::all());
+    }
     bonds_[number] = core;
 }
 
-void Control::put_on_wire(BondCore& core, const Bond::Transmit& frame) {
+void Control::put_on_wire(BondCore& core, MemberId member, Bytes frame) {
     rte_mbuf* m = rte_pktmbuf_alloc(pool_);
     if (m == nullptr) {
         core.lost_no_buffer.add(1);
         return;
     }
-    std::memcpy(rte_pktmbuf_append(m, frame.length), frame.frame.data(), frame.length);
-    m->port = frame.member.value;
+    std::memcpy(rte_pktmbuf_append(m, static_cast<std::uint16_t>(frame.size())), frame.data(), frame.size());
+    m->port = member.value;
     if (core.inject.push(m)) return;
     core.lost_ring_full.add(1);
     rte_pktmbuf_free(m);
@@ -139,6 +160,10 @@ void Control::hear(BondCore& core, Time at) {
         const unsigned n = ring->pop_burst(frames, 32); // a flood of them leaves time for the other bonds
         for (unsigned i = 0; i < n; ++i) {
             const rte_mbuf* m = frames[i];
+            if ((m->port & kForTap) != 0) {
+                give_to_host(core, MemberId{static_cast<std::uint8_t>(m->port)}, m);
+                continue;
+            }
             const Bytes frame{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len};
             // kNoMember: a frame that the logical interface sent, which no socket hears.
             const MemberId from{static_cast<std::uint8_t>(m->port)};
@@ -172,14 +197,75 @@ void Control::listen(std::uint32_t bond, MemberId member, int socket) {
     if (core == nullptr) return;
     stop_listening(*core, {member});
     if (socket < 0) return;
-    epoll_event e{};
-    e.events = EPOLLIN;
-    e.data.u64 =
-        std::uint64_t{bond} << 48U | std::uint64_t{member.value} << 32U | static_cast<std::uint32_t>(socket);
-    if (epoll_ctl(ears_, EPOLL_CTL_ADD, socket, &e) != 0) return;
+    if (!hear_from(ears_, socket, ear_of(bond, member, socket))) return;
     core->ears.add(member);
     core->ear_socket[member] = socket;
     has_ears_ = true;
+}
+
+void Control::forget_taps(BondCore& core, MemberSet members) {
+    const MemberSet gone = core.taps & members;
+    for (const MemberId id : gone) epoll_ctl(ears_, EPOLL_CTL_DEL, core.tap[id], nullptr);
+    core.taps -= members;
+    core.unpublished |= !gone.empty();
+}
+
+void Control::set_tap(std::uint32_t bond, MemberId member, int tap) {
+    BondCore* core = bonds_[bond];
+    if (core == nullptr) return;
+    forget_taps(*core, {member});
+    if (tap < 0 || !hear_from(ears_, tap, ear_of(bond, member, tap) | kTapEar)) return;
+    core->taps.add(member);
+    core->tap[member] = tap;
+    core->unpublished = true;
+    has_ears_ = true;
+}
+
+// What finds no taker is counted there: control waits for nobody.
+void Control::give_to_host(BondCore& core, MemberId member, const rte_mbuf* frame) {
+    TapCounters& counters = core.tap_counters[member];
+    iovec pieces[kMostPieces];
+    int count = 0;
+    for (const rte_mbuf* m = frame; m != nullptr && count < kMostPieces; m = m->next)
+        pieces[count++] = {rte_pktmbuf_mtod(m, void*), m->data_len};
+    if (core.taps.has(member) && count == frame->nb_segs && writev(core.tap[member], pieces, count) > 0)
+        counters.to_host.add(1);
+    else
+        counters.refused.add(1);
+}
+
+void Control::hear_tap(BondCore& core, MemberId member) {
+    TapCounters& counters = core.tap_counters[member];
+    const std::size_t longest =
+        std::min<std::size_t>({core.seen().max_frame, kLongestTapFrame,
+                               std::size_t{rte_pktmbuf_data_room_size(pool_)} - RTE_PKTMBUF_HEADROOM});
+    std::array<std::uint8_t, kLongestTapFrame + 1> room; // what is longer is cut there
+    bool heard = false;
+    // A flood of them leaves time for the other members and room for LACPDUs; what is not read waits in the
+    // tap.
+    for (int some = 0; some < 8 && !core.inject.half_full(); ++some) {
+        const ssize_t got = read(core.tap[member], room.data(), room.size());
+        if (got == 0 ||
+            (got < 0 && errno != EAGAIN && errno != EINTR)) { // deleted: nothing comes of it any more
+            forget_taps(core, {member});
+            core.bond.note(EventKind::warning, member, "its tap has been deleted; a reload makes it again",
+                           now());
+        }
+        if (got <= 0) break;
+        const auto length = static_cast<std::size_t>(got);
+        if (length < kEthHeaderSize || !is_tapped(room.data())) {
+            counters.foreign.add(1);
+            continue;
+        }
+        if (length > longest) {
+            counters.oversize.add(1);
+            continue;
+        }
+        counters.from_host.add(1);
+        put_on_wire(core, member, {room.data(), length});
+        heard = true;
+    }
+    if (heard && !workers_.empty()) workers_[0]->wake();
 }
 
 void Control::warn(std::uint32_t bond, MemberId member, const std::string& what, EventKind kind) {
@@ -194,6 +280,11 @@ void Control::hear_sockets(Time at) {
     for (int i = 0; i < n; ++i) {
         const std::uint64_t whose = events[i].data.u64;
         BondCore* core = bonds_[whose >> 48U];
+        if ((whose & kTapEar) != 0) {
+            const MemberId member{static_cast<std::uint8_t>(whose >> 32U)};
+            if (core != nullptr && core->taps.has(member)) hear_tap(*core, member);
+            continue;
+        }
         std::array<std::uint8_t, 256> room;
         for (int some = 0; some < 8; ++some) { // a flood of them leaves time for the other members
             const Bytes frame = receive_lacpdu(static_cast<int>(whose & 0xffffffffU), room);
@@ -235,6 +326,7 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     if (core.unpublished) {
         if (Snapshot* draft = core.publisher.draft()) {
             core.bond.fill(*draft);
+            draft->taps = core.taps;
             core.publisher.publish(draft);
             core.unpublished = false;
             core.gap.follow(core.bond.failover(), at);
@@ -243,7 +335,7 @@ void Control::tend(std::uint32_t number, BondCore& core, Time at) {
     Bond::Transmit frame;
     bool sent = false;
     while (core.bond.poll_transmit(frame)) {
-        put_on_wire(core, frame);
+        put_on_wire(core, frame.member, {frame.frame.data(), frame.length});
         sent = true;
     }
     if (sent && !workers_.empty()) workers_[0]->wake();

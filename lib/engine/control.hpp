@@ -71,6 +71,9 @@ public:
     // LACPDUs of the member come by this socket too, and those by the workers count for nothing; -1: they
     // come by the workers alone, as is due before the socket is closed.
     void listen(std::uint32_t bond, MemberId member, int socket);
+    // What workers give for the member's tap goes into this descriptor, and what the host has written into it
+    // leaves by the member. -1: it has none (any more), as is due before the descriptor is closed.
+    void set_tap(std::uint32_t bond, MemberId member, int tap);
     // Ordinary threads: an event of the bond's, if it is still served.
     void warn(std::uint32_t bond, MemberId member, const std::string& what,
               EventKind kind = EventKind::warning);
@@ -97,13 +100,16 @@ private:
     void wake() noexcept;
     void drain();
     void stop_listening(BondCore& core, MemberSet members);
+    void forget_taps(BondCore& core, MemberSet members);
+    static void give_to_host(BondCore& core, MemberId member, const rte_mbuf* frame);
+    void hear_tap(BondCore& core, MemberId member);
     void hear(BondCore& core, Time at);
     static void look_at_traffic(BondCore& core, Time at);
     void hear_sockets(Time at);
     [[nodiscard]] bool anything_heard() const;
     void tend(std::uint32_t number, BondCore& core, Time at);
     void tell(std::uint32_t number, BondCore& core, Time at);
-    void put_on_wire(BondCore& core, const Bond::Transmit& frame);
+    void put_on_wire(BondCore& core, MemberId member, Bytes frame);
     void sleep(Time until, bool soon);
 
     const Idle idle_;

@@ -15,6 +15,11 @@ template <class F> void each(MemberCounters& a, const MemberCounters& b, F f) {
     f(a.no_buffer, b.no_buffer);
     f(a.rx_errors, b.rx_errors);
     f(a.tx_errors, b.tx_errors);
+    f(a.tap_to_host, b.tap_to_host);
+    f(a.tap_from_host, b.tap_from_host);
+    f(a.tap_refused, b.tap_refused);
+    f(a.tap_foreign, b.tap_foreign);
+    f(a.tap_oversize, b.tap_oversize);
     for (std::size_t r = 0; r < kDropReasons; ++r) f(a.drops[r], b.drops[r]);
 }
 
@@ -46,6 +51,12 @@ MemberCounters sum_of_member(const BondCore& core, MemberId id) {
         sum.tx_packets += c.tx.get();
         for (std::size_t r = 0; r < kDropReasons; ++r) sum.drops[r] += c.drops[r].get();
     }
+    const TapCounters& tap = core.tap_counters[id];
+    sum.tap_to_host = tap.to_host.get();
+    sum.tap_from_host = tap.from_host.get();
+    sum.tap_refused = tap.refused.get();
+    sum.tap_foreign = tap.foreign.get();
+    sum.tap_oversize = tap.oversize.get();
     return sum;
 }
 

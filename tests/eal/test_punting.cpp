@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/bytes.hpp"
+#include "datapath/link_local.hpp"
 #include "datapath/punt_neighbors.hpp"
 #include "datapath/rx_engine.hpp"
 #include "rig.hpp"
@@ -201,4 +202,96 @@ TEST_CASE("control listens to ARP and neighbour discovery by copies, and the fra
     CHECK(rig.lane.counters.copies_lost.get() == 3);
     CHECK(rig.dropped(1, DropReason::inactive_member) == 7);
     for (rte_mbuf* m = nullptr; ring.pop(m);) rte_pktmbuf_free(m);
+}
+
+namespace {
+
+// To 01-80-C2-00-00-0x, of an ethertype.
+rte_mbuf* link_local_frame(std::uint32_t number, std::uint8_t last, std::uint16_t type = 0x88cc) {
+    rte_mbuf* m = frame(number);
+    auto* bytes = rte_pktmbuf_mtod(m, std::uint8_t*);
+    const Mac group{{0x01, 0x80, 0xc2, 0, 0, last}};
+    std::copy(group.bytes.begin(), group.bytes.end(), bytes);
+    store_be16(bytes + 12, type);
+    return m;
+}
+
+struct TapRig : Rig {
+    Ring<rte_mbuf*> ring{"punted-for-taps", 16, RingKind::spsc};
+    TapRig() : Rig(Mode::active_backup, 2) {
+        lane.punted = &ring;
+        snapshot.rx_accept = MemberSet::of_bits(1);
+        snapshot.taps = MemberSet::of_bits(3);
+    }
+    ~TapRig() { (void)heard(0); }
+    void arrive(unsigned member, Frames burst) {
+        REQUIRE(rte_eth_tx_burst(port(member), 0, burst.data(), static_cast<std::uint16_t>(burst.size())) ==
+                burst.size());
+        receive(lane, snapshot);
+    }
+    Numbers heard(unsigned member) { // for its tap
+        Numbers numbers;
+        for (rte_mbuf* m = nullptr; ring.pop(m); rte_pktmbuf_free(m)) {
+            CHECK(m->port == (kForTap | member));
+            numbers.push_back(number_of(m));
+        }
+        return numbers;
+    }
+};
+
+} // namespace
+
+TEST_CASE("a tap gets copies of what goes up too, and what does not go up itself") {
+    const NothingLost check;
+    TapRig rig;
+    const auto burst = [] {
+        return Frames{frame(1), link_local_frame(2, 0x0e), link_local_frame(3, 0x02, 0x8809),
+                      link_local_frame(4, 0x10), link_local_frame(5, 0x0f)};
+    };
+    rig.arrive(0, burst());
+    CHECK(rig.lane.bell);
+    CHECK(rig.heard(0) == Numbers{2, 5});
+    CHECK(taken_up() == Numbers{1, 2, 3, 4, 5});
+    CHECK(rig.lane.counters.copied.get() == 2);
+    CHECK(rig.lane.counters.punted.get() == 0);
+
+    rig.arrive(1, burst()); // a backup
+    CHECK(rig.heard(1) == Numbers{2, 5});
+    CHECK(taken_up().empty());
+    CHECK(rig.lane.counters.punted.get() == 2);
+    CHECK(rig.dropped(1, DropReason::inactive_member) == 3);
+
+    rig.snapshot.taps = {};
+    rig.arrive(0, burst());
+    CHECK(rig.heard(0).empty());
+    CHECK(taken_up() == Numbers{1, 2, 3, 4, 5});
+    CHECK(rig.lane.counters.copied.get() == 2);
+}
+
+TEST_CASE("a logical interface that is down leaves the taps at work") {
+    const NothingLost check;
+    TapRig rig;
+    rig.snapshot.filter.down = true;
+    rig.snapshot.filter.members = MemberSet::all();
+    rig.arrive(0, {frame(1), link_local_frame(2, 0x00, 0x0026)});
+    CHECK(rig.heard(0) == Numbers{2});
+    CHECK(taken_up().empty());
+    CHECK(rig.lane.counters.copied.get() == 0);
+}
+
+TEST_CASE("a flood for taps leaves LACP half of the way to control, and is counted") {
+    const NothingLost check;
+    TapRig rig;
+    Frames burst;
+    for (std::uint32_t i = 0; i < 12; ++i) burst.push_back(link_local_frame(i, 0x0e));
+    rig.arrive(1, burst);
+    const std::size_t taken = rig.heard(1).size();
+    CHECK((taken >= 7 && taken <= 8));
+    CHECK(rig.dropped(DropReason::control_full) == 12 - taken);
+    burst.clear();
+    for (std::uint32_t i = 0; i < 12; ++i) burst.push_back(link_local_frame(i, 0x0e));
+    rig.arrive(0, burst);
+    CHECK(rig.heard(0).size() == taken);
+    CHECK(taken_up().size() == 12);
+    CHECK(rig.lane.counters.copies_lost.get() == 12 - taken);
 }

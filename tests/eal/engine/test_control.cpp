@@ -3,12 +3,15 @@
 #include <catch2/catch.hpp>
 
 #include <sys/socket.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <thread>
 
 #include "base/fd.hpp"
+#include "datapath/link_local.hpp"
 #include "engine/control.hpp"
+#include "engine/lane_sums.hpp"
 #include "engine/notice.hpp"
 #include "rig.hpp"
 
@@ -256,4 +259,125 @@ TEST_CASE("what is lost is logged as a warning, what comes back is not") {
     for (const EventKind fine : {EventKind::bond_up, EventKind::member_up, EventKind::active_changed,
                                  EventKind::option_changed, EventKind::reloaded})
         CHECK_FALSE(warns(fine));
+}
+
+namespace {
+
+// What stands for a tap: one write a frame, one read a frame.
+struct Pipe {
+    Fd ours, hosts;
+    Pipe() {
+        int ends[2];
+        REQUIRE(socketpair(AF_UNIX, SOCK_SEQPACKET | SOCK_NONBLOCK | SOCK_CLOEXEC, 0, ends) == 0);
+        ours = Fd(ends[0]);
+        hosts = Fd(ends[1]);
+    }
+    void write(Bytes frame) const {
+        REQUIRE(::write(hosts.get(), frame.data(), frame.size()) == std::ssize(frame));
+    }
+    std::size_t read() const { // the length of a frame that has come; 0: none has
+        std::array<std::uint8_t, 4096> room;
+        return static_cast<std::size_t>(std::max<ssize_t>(::read(hosts.get(), room.data(), room.size()), 0));
+    }
+};
+
+std::vector<std::uint8_t> bytes_to(std::uint8_t last, std::uint16_t type, std::size_t length) {
+    std::vector<std::uint8_t> frame(length);
+    const Mac group{{0x01, 0x80, 0xc2, 0, 0, last}};
+    std::copy(group.bytes.begin(), group.bytes.end(), frame.begin());
+    if (length >= 14) store_be16(frame.data() + 12, type);
+    return frame;
+}
+
+} // namespace
+
+TEST_CASE("control carries frames between a member's wire and its tap, and counts what it does not") {
+    const NothingLost check;
+    Rcu rcu(1);
+    Control control(Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 2, rcu);
+    control.set_bond(0, core.get());
+    Pipe pipe;
+    control.set_tap(0, MemberId{1}, pipe.ours.get());
+    control.serve();
+    CHECK(core->seen().taps == MemberSet{MemberId{1}});
+
+    // The host's.
+    pipe.write(bytes_to(0x0e, 0x88cc, 250));
+    pipe.write(bytes_to(0x02, 0x8809, 124)); // LACP is the bond's
+    pipe.write(bytes_to(0x10, 0x88cc, 60));  // no link-local group
+    pipe.write(bytes_to(0x0e, 0x88cc, 12));
+    pipe.write(bytes_to(0x0e, 0x88cc, 1523)); // an MTU of 1500, header and two tags are 1522
+    pipe.write(bytes_to(0x00, 0x0026, 60));
+    control.serve();
+    std::vector<std::uint32_t> left;
+    for (rte_mbuf* m = nullptr; core->inject.pop(m); rte_pktmbuf_free(m)) {
+        CHECK(m->port == 1);
+        left.push_back(m->pkt_len);
+    }
+    CHECK(left == std::vector<std::uint32_t>{250, 60});
+
+    // The wire's.
+    const auto arrive = [&](unsigned member) {
+        rte_mbuf* m = frame(1);
+        m->port = static_cast<std::uint16_t>(kForTap | member);
+        REQUIRE(core->punted[0]->push(m));
+        control.serve();
+    };
+    arrive(1);
+    CHECK(pipe.read() == 64);
+    CHECK(pipe.read() == 0);
+    arrive(0); // has none
+    control.set_tap(0, MemberId{1}, -1);
+    arrive(1); // has none any more
+    CHECK(pipe.read() == 0);
+    CHECK(core->seen().taps.empty());
+    MemberCounters c = sum_of_member(*core, MemberId{1});
+    CHECK(c.tap_to_host == 1);
+    CHECK(c.tap_from_host == 2);
+    CHECK(c.tap_refused == 1);
+    CHECK(c.tap_foreign == 3);
+    CHECK(c.tap_oversize == 1);
+    CHECK(sum_of_member(*core, MemberId{0}).tap_refused == 1);
+    control.set_bond(0, nullptr);
+}
+
+TEST_CASE("a host that floods a tap leaves LACPDUs half of the way to the worker") {
+    const NothingLost check;
+    Rcu rcu(1);
+    Control control(Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 1, rcu);
+    control.set_bond(0, core.get());
+    Pipe pipe;
+    control.set_tap(0, MemberId{0}, pipe.ours.get());
+    const auto lldp = bytes_to(0x0e, 0x88cc, 100);
+    for (int round = 0; round < 200; ++round) {
+        for (int i = 0; i < 8; ++i) (void)::write(pipe.hosts.get(), lldp.data(), lldp.size());
+        control.serve();
+    }
+    CHECK(core->inject.half_full());
+    CHECK_FALSE(core->inject.full());
+    CHECK(core->lost_ring_full.get() == 0);
+    control.set_bond(0, nullptr);
+}
+
+TEST_CASE("a tap that somebody deletes is listened to no more") {
+    const NothingLost check;
+    Rcu rcu(1);
+    Control control(Idle::busy, World::get().pool);
+    auto core = core_of(Mode::active_backup, 1, rcu);
+    control.set_bond(0, core.get());
+    Pipe pipe;
+    control.set_tap(0, MemberId{0}, pipe.ours.get());
+    control.serve();
+    Heard heard;
+    heard.hear(control);
+    heard.events = 0;
+    pipe.hosts = Fd(); // no frame can come: the end of the file
+    control.serve();
+    CHECK(core->taps.empty());
+    control.serve();
+    heard.hear(control);
+    CHECK(heard.events == 1);
+    control.set_bond(0, nullptr);
 }
