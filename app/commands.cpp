@@ -35,13 +35,22 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     BondOptions options = wanted;
     const auto problems = check_options(mode, options, given);
     if (!problems.empty()) return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
+    BondConfig next = unit.config;
+    next.options = options;
+    if (const std::string taken = taken_tap({&next, 1}); !taken.empty()) return Error{taken};
     set_options(*control_, *unit.core, *find_mode(mode), options);
     unit.config.mode = mode;
     unit.config.options = options;
     unit.config.given = given;
     steer(unit);
     host_->set_options(unit.number, options);
-    return {};
+    auto taps = give_taps(unit);
+    if (!taps) { // none of them rather than some
+        unit.config.options.member_taps = false;
+        unit.config.given &= ~option_bit(option_index(*find_option("member_taps")));
+        (void)give_taps(unit);
+    }
+    return taps;
 }
 
 Result<void> Program::set_bond_option(std::string_view bond, std::string_view option,
@@ -176,6 +185,8 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device,
         if (!netdev.empty() && other->logical->netdev() == netdev)
             return Error{fmt::format("{}: it is the logical interface of a bond", netdev)};
     if (const std::string why = why_absent(config); !why.empty()) return Error{why};
+    if (const std::string tap = member_tap_name(config.name); u.config.options.member_taps && get_link(tap))
+        return Error{tap_is_taken(tap)};
     auto done = bring_in(u, config);
     if (done) note(u, fmt::format("member {} added{}", config.name, by_whom()));
     return done;

@@ -104,6 +104,10 @@ private:
     Result<void> join(BondUnit& unit, std::unique_ptr<MemberPort> member);
     Result<void> put_in_service(BondUnit& unit, std::unique_ptr<MemberPort> member,
                                 const std::vector<std::string>& warnings); // joins a bond that runs
+    // Members have taps as member_taps says, from now on. An error names those that have none.
+    Result<void> give_taps(BondUnit& unit);
+    [[nodiscard]] std::string taken_tap(std::span<const BondConfig> bonds) const; // why one cannot be; empty
+    void take_tap(BondUnit& unit, MemberPort& member);
     void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
     void dismiss(BondUnit& unit, const MemberPort& member); // the mode's farewell may leave by it
     void wait_until_said(const std::vector<BondUnit*>& units,

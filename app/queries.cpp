@@ -26,7 +26,8 @@ constexpr std::uint16_t kNoPort = 65535; // of a member whose device is not ther
 
 MemberView member_view(const BondUnit& unit, const MemberPort& member, const MemberStatus& status) {
     const MemberPort::ReceiveMode mode = member.receive_mode();
-    return {status, unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups, mode.sorts};
+    return {status,     unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups,
+            mode.sorts, member.tap_name()};
 }
 
 MemberView waiting_view(const WaitingMember& waiting) {

@@ -276,6 +276,7 @@ Result<void> Program::apply(Config next) {
         plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig& m) { return why_absent(m); }});
     if (!plan) return Error{plan.error()};
     if (auto room = buffers_suffice(next.bonds); !room) return Error{room.error()};
+    if (std::string taken = taken_tap(next.bonds); !taken.empty()) return Error{std::move(taken)};
     for (const NewBond& b :
          plan.value().new_bonds) // those that have free devices are made before anything else
         if (!b.devices_are_free && b.config.logical.backend != LogicalBackend::device &&
@@ -293,7 +294,7 @@ Result<void> Program::apply(Config next) {
             unit->set_order(wanted->members);
     }
     Reload steps(*this, plan.value(), next.bonds, by);
-    const auto failed = dpdkbond::carry_out(plan.value(), next.bonds, steps);
+    auto failed = dpdkbond::carry_out(plan.value(), next.bonds, steps);
     if (!failed) return Error{failed.error()};
     for (const auto& unit : units_) {
         // Nobody waits who is not wanted any more.
@@ -302,6 +303,7 @@ Result<void> Program::apply(Config next) {
             if (wanted == nullptr || find_same(wanted->members, m) == nullptr)
                 unit->waiting.remove(m.name, now());
         unit->record_members();
+        if (auto taps = give_taps(*unit); !taps) failed.value().push_back(taps.error());
         host_->tell_members(unit->number); // whose MTU somebody else may have changed …
         (void)unit->macs->apply();         // … or MAC; what went wrong is an event
         control_->call([&] { unit->core->bond.note(EventKind::reloaded, kNoMember, reloaded, now()); });

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <set>
 
 #include "app/placement.hpp"
 #include "dpdk/clock.hpp"
@@ -54,6 +55,7 @@ Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond,
 
 Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const BondConfig& config,
                                                      std::vector<std::string>& warnings) {
+    if (std::string taken = taken_tap({&config, 1}); !taken.empty()) return Error{std::move(taken)};
     auto unit = std::make_unique<BondUnit>(number, config);
     std::vector<std::unique_ptr<MemberPort>> opened;
     for (const MemberConfig& m : config.members) {
@@ -140,9 +142,44 @@ void Program::enter_service(BondUnit& unit) {
     add_queues(unit.logical->port(), unit.logical->port().rx_fds(), unit.number);
     for (std::size_t w = 0; w < workers_.size(); ++w) workers_[w]->set_lane(unit.number, unit.lanes[w].get());
     for (auto& member : unit.members) serve_member(unit, *member);
+    if (auto done = give_taps(unit); !done) log_warnings(unit, {done.error()});
     host_->set_options(unit.number, unit.config.options);
     host_->watch_logical(unit.number, *unit.logical, unit.config.logical.mtu, max_mtu());
     if (unit.config.logical.managed) host_->expect_addresses(unit.number, unit.config.logical.addresses);
+}
+
+// A tap goes where the logical interface is by now.
+Result<void> Program::give_taps(BondUnit& unit) {
+    Result<void> first;
+    for (const auto& member : unit.members) {
+        if (!unit.config.options.member_taps) take_tap(unit, *member);
+        if (!unit.config.options.member_taps || !member->tap_name().empty()) continue;
+        take_tap(unit, *member);
+        auto done = unit.logical->in_kernel()
+                        ? unit.logical->visit([&](const LinkEvent&) { return member->open_tap(); })
+                        : member->open_tap();
+        if (!done && first) first = Error{fmt::format("member {}: {}", member->config.name, done.error())};
+        control_->call([&] { control_->set_tap(unit.number, member->id, member->tap_fd()); });
+    }
+    return first;
+}
+
+void Program::take_tap(BondUnit& unit, MemberPort& member) {
+    if (member.tap_fd() < 0) return;
+    control_->call([&] { control_->set_tap(unit.number, member.id, -1); });
+    member.close_tap();
+}
+
+std::string Program::taken_tap(std::span<const BondConfig> bonds) const {
+    std::set<std::string> ours;
+    for (const auto& unit : units_)
+        for (const auto& member : unit->members) ours.insert(member->tap_name());
+    for (const BondConfig& bond : bonds)
+        for (const MemberConfig& m : bond.members)
+            if (const std::string tap = member_tap_name(m.name);
+                bond.options.member_taps && !ours.contains(tap) && get_link(tap))
+                return fmt::format("{}: member {}: {}", bond.name, m.name, tap_is_taken(tap));
+    return {};
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {
@@ -225,6 +262,7 @@ Result<void> Program::put_in_service(BondUnit& unit, std::unique_ptr<MemberPort>
     }
     log_warnings(unit, warnings);
     serve_member(unit, *unit.find_member(config.name));
+    if (auto done = give_taps(unit); !done) log_warnings(unit, {done.error()});
     unit.record_members();
     unit.waiting.remove(config.name, now());
     return {};
@@ -302,6 +340,7 @@ void Program::part(BondUnit& unit, MemberPort& member) {
         const Meanwhile others(*this);
         wait_until_said({&unit}, kWorkerPatience);
     }
+    take_tap(unit, member);
     control_->call([&] {
         control_->listen(unit.number, member.id, -1);
         unit.core->bond.remove_member(member.id, now());

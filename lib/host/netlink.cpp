@@ -116,6 +116,10 @@ Result<void> set_admin_up(const std::string& name, bool up) {
     return change_flags(up ? "bring up" : "bring down", name, up ? IFF_UP : 0, IFF_UP);
 }
 
+Result<void> set_noarp(const std::string& name) {
+    return change_flags("turn off ARP of", name, IFF_NOARP, IFF_NOARP);
+}
+
 Result<void> set_mac(const std::string& name, const Mac& mac) {
     return change_attribute("set the MAC of", get_link(name), IFLA_ADDRESS, mac.data(), mac.bytes.size());
 }

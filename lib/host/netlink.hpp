@@ -139,6 +139,7 @@ Result<void> set_mtu(const std::string& name, std::uint32_t mtu);
 // Of a netdev whose name may be another's by now. Errors name it as it is called now.
 Result<void> set_mac(int ifindex, const Mac& mac);
 Result<void> set_mtu(int ifindex, std::uint32_t mtu);
+Result<void> set_noarp(const std::string& name); // it neither asks nor answers
 Result<void> set_promisc(const std::string& name, bool on);
 Result<void> set_allmulti(const std::string& name, bool on);
 // tun and tap devices (while a process holds a queue of them) and dummies; others answer "Operation not

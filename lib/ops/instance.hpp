@@ -42,6 +42,7 @@ struct MemberView {
     std::uint32_t mtu = 0;
     bool promiscuous = false, all_groups = false;
     bool sorts_itself = false; // its hardware keeps foreign frames away, so that software need not
+    std::string tap{};         // the netdev of its tap (member_taps); empty: none
 };
 
 struct HealthView {

@@ -105,6 +105,16 @@ void put_device_losses(Out& out, const MemberCounters& c) {
     line(c.tx_errors, "tx_errors", "not sent for an error");
 }
 
+void put_tap(Out& out, const MemberCounters& c) {
+    put(out, "  to the tap {:>17} frames\n  from the tap {:>15} frames\n", c.tap_to_host, c.tap_from_host);
+    const auto line = [&](std::uint64_t n, std::string_view name, std::string_view text) {
+        if (n != 0) put(out, "  dropped at the tap {:>9}  {}: {}\n", n, name, text);
+    };
+    line(c.tap_refused, "refused", "received while the tap was set down, or gone");
+    line(c.tap_foreign, "foreign", "written by the host to an address that the tap does not carry");
+    line(c.tap_oversize, "oversize", "written by the host and longer than the MTU allows");
+}
+
 template <class Counters> void put_counters(Out& out, std::string_view name, const Counters& c) {
     put(out, "{}\n  received {:>19} frames {:>22} bytes\n", name, c.rx_packets, c.rx_bytes);
     put(out, "  sent {:>23} frames {:>22} bytes\n", c.tx_packets, c.tx_bytes);
@@ -186,7 +196,9 @@ std::string render_member(const MemberView& member) {
     put(out, "HW addr: {}\nPermanent HW addr: {}\n", s.mac.to_string(), s.perm_mac.to_string());
     for (const OptionDef& def : option_table())
         if (def.of_member) put(out, "{}: {}\n", def.name, member_option_text(s.options, def));
+    if (!member.tap.empty()) put(out, "Tap: {}\n", member.tap);
     put_counters(out, "Frames:", member.counters);
+    if (!member.tap.empty()) put_tap(out, member.counters);
     put_drops(out, member.counters.drops);
     put_device_losses(out, member.counters);
     return out;

@@ -207,6 +207,16 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
     out.flag("promiscuous", found->promiscuous);
     out.flag("allmulticast", found->all_groups);
     out.text("filter", found->sorts_itself ? "hardware" : "software");
+    if (const MemberCounters& c = found->counters; !found->tap.empty()) {
+        tel::Dict tap = out.dict("tap");
+        tap.text("name", found->tap);
+        tap.number("to_host", c.tap_to_host);
+        tap.number("from_host", c.tap_from_host);
+        tel::Dict drops = tap.dict("drops");
+        drops.number("refused", c.tap_refused);
+        drops.number("foreign", c.tap_foreign);
+        drops.number("oversize", c.tap_oversize);
+    }
     put_traffic(out, found->counters);
     put_drops(out, found->counters.drops);
     out.number("missed", found->counters.missed);

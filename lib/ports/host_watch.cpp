@@ -155,6 +155,7 @@ void HostWatch::arm_timer() {
 
 void HostWatch::look_at(const Watched& w) {
     const LinkState link = w.member->read_link();
+    w.member->show_carrier(link.carrier);
     if (link == w.member->last_posted) return;
     if (control_.post_link(w.bond, w.member->id, link)) w.member->last_posted = link;
 }

@@ -239,7 +239,43 @@ std::vector<std::string> MemberPort::apply_filter() {
     for (const Mac& mac : also_)
         if (mac != worn_ && std::ranges::find(all.unicast, mac) == all.unicast.end())
             all.unicast.push_back(mac);
+    for (std::uint8_t last = 0; tap_ && last < 16; ++last) {
+        const Mac group{{0x01, 0x80, 0xc2, 0, 0, last}};
+        if (std::ranges::find(all.groups, group) == all.groups.end()) all.groups.push_back(group);
+    }
     return filter_->apply(all, mac_refused_);
+}
+
+Result<void> MemberPort::open_tap() {
+    const std::lock_guard lock(device_mutex_);
+    tap_.reset(); // its name is free again
+    auto tap = MemberTap::open(member_tap_name(config.name), port->permanent_mac());
+    if (!tap) return Error{tap.error()};
+    tap_.emplace(std::move(tap).value());
+    (void)apply_filter();
+    return {};
+}
+
+void MemberPort::close_tap() {
+    const std::lock_guard lock(device_mutex_);
+    if (!tap_) return;
+    tap_.reset();
+    (void)apply_filter();
+}
+
+int MemberPort::tap_fd() const {
+    const std::lock_guard lock(device_mutex_);
+    return tap_ ? tap_->fd() : -1;
+}
+
+std::string MemberPort::tap_name() const {
+    const std::lock_guard lock(device_mutex_);
+    return tap_ && !tap_->is_gone() ? tap_->name() : std::string();
+}
+
+void MemberPort::show_carrier(bool up) {
+    const std::lock_guard lock(device_mutex_);
+    if (tap_) tap_->set_carrier(up);
 }
 
 std::vector<std::string> MemberPort::accept_also(std::span<const Mac> macs) {

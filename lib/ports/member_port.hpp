@@ -21,6 +21,7 @@
 #include "host/netdev_guard.hpp"
 #include "host/netlink.hpp"
 #include "options/model.hpp"
+#include "ports/member_tap.hpp"
 
 struct rte_mempool;
 
@@ -85,6 +86,12 @@ public:
     // Receives what the logical interface wants and takes its MTU, as far as it can. Returns what the
     // operator should know, each once.
     std::vector<std::string> follow(const MemberWishes& wishes);
+    // Its tap, in the namespace of this thread; made anew if it was deleted. An error: it has none.
+    Result<void> open_tap();
+    void close_tap();                           // after control has forgotten it
+    [[nodiscard]] int tap_fd() const;           // -1: none
+    [[nodiscard]] std::string tap_name() const; // empty: none, or it was deleted
+    void show_carrier(bool up);                 // on the tap
     // Of the netdev below, what somebody has changed since it was told: up, MAC and MTU are as they should be
     // again. A line for each.
     std::vector<std::string> put_back();
@@ -142,6 +149,7 @@ private:
     std::unique_ptr<PortFilter> filter_;
     ReceiveWishes wishes_;                   // of the logical interface, and …
     std::vector<Mac> also_;                  // accept_also()
+    std::optional<MemberTap> tap_;           // device_mutex_
     std::vector<std::string> apply_filter(); // device_mutex_ is held
     std::uint32_t refused_mtu_ = 0;
     std::unique_ptr<CarrierPoll> carrier_;
