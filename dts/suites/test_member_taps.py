@@ -151,6 +151,26 @@ def test_taps_come_and_go_by_reload_console_and_with_members(net, bond, fresh):
     assert taps(net) == []
 
 
+def test_taps_are_where_the_logical_interface_is_and_made_again_by_a_warm_restart(net, bond, fresh):
+    pid = bond.ask("/info")["pid"]
+    assert bond.client("restart").returncode == 0
+    bond._telemetry = None  # pylint: disable=protected-access
+    bond.wait_ready()
+    eventually(lambda: taps(net) == ["m0.lt", "m1.lt"] and "tap" in bond.member("m1"), 10, "the taps are there again")
+    assert bond.ask("/info")["pid"] == pid  # through exec
+    assert bond.console("set bond bond0 member_taps off") == []
+    other = fresh.namespace()
+    net.a.run("ip", "link", "set", "bond0", "netns", other.name)
+    assert bond.console("set bond bond0 member_taps on") == []
+    assert taps(net) == [] and {"m0.lt", "m1.lt"} <= set(other.devices())
+    eventually(lambda: other.has_carrier("m0.lt"), 5)
+    tap, wire = fresh.capture(other, "m0.lt"), fresh.capture(net.sink, net.far[0])
+    tap.send(frame(1, LLDP, 0x88CC))
+    assert heard(wire, [1]) == [1]
+    wire.send(frame(2, LLDP, 0x88CC))
+    assert heard(tap, [2]) == [2]
+
+
 def test_a_name_that_is_taken_is_refused_and_nothing_changes(net, fresh, tmp_path):
     bond = fresh.bond(net, member_taps=False)
     net.a.run("ip", "link", "add", "m1.lt", "type", "bridge")
