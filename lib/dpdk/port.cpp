@@ -65,17 +65,14 @@ bool has_owned_port(const rte_device* device) {
     });
 }
 
-// net_e1000_em gives one interrupt with MSI-X and then no more, net_vmxnet3 none for its link (22.11): their
-// queues and their links are polled. With link interrupts on, ethdev would answer from what the last one said
-// and ask no register, so that polling would not help.
-bool interrupts_get_lost(std::string_view driver) {
-    return driver == "net_e1000_em" || driver == "net_vmxnet3";
-}
-
 // The kernel spreads what it sends to a tap over all of its queues: none can be kept for one kind of frame.
 bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; }
 
 } // namespace
+
+bool interrupts_get_lost(std::string_view driver) {
+    return driver == "net_e1000_em" || driver == "net_vmxnet3";
+}
 
 Result<Port> Port::open(const std::string& device) {
     auto id = port_of(device);
