@@ -6,15 +6,15 @@
 
 #include "bond/bond.hpp"
 #include "drivers/registry.hpp"
+#include "numbered.hpp"
 #include "proto/arp.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
+using dpdkbond::testing::own;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Mac own(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 
 Mac mac_in(const std::uint64_t& raw) { return Mac::from_bytes(&raw); }
 

@@ -10,18 +10,18 @@
 #include "drivers/balance.hpp"
 #include "drivers/lacp.hpp"
 #include "drivers/registry.hpp"
+#include "numbered.hpp"
 #include "pass_time.hpp"
 #include "proto/arp.hpp"
 #include "proto/lacpdu.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
+using dpdkbond::testing::own;
 using dpdkbond::testing::pass_time;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr Mac own(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 
 struct Instance {
     Instance(Mode bond_mode, const BondOptions& options, std::optional<Mac> mac = std::nullopt)
