@@ -14,6 +14,7 @@ import time
 import pytest
 
 from framework.app import binary
+from framework.frames import is_garp
 from framework.peers import ovs
 from framework.topology import BOND_ADDRESS, HOST_ADDRESS
 from framework.wait import eventually
@@ -120,6 +121,34 @@ def test_traffic_and_a_connection_live_through_restarts(fresh, mode):
     if monitor:
         assert len(monitor.ports_of(before["mac"])) <= 1  # the switch finds it where it always was
     print(f"{mode}: {TIMES} restarts, blocked median {statistics.median(blocked):.0f} ms, worst {max(blocked):.0f} ms")
+
+
+def test_what_was_there_before_a_restart_is_announced_after_it(fresh):
+    topology = fresh.topology(2, pcap=False)
+    bond = fresh.bond(topology, miimon=50)
+    other = fresh.namespace("mv")
+    for name, address in (("vrrp0", "192.0.2.100"), ("mv0", "192.0.2.9")):
+        topology.a.run("ip", "link", "add", name, "link", "bond0", "type", "macvlan", "mode", "bridge")
+        ns = topology.a if name == "vrrp0" else other
+        if ns is other:
+            topology.a.run("ip", "link", "set", name, "netns", other.name)
+        ns.run("ip", "addr", "add", f"{address}/32", "dev", name)
+        ns.set_link(name, True)
+    topology.a.run("ip", "addr", "add", "192.0.2.50/32", "dev", "bond0")
+    eventually(lambda: bond.info()["logical"]["addresses"] == 4, 3, "all addresses are known")
+    own = bond.info()["mac"]
+    wanted = {BOND_ADDRESS: own, "192.0.2.50": own, "192.0.2.100": topology.a.mac("vrrp0"), "192.0.2.9": other.mac("mv0")}
+    restart(bond)
+    assert says(bond, "carries on where")
+    eventually(lambda: bond.info()["logical"]["addresses"] == 4, 3, "they are known again")
+    heard = fresh.capture(topology.h, "h0")
+    topology.cut(topology.members.index(bond.active()))
+    seen = []
+
+    def announced():
+        seen.extend(heard.take())
+        return all(any(is_garp(f, address, mac) for f in seen) for address, mac in wanted.items())
+    eventually(announced, 3, "each by its own MAC")
 
 
 @pytest.mark.seconds(60 + 20 * TIMES)

@@ -101,8 +101,8 @@ public:
     Result<void> dispatch();
     // An overrun has not been made good yet: call dispatch() again, also without news.
     [[nodiscard]] bool behind() const { return behind_; }
-    // Reports every link and address there is in this namespace, and deletions of those known before that are
-    // no more.
+    // Reports every link and address there is in this namespace and in those that it has a number for, and
+    // deletions of those known before that are no more.
     Result<void> resync();
     [[nodiscard]] std::uint64_t overruns() const { return overruns_; }
     // The kernel tells of every group that is joined or left by IGMP or MLD (Linux 6.14).
@@ -112,6 +112,7 @@ private:
     NetlinkWatcher(Fd socket, std::unique_ptr<RtSocket> query, Callbacks callbacks);
     void take(nlmsghdr* header, int nsid);
     Result<void> catch_up();
+    void take_others();
     int our_number_in(int nsid);
     void take_link(const LinkEvent& link);
     void take_address(const AddressEvent& address);

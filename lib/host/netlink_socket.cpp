@@ -94,6 +94,12 @@ Result<RtSocket> RtSocket::open(int protocol) {
     return socket;
 }
 
+bool RtSocket::be_strict() {
+    const int on = 1;
+    return ::setsockopt(nl_socket_get_fd(socket_.get()), SOL_NETLINK, NETLINK_GET_STRICT_CHK, &on,
+                        sizeof on) == 0;
+}
+
 Result<void> RtSocket::exchange(RtMessage& message, const Visitor& visit) {
     if (!message.complete_) return Error{"a netlink request did not fit into its buffer"};
     nlmsg_hdr(message.message_.get())->nlmsg_seq = NL_AUTO_SEQ;

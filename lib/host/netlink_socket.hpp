@@ -70,6 +70,9 @@ public:
         }
         return records;
     }
+    // What the kernel does not know of a request is an error from now on, and what a dump is to be of is
+    // heeded where it would otherwise be passed over (Linux 4.20). false: the kernel cannot.
+    bool be_strict();
     // errno of the last refused request.
     [[nodiscard]] int last_errno() const { return errno_; }
 

@@ -58,6 +58,16 @@ int origin(msghdr& message) {
     return kOwnNamespace;
 }
 
+// The number that our namespace has for itself; kUnknownNamespace: none.
+int own_number(RtSocket& socket) {
+    const Fd here(::open("/proc/thread-self/ns/net", O_RDONLY | O_CLOEXEC));
+    if (!here) return kUnknownNamespace;
+    RtMessage message(RTM_GETNSID, 0, rtgenmsg{});
+    message.put_u32(NETNSA_FD, static_cast<std::uint32_t>(here.get()));
+    const auto answer = socket.get<int>(message, parse_nsid);
+    return answer && answer.value() && *answer.value() >= 0 ? *answer.value() : kUnknownNamespace;
+}
+
 } // namespace
 
 NetlinkWatcher::NetlinkWatcher(Fd socket, std::unique_ptr<RtSocket> query, Callbacks callbacks)
@@ -211,12 +221,50 @@ Result<void> NetlinkWatcher::resync() {
     }
     for (const LinkEvent& link : links.value()) take_link(link);
     for (const AddressEvent& address : addresses.value()) take_address(address);
+    take_others();
     if (!callbacks_.on_forwarding) return {};
     // A kernel without IPv6 has none to tell of.
     RtMessage get_forwarding(RTM_GETNETCONF, NLM_F_DUMP, netconfmsg{.ncm_family = AF_INET6});
     if (auto all = query_->dump<ForwardingEvent>(get_forwarding, parse_forwarding))
         for (const ForwardingEvent& forwarding : all.value()) callbacks_.on_forwarding(forwarding);
     return {};
+}
+
+// What is in other namespaces; of one that cannot be asked nothing is said. Of IPv6 forwarding there the
+// kernel tells only when it changes.
+void NetlinkWatcher::take_others() {
+    auto strict = RtSocket::open();
+    if (!strict || !strict.value().be_strict()) return;
+    RtSocket& socket = strict.value();
+    RtMessage get_numbers(RTM_GETNSID, NLM_F_DUMP, rtgenmsg{});
+    const auto numbers = socket.dump<int>(get_numbers, parse_nsid);
+    if (!numbers) return;
+    for (const int nsid : numbers.value()) {
+        if (nsid < 0 || nsid == own_number(socket)) continue;
+        RtMessage get_links(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
+        get_links.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
+            .put_u32(IFLA_TARGET_NETNSID, static_cast<std::uint32_t>(nsid));
+        auto links = socket.dump<LinkEvent>(get_links, parse_link);
+        RtMessage get_addresses(RTM_GETADDR, NLM_F_DUMP, ifaddrmsg{});
+        get_addresses.put_u32(IFA_TARGET_NETNSID, static_cast<std::uint32_t>(nsid));
+        auto addresses = socket.dump<AddressEvent>(get_addresses, parse_address);
+        if (!links || !addresses) continue;
+        const int ours = own_number(socket); // the links may have been the first to need it
+        if (callbacks_.on_lost) callbacks_.on_lost(nsid);
+        for (LinkEvent& link : links.value()) {
+            link.nsid = nsid;
+            // Our numbers, as it was we who asked.
+            if (link.lower_nsid == kOwnNamespace)
+                link.lower_nsid = nsid;
+            else if (link.lower_nsid == ours)
+                link.lower_nsid = kOwnNamespace;
+            take_link(link);
+        }
+        for (AddressEvent& address : addresses.value()) {
+            address.nsid = nsid;
+            take_address(address);
+        }
+    }
 }
 
 } // namespace dpdkbond

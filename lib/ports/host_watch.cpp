@@ -207,19 +207,22 @@ void HostWatch::hear_control() {
     while (control_.take_notice(notice)) hooks_.on_notice(notice);
 }
 
+void HostWatch::hear_netlink(const Result<void>& done) {
+    const std::string trouble = done ? "" : done.error();
+    if (std::exchange(netlink_trouble_, trouble) != trouble && !done) log_line("rtnetlink: " + trouble);
+}
+
 void HostWatch::run() {
     pthread_setname_np(pthread_self(), "bond-host");
     arm_timer();
+    hear_netlink(netlink_->resync()); // what was there before: all of it after a warm restart
+    logical_.settle();
     for (;;) {
         pollfd fds[] = {{netlink_->fd(), POLLIN, 0},          {timer_, POLLIN, 0}, {signals_, POLLIN, 0},
                         {control_.outbox_event(), POLLIN, 0}, {end_, POLLIN, 0},   {doubt_.fd(), POLLIN, 0}};
         if (poll(fds, 6, -1) < 0) continue;
-        if (fds[0].revents != 0 || netlink_->behind()) {
-            const auto done = netlink_->dispatch(); // what failed is tried again at each tick
-            const std::string trouble = done ? "" : done.error();
-            if (std::exchange(netlink_trouble_, trouble) != trouble && !done)
-                log_line("rtnetlink: " + trouble);
-        }
+        if (fds[0].revents != 0 || netlink_->behind())
+            hear_netlink(netlink_->dispatch()); // what failed is tried again at each tick
         if (fds[1].revents != 0) on_tick();
         if (fds[2].revents != 0) {
             signalfd_siginfo info;

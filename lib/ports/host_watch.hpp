@@ -69,6 +69,7 @@ private:
     LogicalWatch logical_;
     Doubt doubt_;
     std::optional<NetlinkWatcher> netlink_;
+    void hear_netlink(const Result<void>& done);
     std::string netlink_trouble_; // as it was told; owner: the host thread
     LookPace pace_;               // of looks at lagging netdevs
     int timer_ = -1, signals_ = -1, end_ = -1;

@@ -244,6 +244,37 @@ TEST_CASE("looks at carriers that took long are spaced, others are not [L13]", "
     CHECK(pace.due(at + milliseconds(2100)));
 }
 
+TEST_CASE("resync reports what stands on ours in other namespaces") {
+    const ScopedLink cleanup("w0");
+    const PeerNetns other;
+    ip("link add w0 type veth peer name w1");
+    REQUIRE(set_admin_up("w0", true).ok());
+    ip("link add link w0 name mv0 type macvlan");
+    ip("link set mv0 netns " + other.path());
+    const IpPrefix prefix = *IpPrefix::parse("198.51.100.9/30");
+    other.run([&] {
+        ip("link add d0 type veth peer name d1");
+        ip("link add link d0 name mv1 type macvlan");
+        if (!set_admin_up("mv0", true) || !add_address("mv0", prefix)) throw std::runtime_error("mv0");
+    });
+    for (int times = 0; times < 2; ++times) {
+        Heard heard;
+        auto watcher = NetlinkWatcher::open(heard.callbacks());
+        REQUIRE(watcher.ok());
+        REQUIRE(watcher.value().resync().ok());
+        const LinkEvent* above = heard.last("mv0");
+        REQUIRE(above != nullptr);
+        CHECK(above->nsid >= 0);
+        CHECK(above->iflink == get_link("w0").value().ifindex);
+        CHECK(above->lower_nsid == kOwnNamespace);
+        REQUIRE(heard.last("mv1") != nullptr);
+        CHECK(heard.last("mv1")->lower_nsid == above->nsid);
+        REQUIRE(heard.last(prefix) != nullptr);
+        CHECK(heard.last(prefix)->nsid == above->nsid);
+        CHECK(heard.last("w0")->nsid == kOwnNamespace);
+    }
+}
+
 TEST_CASE("routes by a device make it used, those that come by themselves do not") {
     const ScopedLink cleanup("w0");
     ip("link add w0 type veth peer name w1");
