@@ -223,3 +223,23 @@ def test_after_a_kill_it_starts_again_at_once(two, fresh):
         bond.process.kill()  # and nobody waits for it
         bond = fresh.bond_from(wires.a, bond.config)
         assert all_usable(bond, "bond0", "bond1")
+
+
+def test_a_netdev_that_something_stands_on_is_not_taken_unasked(fresh, tmp_path):
+    wires = fresh.sink(2)
+    wires.a.run("ip", "link", "add", "link", "m1", "name", "mv0", "type", "macvlan")
+    config = app.bond_config([wires.devargs(0), wires.devargs(1)])
+    status, line = start(wires.a, tmp_path, config)
+    assert (status, line) == (1, "dpdk-bond: bond0: member m1: macvlan mv0 stands on m1; free it, or say force: true to take it all the same")
+    done = wires.a.run(app.binary(), "-c", tmp_path / "bond.yaml", "--check", check=False)
+    assert done.returncode == 0 and "note: bond0: member m1: macvlan mv0 stands on m1; free it" in done.stderr
+
+
+def test_what_stood_on_a_members_netdev_before_the_start_is_known(fresh):
+    wires = fresh.sink(2)
+    wires.a.run("ip", "link", "add", "link", "m1", "name", "mv0", "type", "macvlan")
+    bond = fresh.bond(wires, members=[wires.devargs(0), {"device": wires.devargs(1), "force": True}], addresses=[])
+    assert "warning bond0: warning: member m1: macvlan mv0 stands on m1; as a member it serves the bond alone" in bond.log
+    wires.a.run("ip", "link", "del", "mv0")
+    eventually(lambda: "info bond0 m1: device_changed: its netdev has macvlan mv0 no longer" in bond.log, 3)
+    assert "has macvlan mv0 now" not in bond.log

@@ -221,6 +221,12 @@ Result<std::vector<std::optional<RouteTo>>> routes_to(std::span<const IpPrefix> 
     return found;
 }
 
+bool stands_on(const LinkEvent& upper, int ifindex) {
+    const bool is_itself = upper.nsid == kOwnNamespace && upper.ifindex == ifindex;
+    const bool is_far_end = upper.kind == "veth" || upper.kind == "netkit";
+    return upper.iflink == ifindex && upper.lower_nsid == kOwnNamespace && !is_itself && !is_far_end;
+}
+
 Result<std::optional<std::string>> netdev_in_use(const std::string& name) {
     using Reason = std::optional<std::string>;
     auto link = get_link(name);
@@ -237,6 +243,11 @@ Result<std::optional<std::string>> netdev_in_use(const std::string& name) {
     auto routed = has_route_via(link.value().ifindex);
     if (!routed) return Error{routed.error()};
     if (routed.value()) return Reason{"a route leaves by " + name};
+    auto links = list_links();
+    if (!links) return Error{links.error()};
+    for (const LinkEvent& upper : links.value())
+        if (stands_on(upper, link.value().ifindex))
+            return Reason{upper.kind + " " + upper.name + " stands on " + name};
     return Reason{};
 }
 

@@ -169,8 +169,11 @@ Result<ReceiveList> receive_list(int ifindex);
 // A unicast route of any table leaves by this device; fe80::/10 and multicast, which come by themselves, do
 // not count.
 Result<bool> has_route_via(int ifindex);
+// `upper` lives on the device with this index of our namespace, as a VLAN or a macvlan does; the far end of a
+// wire does not.
+bool stands_on(const LinkEvent& upper, int ifindex);
 // Why it would be rude to take this netdev from the kernel: "eth0 has the address 192.0.2.1/24",
-// "eth0 is enslaved to br0", "a route leaves by eth0". Nothing if it is free.
+// "eth0 is enslaved to br0", "a route leaves by eth0", "macvlan mv0 stands on eth0". Nothing if it is free.
 Result<std::optional<std::string>> netdev_in_use(const std::string& name);
 
 } // namespace dpdkbond

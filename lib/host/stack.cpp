@@ -104,11 +104,18 @@ std::optional<std::vector<std::string>> Stack::uses(int ifindex) const {
     if (const auto addresses = addresses_.find(at); addresses != addresses_.end())
         for (const AddressEvent& a : addresses->second)
             if (!a.is_v6_link_local()) uses.push_back("address " + a.prefix.to_string());
-    for (const auto& [key, upper] : links_) // a veth's lower device is its far end
-        if (key != at && upper.kind != "veth" && upper.iflink != 0 &&
-            Key{upper.lower_nsid, upper.iflink} == at)
-            uses.push_back(upper.kind + " " + upper.name);
+    for (const auto& [key, upper] : links_)
+        if (stands_on(upper, ifindex)) uses.push_back(upper.kind + " " + upper.name);
     return uses;
+}
+
+std::vector<std::string> netdev_uses(int ifindex) {
+    Stack stack;
+    if (const auto links = list_links())
+        for (const LinkEvent& link : links.value()) stack.handle(link);
+    if (const auto addresses = list_addresses(ifindex))
+        for (const AddressEvent& address : addresses.value()) stack.handle(address);
+    return stack.uses(ifindex).value_or(std::vector<std::string>{});
 }
 
 bool Stack::has_address(int ifindex, const IpPrefix& prefix) const {

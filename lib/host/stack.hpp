@@ -67,4 +67,7 @@ private:
     std::set<Key> forwarding_;                           // devices that forward IPv6
 };
 
+// Stack::uses() of what the kernel says now.
+std::vector<std::string> netdev_uses(int ifindex);
+
 } // namespace dpdkbond

@@ -34,17 +34,15 @@ void LogicalWatch::look_at_uses(Watched& w) {
     const auto lacks = [](const auto& list, const std::string& use) {
         return std::ranges::find(list, use) == list.end();
     };
-    if (w.uses) { // what was there when it became a member has been told then
-        for (const std::string& use : *uses)
-            if (lacks(*w.uses, use))
-                tell(w.bond, w.port->id, EventKind::warning, w.limit,
-                     fmt::format("its netdev has {} now; as a member it serves the bond alone", use));
-        for (const std::string& use : *w.uses)
-            if (lacks(*uses, use))
-                tell(w.bond, w.port->id, EventKind::device_changed, w.limit,
-                     fmt::format("its netdev has {} no longer", use));
-    }
-    w.uses = std::move(uses);
+    for (const std::string& use : *uses) // what was there when it became a member has been told then
+        if (lacks(w.uses, use))
+            tell(w.bond, w.port->id, EventKind::warning, w.limit,
+                 fmt::format("its netdev has {} now; as a member it serves the bond alone", use));
+    for (const std::string& use : w.uses)
+        if (lacks(*uses, use))
+            tell(w.bond, w.port->id, EventKind::device_changed, w.limit,
+                 fmt::format("its netdev has {} no longer", use));
+    w.uses = *std::move(uses);
 }
 
 void LogicalWatch::expect_addresses(std::uint32_t bond, const std::vector<IpPrefix>& addresses) {

@@ -309,7 +309,8 @@ void LogicalWatch::forget(std::uint32_t bond) {
 
 void LogicalWatch::add_member(std::uint32_t bond, MemberPort& member) {
     const std::lock_guard lock(mutex_);
-    members_.push_back({bond, &member});
+    members_.push_back({bond, &member, member.uses_before()});
+    restack_ = true; // what has come since
     if (const auto l = logicals_.find(bond); l != logicals_.end())
         tell_member(bond, member, l->second.wishes);
 }

@@ -74,7 +74,7 @@ private:
     struct Watched {
         std::uint32_t bond;
         MemberPort* port;
-        std::optional<std::vector<std::string>> uses{}; // Stack::uses(), as last seen
+        std::vector<std::string> uses; // Stack::uses(), as last seen
         TellLimit limit{};
     };
     // mutex_ is held in all of these.

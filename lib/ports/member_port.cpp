@@ -15,6 +15,7 @@
 #include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
 #include "host/log.hpp"
+#include "host/stack.hpp"
 #include "ports/packet_socket.hpp"
 #include "ports/socket_filter.hpp"
 #include "ports/tap_signals.hpp"
@@ -71,6 +72,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
                                            *guard.value().in_use()));
         member->guard_.emplace(std::move(guard).value());
         member->below_ = member->called_ = below;
+        member->uses_before_ = netdev_uses(member->guard_->ifindex());
     }
 
     const std::vector<int> xdp_before = list_xdp_socket_fds();

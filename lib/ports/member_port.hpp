@@ -72,6 +72,11 @@ public:
     [[nodiscard]] std::string why_gone();
     // Of any netdev of this namespace; the host thread. What to tell, or empty.
     std::string heard(const LinkEvent& link);
+    // Likewise, where somebody else has given the netdev below a MAC or an MTU by which frames are lost.
+    // Empty: it has what the bond gave it, or that has been told.
+    std::string heard_of_change(const LinkEvent& link);
+    // What others had made of the netdev below when it became a member; Stack::uses().
+    [[nodiscard]] const std::vector<std::string>& uses_before() const { return uses_before_; }
     [[nodiscard]] int ifindex() const {
         return guard_ ? guard_->ifindex() : 0;
     } // of the netdev below; 0: there is none
@@ -115,6 +120,9 @@ private:
     unsigned looks_at_peer_ = 0;
     std::string below_;  // its name when it became a member, which the driver may go on using
     std::string called_; // … and as it was last heard of; owner: the host thread
+    std::vector<std::string> uses_before_;
+    Mac told_mac_{};             // heard_of_change(); owner: the host thread
+    std::uint32_t told_mtu_ = 0; // likewise
     // Of a netdev by its index: its name may be another's by now. device_mutex_ is held.
     [[nodiscard]] Mac mac_now() const;
     Result<void> set_mac(const Mac& mac);

@@ -11,6 +11,7 @@
 
 #include "host/carrier.hpp"
 #include "host/netlink.hpp"
+#include "host/stack.hpp"
 #include "netns.hpp"
 
 using namespace dpdkbond;
@@ -273,6 +274,19 @@ TEST_CASE("resync reports what stands on ours in other namespaces") {
         CHECK(heard.last(prefix)->nsid == above->nsid);
         CHECK(heard.last("w0")->nsid == kOwnNamespace);
     }
+}
+
+TEST_CASE("a device that stands on another makes it used, the far end of a wire does not") {
+    const ScopedLink cleanup("w0");
+    ip("link add w0 type veth peer name w1");
+    const int ifindex = get_link("w0").value().ifindex;
+    CHECK_FALSE(netdev_in_use("w0").value().has_value());
+    CHECK(netdev_uses(ifindex).empty());
+    ip("link add link w0 name mv0 type macvlan");
+    CHECK(netdev_in_use("w0").value() == "macvlan mv0 stands on w0");
+    CHECK_FALSE(netdev_in_use("mv0").value().has_value());
+    REQUIRE(add_address("w0", *IpPrefix::parse("198.51.100.9/30")).ok());
+    CHECK(netdev_uses(ifindex) == std::vector<std::string>{"address 198.51.100.9/30", "macvlan mv0"});
 }
 
 TEST_CASE("routes by a device make it used, those that come by themselves do not") {
