@@ -243,3 +243,22 @@ def test_what_stood_on_a_members_netdev_before_the_start_is_known(fresh):
     wires.a.run("ip", "link", "del", "mv0")
     eventually(lambda: "info bond0 m1: device_changed: its netdev has macvlan mv0 no longer" in bond.log, 3)
     assert "has macvlan mv0 now" not in bond.log
+
+
+def test_a_mac_and_a_shorter_mtu_that_others_give_a_member_are_told_once(fresh):
+    wires = fresh.sink(2)
+    bond = fresh.bond(wires, addresses=[])
+    bond.wait_up(2)
+    mac = wires.a.mac("bond0")
+    wires.a.run("ip", "link", "set", "m1", "address", "02:00:00:00:00:bb")
+    said = f"warning bond0 m1: warning: somebody has given its netdev the MAC 02:00:00:00:00:bb, and the bond {mac}: "
+    eventually(lambda: said in bond.log, 3)
+    wires.a.run("ip", "link", "set", "m1", "mtu", "1300")
+    eventually(lambda: "somebody has given its netdev the MTU 1300, and the bond 1500: longer frames are lost" in bond.log, 3)
+    wires.a.run("ip", "link", "set", "m1", "txqueuelen", "999")
+    wires.a.run("ip", "link", "set", "bond0", "mtu", "1400")  # the bond's own doing is no news
+    eventually(lambda: wires.a.link("m0")["mtu"] == wires.a.link("m1")["mtu"] == 1400, 3)
+    assert bond.client("reload").returncode == 0
+    eventually(lambda: wires.a.mac("m1") == mac, 3)
+    wires.a.run("ip", "link", "set", "m0", "mtu", "9000")  # longer ones harm nobody
+    eventually(lambda: bond.console("show bond bond0 events") and bond.log.count("somebody has given") == 2, 3)

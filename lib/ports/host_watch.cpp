@@ -194,6 +194,8 @@ void HostWatch::on_link(const LinkEvent& link) {
         for (const Watched& w : members_) {
             if (const std::string what = w.member->heard(link); !what.empty())
                 control_.warn(w.bond, w.member->id, what, EventKind::device_changed);
+            if (const std::string what = w.member->heard_of_change(link); !what.empty())
+                control_.warn(w.bond, w.member->id, what);
             if (w.member->drives(link)) look_at(w);
         }
     }

@@ -37,6 +37,38 @@ std::string MemberPort::heard(const LinkEvent& link) {
     return line;
 }
 
+std::string MemberPort::heard_of_change(const LinkEvent& link) {
+    if (!guard_ || link.ifindex != guard_->ifindex() || link.deleted) return {};
+    const std::lock_guard lock(device_mutex_);
+    const auto is_other_mac = [&](const LinkEvent& at) {
+        return !mac_refused_ && !worn_.is_zero() && at.mac != worn_;
+    };
+    const auto is_shorter = [&](const LinkEvent& at) {
+        return mtu_ != 0 && refused_mtu_ == 0 && at.mtu < mtu_;
+    };
+    if (!is_other_mac(link)) told_mac_ = {};
+    if (!is_shorter(link)) told_mtu_ = 0;
+    if ((!is_other_mac(link) || link.mac == told_mac_) && (!is_shorter(link) || link.mtu == told_mtu_))
+        return {};
+    const auto now = get_link(guard_->ifindex()); // the bond itself may have changed it since
+    if (!now) return {};
+    const LinkEvent& at = now.value();
+    std::string line;
+    if (is_other_mac(at) && at.mac != told_mac_) {
+        told_mac_ = at.mac;
+        line = fmt::format("somebody has given its netdev the MAC {}, and the bond {}: what is sent to the "
+                           "bond may not reach it; a reload puts it back",
+                           at.mac.to_string(), worn_.to_string());
+    }
+    if (is_shorter(at) && at.mtu != told_mtu_) {
+        told_mtu_ = at.mtu;
+        line += fmt::format("{}somebody has given its netdev the MTU {}, and the bond {}: longer frames are "
+                            "lost; a reload puts it back",
+                            line.empty() ? "" : "; ", at.mtu, mtu_);
+    }
+    return line;
+}
+
 void MemberPort::suit_peer() {
     constexpr unsigned kPollsASecond = 10;
     if (guard_ && looks_at_peer_++ % kPollsASecond == 0) (void)guard_->suit_peer();
