@@ -194,6 +194,9 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         if (prefix) config_.runtime.file_prefix = *prefix;
         state_dir_ = state_dir_of(config_.runtime.file_prefix);
         // The EAL would refuse them in many lines.
+        if (const std::string missing = missing_memory(config_.runtime, machine_memory_mb());
+            !missing.empty())
+            throw std::runtime_error(missing);
         if (const std::string missing = missing_processors(config_.runtime, usable_cpus()); !missing.empty())
             throw std::runtime_error(missing);
         std::vector<std::string> left_lines;

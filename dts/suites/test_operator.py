@@ -262,3 +262,10 @@ def test_a_mac_and_a_shorter_mtu_that_others_give_a_member_are_told_once(fresh):
     eventually(lambda: wires.a.mac("m1") == mac, 3)
     wires.a.run("ip", "link", "set", "m0", "mtu", "9000")  # longer ones harm nobody
     eventually(lambda: bond.console("show bond bond0 events") and bond.log.count("somebody has given") == 2, 3)
+
+
+def test_more_memory_than_there_is_is_refused_at_once(fresh, tmp_path):
+    wires = fresh.sink(1)
+    config = app.bond_config([wires.devargs(0)], runtime={"memory_mb": 1048576})
+    status, line = start(wires.a, tmp_path, config)
+    assert status == 1 and line.startswith("dpdk-bond: runtime.memory_mb: 1048576 MB are asked for, and this machine has ")

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <algorithm>
 #include <set>
@@ -29,6 +30,18 @@ std::string missing_processors(const RuntimeConfig& runtime, std::vector<unsigne
     const char* key = missing.contains(runtime.control_lcore) ? "control_lcore" : "worker_lcores";
     return fmt::format("runtime.{}: there is no processor {} here; there are: {}", key,
                        fmt::join(missing, ", "), fmt::join(usable, ", "));
+}
+
+std::string missing_memory(const RuntimeConfig& runtime, std::uint64_t machine_mb) {
+    if (runtime.memory_mb <= machine_mb) return {};
+    return fmt::format("runtime.memory_mb: {} MB are asked for, and this machine has {}", runtime.memory_mb,
+                       machine_mb);
+}
+
+std::uint64_t machine_memory_mb() {
+    return static_cast<std::uint64_t>(::sysconf(_SC_PHYS_PAGES)) *
+               static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE)) >>
+           20U;
 }
 
 namespace {
@@ -82,6 +95,8 @@ std::string taken_tap(const BondConfig& bond, const Config* running) {
 std::vector<Lack> machine_lacks(const Config& config, std::vector<unsigned> usable, const Config* running) {
     std::vector<Lack> lacks;
     if (const std::string missing = missing_processors(config.runtime, std::move(usable)); !missing.empty())
+        lacks.push_back({missing, true});
+    if (const std::string missing = missing_memory(config.runtime, machine_memory_mb()); !missing.empty())
         lacks.push_back({missing, true});
     for (const BondConfig& b : config.bonds) {
         const auto is_this = [&](const BondConfig& other) { return other.name == b.name; };

@@ -41,6 +41,15 @@ using List = std::vector<std::string>;
 
 } // namespace
 
+TEST_CASE("more memory than the machine has is refused before anything takes it", "[A16]") {
+    RuntimeConfig runtime;
+    runtime.memory_mb = 512;
+    CHECK(missing_memory(runtime, 512).empty());
+    CHECK(missing_memory(runtime, 511) ==
+          "runtime.memory_mb: 512 MB are asked for, and this machine has 511");
+    CHECK(machine_memory_mb() > 64);
+}
+
 TEST_CASE("a device is absent where the machine has none, with the reason in words", "[A1]") {
     const std::filesystem::path sys =
         std::filesystem::temp_directory_path() / ("dpdk-bond-waiting-" + std::to_string(::getpid()));
