@@ -269,3 +269,14 @@ def test_more_memory_than_there_is_is_refused_at_once(fresh, tmp_path):
     config = app.bond_config([wires.devargs(0)], runtime={"memory_mb": 1048576})
     status, line = start(wires.a, tmp_path, config)
     assert status == 1 and line.startswith("dpdk-bond: runtime.memory_mb: 1048576 MB are asked for, and this machine has ")
+
+
+def test_health_has_every_reason_however_many_members_there_are(fresh):
+    wires = fresh.sink(6)
+    bond = fresh.bond(wires, addresses=[])
+    bond.wait_up(6)
+    assert bond.console(*[f"set member bond0 m{i} link down" for i in range(5)]) == []
+    why = "; ".join(["1 of 6 members usable"] + [f"m{i}: taken out by hand" for i in range(5)])
+    assert bond.client("status", "--health").stdout.endswith(f": {why}\n")
+    assert json.loads(bond.client("status", "--health", "--json").stdout)["bond0"]["why"] == why
+    assert bond.info()["health"]["why"].endswith("; ...")

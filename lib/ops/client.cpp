@@ -26,6 +26,7 @@
 #include "ops/console_attach.hpp"
 #include "ops/console_commands.hpp"
 #include "ops/console_grammar.hpp"
+#include "ops/health.hpp"
 #include "ops/render.hpp"
 #include "ops/spray_json.hpp"
 
@@ -151,7 +152,10 @@ Result<std::string> status(const std::string& prefix, const std::optional<std::s
 Result<std::string> ask_health(TelemetryClient& client, const std::string& name) { // the info
     auto info = ask_payload(client, "/bond/info," + name);
     if (info && info.value() == "null") return std::string();
-    return info;
+    const auto health = info ? health_from_json(info.value()) : Result<HealthAnswer>(HealthAnswer{});
+    if (!health || !health.value().why.ends_with(kMoreReasons)) return info;
+    const auto text = ask_text(client, name); // which has room for all
+    return text ? with_all_reasons(info.value(), text.value()) : info;
 }
 
 const Wake* stop_attached = nullptr; // for the handler; set once, before it is installed

@@ -3,6 +3,7 @@
 
 #include <algorithm>
 
+#include <fmt/format.h>
 #include <nlohmann/json.hpp>
 
 #include "base/quote.hpp"
@@ -71,6 +72,18 @@ Result<HealthAnswer> health_from_json(std::string_view info) {
         out.why = text_at(health, "why");
         return out;
     });
+}
+
+std::string with_all_reasons(std::string_view info, std::string_view status_text) {
+    Json json = Json::parse(info);
+    Json& health = json.at("health");
+    const std::string begin =
+        fmt::format("\nHealth: {} since {}: ", text_at(health, "state"), text_at(health, "since"));
+    const std::size_t at = status_text.find(begin);
+    if (at == std::string_view::npos) return std::string(info); // it has changed meanwhile
+    const std::string_view rest = status_text.substr(at + begin.size());
+    health["why"] = rest.substr(0, rest.find('\n'));
+    return json.dump();
 }
 
 std::string health_json(const std::vector<std::pair<std::string, std::string>>& bonds) {

@@ -30,6 +30,8 @@ struct HealthAnswer {
     std::string since, why;
 };
 Result<HealthAnswer> health_from_json(std::string_view info);
+// /bond/info's payload with all that the bond's status text says of its health.
+std::string with_all_reasons(std::string_view info, std::string_view status_text);
 // {NAME: its "health"} of each bond, by name and /bond/info's payload.
 std::string health_json(const std::vector<std::pair<std::string, std::string>>& bonds);
 

@@ -37,6 +37,12 @@ HealthView health_of(const BondView& view) {
     return {view.status.health, wall_ns(view.status.health_since), why(view)};
 }
 
+std::string short_why(const std::string& why, std::size_t room) {
+    if (why.size() <= room) return why;
+    const std::size_t end = why.rfind("; ", room - kMoreReasons.size());
+    return why.substr(0, end == std::string::npos ? 0 : end) + std::string(kMoreReasons);
+}
+
 std::string health_text(const HealthView& health) {
     return fmt::format("{} since {}{}{}", health_name(health.state), utc_text(health.since_ns),
                        health.why.empty() ? "" : ": ", health.why);

@@ -1,5 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/telemetry.hpp"
+#include "ops/health.hpp"
 
 #include <algorithm>
 #include <cerrno>
@@ -151,7 +152,7 @@ int answer_info(Instance& instance, std::string_view params, rte_tel_data* d) {
         tel::Dict health = out.dict("health");
         health.text("state", health_name(view->health->state));
         health.text("since", utc_text(view->health->since_ns));
-        health.text("why", view->health->why);
+        health.text("why", short_why(view->health->why, RTE_TEL_MAX_STRING_LEN - 1));
     }
     tel::Dict logical = out.dict("logical");
     logical.text("backend", s.logical_backend);

@@ -46,6 +46,15 @@ TEST_CASE("status as JSON keeps telemetry's keys and adds members and counters")
     CHECK_THAT(status_json(std::vector{bond}), Catch::StartsWith("{\n  \"bond0\": {"));
 }
 
+TEST_CASE("reasons that telemetry has no room for are those of the status text") {
+    const std::string info =
+        R"({"name":"bond0","health":{"state":"degraded","since":"2026-11-28T03:00:12Z","why":"m0: carrier; ..."}})";
+    const std::string text =
+        "Bonding Mode: x\nHealth: degraded since 2026-11-28T03:00:12Z: m0: carrier; m1: y\n\n";
+    CHECK(health_from_json(with_all_reasons(info, text)).value().why == "m0: carrier; m1: y");
+    CHECK(with_all_reasons(info, "Health: ok\n") == info); // it has changed meanwhile
+}
+
 TEST_CASE("a bond's health is read from its info") {
     const std::string info =
         R"({"name":"bond0","health":{"state":"degraded","since":"2026-11-28T03:00:12Z","why":"m0: carrier"}})";

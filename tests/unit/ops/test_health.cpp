@@ -50,6 +50,12 @@ TEST_CASE("the health of a bond says since when and why, for each member that is
                Catch::Contains("\nHealth: degraded since 1970-01-01T00:00:12Z: m0: carrier\n"));
 }
 
+TEST_CASE("reasons that do not fit are left out whole") {
+    CHECK(short_why("m0: carrier; m1: carrier", 24) == "m0: carrier; m1: carrier");
+    CHECK(short_why("m0: carrier; m1: carrier", 23) == "m0: carrier; ...");
+    CHECK(short_why("m0: carrier", 5) == "; ...");
+}
+
 TEST_CASE("the text of a member says since when it is not usable, and only then") {
     BondView view = make_bond(Mode::active_backup);
     for (MemberView& m : view.members) m.status.usable_since = time_from_ns(1);
