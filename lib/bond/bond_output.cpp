@@ -141,7 +141,9 @@ void Bond::note_health(Time now) {
         m.was_usable = usable;
         all = all && usable;
     }
-    const Health is = !link_up_ || !filter_.up ? Health::down : all ? Health::ok : Health::degraded;
+    // The carrier of an 802.3ad bond may outlive its last usable port by some seconds.
+    const bool none = !link_up_ || !filter_.up || decision_.usable.empty();
+    const Health is = none ? Health::down : all ? Health::ok : Health::degraded;
     if (first || is != health_) health_since_ = now;
     health_ = is;
 }

@@ -415,6 +415,16 @@ TEST_CASE("the status says why a member is not used [A3]", "[A3]") {
         pdu.actor.port = {1};
         pdu.actor.state.set(StateBit::activity, true);
         pdu.actor.state.set(StateBit::timeout, true);
+    SECTION("nobody answers on any: down, though the carrier stays for the while") {
+        p.run(5s);
+        p.cut = 3;
+        p.run(4s);
+        BondStatus s;
+        p.a.bond.fill(s);
+        REQUIRE(s.link_up);
+        REQUIRE_FALSE(s.members[0].usable);
+        CHECK(s.health == Health::down);
+    }
         pdu.actor.state.set(StateBit::aggregation, true);
         for (int i = 0; i < 5; ++i) {
             SlowFrame frame;
