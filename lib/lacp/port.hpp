@@ -46,6 +46,7 @@ struct Port {
     LacpInfo partner = kPartnerAdmin; // operational values
     std::optional<Lacpdu> pdu;        // received and not yet consumed by the receive machine
     bool had_partner = false;         // one has spoken since the port was added
+    bool hears_itself = false;        // what it hears is our own, and has been since its link came up
     bool partner_hears_us = false;    // its last LACPDU names our system and port, or it is individual
     bool port_moved = false;          // 6.4.8: our partner was heard on another port while this one is down
     bool ntt = false;                 // need to transmit

@@ -24,6 +24,7 @@ struct PortStatus {
     bool collecting = false, distributing = false; // data may come in, may go out
     bool without_partner = false;                  // … though no partner answers
     bool had_partner = false;                      // one has spoken since the port was added
+    bool hears_itself = false;                     // our own LACPDUs come back
     Counters counters{};
 };
 
@@ -55,6 +56,7 @@ enum class Unused : std::uint8_t {
     none, // it carries some
     link_down,
     no_partner,          // none has ever been heard
+    itself,              // … but our own LACPDUs come back
     partner_lost,        // there was one
     half_duplex,         // LACP needs full duplex
     other_partner,       // it has another partner than the active aggregator

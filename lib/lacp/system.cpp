@@ -170,6 +170,7 @@ void System::status(BondStatus& out) const {
         s.distributing = p.distributing;
         s.without_partner = p.without_partner;
         s.had_partner = p.had_partner;
+        s.hears_itself = p.hears_itself;
         s.counters = p.counters;
         out.ports.push_back(s);
     }

@@ -24,6 +24,7 @@ void System::handle_link(MemberId member, bool up, std::uint32_t speed_mbps, boo
         port->lacp_enabled = full_duplex; // 6.4.8: LACP needs a point-to-point link
         refresh_actor(*port);
     } else {
+        port->hears_itself = false;
         markers_.lost(member);
     }
     settle(now);
@@ -47,6 +48,7 @@ void System::handle_lacpdu(Port& port, Bytes frame, Time now) {
         complain(port, EventKind::bad_pdu, ++port.counters.bad_rx, "malformed LACPDU ignored", now);
         return;
     }
+    port.hears_itself = port.port_enabled && pdu->actor.system == port.actor.system;
     if (pdu->actor.system == port.actor.system) {
         complain(port, EventKind::loopback, ++port.counters.loopback_rx, "LACPDU of our own system ignored",
                  now);

@@ -23,6 +23,7 @@ Unused why_unused(const BondStatus& bond, const PortStatus& p) {
     if (p.collecting && p.distributing) return Unused::none;
     if (!p.port_enabled) return Unused::link_down;
     if (!p.full_duplex) return Unused::half_duplex;
+    if (p.hears_itself) return Unused::itself;
     if (p.partner.system.is_zero()) return p.had_partner ? Unused::partner_lost : Unused::no_partner;
     if (p.rx == RxState::EXPIRED || p.rx == RxState::DEFAULTED) return Unused::partner_lost;
     const bool elsewhere = bond.active_aggregator != kNoAggregator && p.selected != Selected::UNSELECTED &&
@@ -42,6 +43,9 @@ FixedString<127> describe_unused(const BondStatus& bond, const PortStatus& p) {
     case Unused::none:
     case Unused::link_down: break;
     case Unused::no_partner: return "lacp: no partner has been heard";
+    case Unused::itself:
+        return "lacp: it hears this bond's own LACPDUs: its link ends at another member, or a loop sends "
+               "them back";
     case Unused::partner_lost: return "lacp: the partner is not heard any more";
     case Unused::half_duplex: return "lacp: half duplex, LACP needs full duplex";
     case Unused::other_partner:

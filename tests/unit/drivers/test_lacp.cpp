@@ -392,12 +392,38 @@ TEST_CASE("the status says why a member is not used [A3]", "[A3]") {
         CHECK(why(0).empty());
         CHECK(why(2) == "lacp: no partner has been heard");
     }
+    SECTION("its own frames come back") {
+        p.run(5s);
+        p.cut = 4;
+        p.add(p.a, 2, 0xa);
+        Lacpdu own;
+        own.actor.system = p.a.bond.mac();
+        SlowFrame frame;
+        encode_lacpdu(frame, Mac{{2, 0, 0, 9, 9, 9}}, own);
+        p.a.bond.handle_frame(MemberId{2}, frame, p.now);
+        p.run(1s);
+        CHECK(why(2).find("lacp: it hears this bond's own LACPDUs") == 0);
+        p.link(2, false);
+        p.link(2, true);
+        p.run(1s);
+        CHECK(why(2) == "lacp: no partner has been heard");
+    }
     SECTION("its partner fell silent") {
         p.run(5s);
         p.cut = 2;
         p.run(20s);
         CHECK(why(0).empty());
         CHECK(why(1) == "lacp: the partner is not heard any more");
+    }
+    SECTION("nobody answers on any: down, though the carrier stays for the while") {
+        p.run(5s);
+        p.cut = 3;
+        p.run(4s);
+        BondStatus s;
+        p.a.bond.fill(s);
+        REQUIRE(s.link_up);
+        REQUIRE_FALSE(s.members[0].usable);
+        CHECK(s.health == Health::down);
     }
     SECTION("another speed") {
         p.run(5s);
@@ -415,16 +441,6 @@ TEST_CASE("the status says why a member is not used [A3]", "[A3]") {
         pdu.actor.port = {1};
         pdu.actor.state.set(StateBit::activity, true);
         pdu.actor.state.set(StateBit::timeout, true);
-    SECTION("nobody answers on any: down, though the carrier stays for the while") {
-        p.run(5s);
-        p.cut = 3;
-        p.run(4s);
-        BondStatus s;
-        p.a.bond.fill(s);
-        REQUIRE(s.link_up);
-        REQUIRE_FALSE(s.members[0].usable);
-        CHECK(s.health == Health::down);
-    }
         pdu.actor.state.set(StateBit::aggregation, true);
         for (int i = 0; i < 5; ++i) {
             SlowFrame frame;
