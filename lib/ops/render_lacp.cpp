@@ -75,7 +75,8 @@ std::string lacp_info_lines(const BondView& view) {
 
 std::string lacp_port_lines(const BondView& view, MemberId member) {
     const lacp::PortStatus* port = lacp_port(view, member);
-    if (port == nullptr) return {};
+    if (!view.lacp) return {};
+    if (port == nullptr) return "Aggregator ID: N/A\n"; // Linux's words where there is none
     Out out;
     put(out, "Aggregator ID: {}\n", port->aggregator.value);
     put(out, "Actor Churn State: {}\nPartner Churn State: {}\n", lacp::name(port->actor_churn),

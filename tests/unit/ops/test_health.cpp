@@ -119,3 +119,10 @@ TEST_CASE("A6: a storm of events does not push out what happened before it") {
     for (const PastEvent& e : list) told += e.more;
     CHECK(told == sum); // nothing is forgotten without being counted
 }
+
+TEST_CASE("a member of 802.3ad whose device is not there has Linux's line for one without an aggregator") {
+    BondView view = make_bond(Mode::ieee8023ad);
+    view.lacp.emplace(); // no port of either
+    CHECK(render_proc(view).find("Aggregator ID: N/A\n") != std::string::npos);
+    CHECK(render_proc(make_bond(Mode::active_backup)).find("Aggregator ID") == std::string::npos);
+}
