@@ -280,3 +280,10 @@ def test_health_has_every_reason_however_many_members_there_are(fresh):
     assert bond.client("status", "--health").stdout.endswith(f": {why}\n")
     assert json.loads(bond.client("status", "--health", "--json").stdout)["bond0"]["why"] == why
     assert bond.info()["health"]["why"].endswith("; ...")
+
+
+def test_a_carrier_that_is_read_from_a_netdev_that_is_not_there_says_so(fresh):
+    wires = fresh.sink(1)
+    bond = fresh.bond(wires, members=[{"device": wires.devargs(0), "carrier": "netdev:nosuch"}], addresses=[], wait=False)
+    bond.wait_telemetry()
+    eventually(lambda: (bond.member("m0") or {}).get("objection") == "carrier (the netdev that it is read from is not there)", 3)

@@ -34,7 +34,8 @@ struct LinkState {
     bool carrier = false;
     std::uint32_t speed_mbps = 0; // 0: unknown
     Duplex duplex = Duplex::unknown;
-    bool set_down = false; // no carrier, as its netdev is administratively down
+    bool set_down = false;  // no carrier, as its netdev is administratively down
+    bool no_source = false; // … as the netdev that `carrier:` names is not there
     bool operator==(const LinkState&) const = default;
 };
 

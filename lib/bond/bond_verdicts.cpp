@@ -33,9 +33,11 @@ WatcherSet Bond::objections(const Member& m) const {
         .add(Watcher::flapping, m.held_out);
 }
 
-// The carrier may be up again while updelay runs, and a netdev that somebody set down has none.
+// The carrier may be up again while updelay runs; a netdev that somebody set down has none, nor has one that
+// is not there.
 std::string_view Bond::carrier_words(const Member& m) {
     if (m.monitor.state() == LinkMonitor::State::going_back) return "going back (updelay)";
+    if (m.link.no_source) return "carrier (the netdev that it is read from is not there)";
     return m.link.set_down ? "carrier (its netdev is set down)" : watcher_name(Watcher::carrier);
 }
 

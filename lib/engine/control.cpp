@@ -73,6 +73,7 @@ bool Control::post_link(std::uint32_t bond, MemberId member, LinkState link) {
     m.carrier = link.carrier ? 1 : 0;
     m.duplex = static_cast<std::uint8_t>(link.duplex);
     m.set_down = link.set_down ? 1 : 0;
+    m.no_source = link.no_source ? 1 : 0;
     const bool taken = inbox_.push(m);
     ring_bell();
     return taken;
@@ -124,9 +125,10 @@ void Control::drain() {
             receipt->done.store(1);
             receipt->done.notify_one();
         } else if (BondCore* core = bonds_[m.bond]) {
-            core->bond.handle_link(MemberId{static_cast<std::uint8_t>(m.member)},
-                                   {m.carrier != 0, m.speed, static_cast<Duplex>(m.duplex), m.set_down != 0},
-                                   now());
+            core->bond.handle_link(
+                MemberId{static_cast<std::uint8_t>(m.member)},
+                {m.carrier != 0, m.speed, static_cast<Duplex>(m.duplex), m.set_down != 0, m.no_source != 0},
+                now());
             // Each may raise several events, and a bond has room for some dozens.
             if (++links % kLinksAtOnce == 0) tend(m.bond, *core, now());
         }

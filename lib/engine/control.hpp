@@ -93,7 +93,7 @@ private:
     struct Message {
         std::uint32_t bond = 0, member = 0;
         std::uint32_t speed = 0;
-        std::uint8_t carrier = 0, duplex = 0, is_call = 0, set_down = 0;
+        std::uint8_t carrier = 0, duplex = 0, is_call = 0, set_down = 0, no_source = 0;
         Call* call = nullptr;
     };
     void submit(Call& c);

@@ -56,13 +56,15 @@ bool CarrierPoll::carrier() {
     if (!sysfs_) {
         auto link = get_link(name_);
         set_down_ = link.ok() && !link.value().admin_up;
+        missing_ = ifindex_ == 0 && !link.ok();
         return link.ok() && link.value().carrier && !is_another();
     }
     bool carrier = false;
-    set_down_ = false;
+    set_down_ = missing_ = false;
     const bool was_open = static_cast<bool>(file_);
-    if (read_file(carrier)) return carrier;
-    return was_open && read_file(carrier) && carrier;
+    if (read_file(carrier) || (was_open && read_file(carrier))) return carrier;
+    missing_ = ifindex_ == 0;
+    return false;
 }
 
 bool carrier_now(const std::string& name) { return CarrierPoll(name).carrier(); }

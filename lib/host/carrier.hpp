@@ -25,6 +25,8 @@ public:
     // found again, if any will do. A renamed netdev is followed under its new name until it goes.
     bool carrier();
     [[nodiscard]] bool set_down() const { return set_down_; } // at the last look it was administratively down
+    // … there was no netdev of that name, where any will do.
+    [[nodiscard]] bool missing() const { return missing_; }
     [[nodiscard]] bool replaced() const { return replaced_; } // another has the name now
     [[nodiscard]] const std::string& name() const { return name_; }
 
@@ -35,7 +37,7 @@ private:
 
     std::string name_;
     int ifindex_;
-    bool replaced_ = false, set_down_ = false;
+    bool replaced_ = false, set_down_ = false, missing_ = false;
     Fd sysfs_; // a detached mount of sysfs for our namespace
     Fd file_;
 };

@@ -170,6 +170,7 @@ LinkState MemberPort::read_link() {
     LinkState link;
     link.carrier = carrier_->carrier();
     link.set_down = carrier_->set_down();
+    link.no_source = carrier_->missing();
     if (!link.carrier) return link;
     const LinkSpeed speed = link_speed(netdev_now());
     link.speed_mbps = speed.mbps;

@@ -296,6 +296,9 @@ TEST_CASE("a member's return names no cause of its loss", "[operator]") {
     sim.bond.handle_link(MemberId{0}, {.carrier = false, .set_down = true}, sim.now);
     CHECK(why(EventKind::member_down) == "carrier (its netdev is set down)");
     sim.link(0, true);
+    sim.bond.handle_link(MemberId{0}, {.carrier = false, .no_source = true}, sim.now);
+    CHECK(why(EventKind::member_down) == "carrier (the netdev that it is read from is not there)");
+    sim.link(0, true);
     CHECK(why(EventKind::member_up) == "carrier");
 }
 

@@ -289,6 +289,20 @@ TEST_CASE("a device that stands on another makes it used, the far end of a wire 
     CHECK(netdev_uses(ifindex) == std::vector<std::string>{"address 198.51.100.9/30", "macvlan mv0"});
 }
 
+TEST_CASE("the carrier of a netdev that is not there is told from one that is down", "[operator]") {
+    const ScopedLink cleanup("w0");
+    CarrierPoll poll("w0");
+    CHECK_FALSE(poll.carrier());
+    CHECK(poll.missing());
+    ip("link add w0 type veth peer name w1");
+    REQUIRE(set_admin_up("w0", true).ok());
+    CHECK_FALSE(poll.carrier());
+    CHECK_FALSE(poll.missing());
+    ip("link del w0");
+    CHECK_FALSE(poll.carrier());
+    CHECK(poll.missing());
+}
+
 TEST_CASE("routes by a device make it used, those that come by themselves do not") {
     const ScopedLink cleanup("w0");
     ip("link add w0 type veth peer name w1");
