@@ -196,6 +196,12 @@ void Loader::read_root(const Node& node) {
     for (const BondConfig& b : config_.bonds)
         for (const OptionProblem& r : monitor_remarks(b.options))
             check_notes_.push_back(b.name + ": " + r.option + ": " + r.message);
+    for (const BondConfig& b : config_.bonds)
+        if (works_in(b.mode, *find_option("min_links")) && !b.members.empty() &&
+            b.options.min_links > b.members.size())
+            check_notes_.push_back(
+                fmt::format("{}: min_links: {} of {} members: the bond never has a carrier", b.name,
+                            b.options.min_links, b.members.size()));
     for (ConfigProblem& problem : validate(config_, reader_.broken_paths())) {
         reader_.problem(problem.key, std::move(problem.message));
     }

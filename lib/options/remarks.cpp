@@ -34,13 +34,22 @@ std::vector<OptionProblem> option_remarks(Mode mode, const BondOptions& o, Optio
         if (miimon != 0 && d.ms % miimon != 0)
             remark(d.name, fmt::format("{} ms is no multiple of miimon ({} ms): it is {} ms", d.ms, miimon,
                                        d.ms - d.ms % miimon));
-    for (const char* name : {"arp_ip_target", "ns_ip6_target", "arp_all_targets", "arp_missed_max"})
+    for (const char* name :
+         {"arp_ip_target", "ns_ip6_target", "arp_all_targets", "arp_missed_max", "arp_validate"})
         if (was_given(given, name) && !asks && works_in(mode, *find_option(name)))
             remark(name, "it has no effect without arp_interval");
     if (was_given(given, "arp_all_targets") && asks && o.arp_validate == ArpValidate::none)
         remark("arp_all_targets", "it has no effect without arp_validate");
     if (was_given(given, "primary_reselect") && o.primary.empty())
         remark("primary_reselect", "it has no effect without primary");
+    for (const char* name : {"damping_suppress", "damping_reuse"})
+        if (was_given(given, name) && o.damping_half_life == 0)
+            remark(name, "it has no effect without damping_half_life");
+    if (was_given(given, "hash_seed") && o.tlb_dynamic_lb && takes(mode, *find_option("tlb_dynamic_lb")))
+        remark("hash_seed", "it has no effect while tlb_dynamic_lb is on");
+    if (was_given(given, "peer_notif_delay") && o.num_grat_arp == 0 &&
+        works_in(mode, *find_option("peer_notif_delay")))
+        remark("peer_notif_delay", "it has no effect with num_grat_arp 0");
     return remarks;
 }
 

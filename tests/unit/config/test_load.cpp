@@ -756,6 +756,17 @@ TEST_CASE("numbers are decimal, and what is wrong with one is quoted", "[operato
     }
 }
 
+TEST_CASE("more min_links than members are remarked upon by a check", "[A16]") {
+    const auto notes = [](const std::string& min_links) {
+        return parse_config("bonds: [{name: b, mode: 802.3ad, min_links: " + min_links +
+                            ", members: [{device: net_null0}]}]")
+            .check_notes;
+    };
+    CHECK(notes("1").empty());
+    CHECK(notes("2") ==
+          std::vector<std::string>{"b: min_links: 2 of 1 members: the bond never has a carrier"});
+}
+
 TEST_CASE("a logical interface has a queue for each worker, and a device one, where the file does not say") {
     const auto queues = [](const std::string& workers, const std::string& logical) {
         const LoadedConfig loaded =

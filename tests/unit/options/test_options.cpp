@@ -513,6 +513,17 @@ TEST_CASE("values that are taken and do less than they say are remarked upon", "
     CHECK(texts(Mode::active_backup, {{"arp_ip_target", "192.0.2.1"}}) ==
           List{"arp_ip_target: it has no effect without arp_interval"});
     CHECK(texts(Mode::active_backup, {{"arp_ip_target", "192.0.2.1"}, {"arp_interval", "100"}}).empty());
+    CHECK(texts(Mode::active_backup, {{"arp_validate", "all"}}) ==
+          List{"arp_validate: it has no effect without arp_interval"});
+    CHECK(texts(Mode::active_backup, {{"damping_suppress", "3000"}}) ==
+          List{"damping_suppress: it has no effect without damping_half_life"});
+    CHECK(texts(Mode::active_backup, {{"damping_suppress", "3000"}, {"damping_half_life", "5"}}).empty());
+    CHECK(texts(Mode::balance_tlb, {{"hash_seed", "1"}}) ==
+          List{"hash_seed: it has no effect while tlb_dynamic_lb is on"});
+    CHECK(texts(Mode::balance_tlb, {{"hash_seed", "1"}, {"tlb_dynamic_lb", "off"}}).empty());
+    CHECK(texts(Mode::balance_xor, {{"hash_seed", "1"}}).empty());
+    CHECK(texts(Mode::active_backup, {{"num_grat_arp", "0"}, {"peer_notif_delay", "100"}}) ==
+          List{"peer_notif_delay: it has no effect with num_grat_arp 0"});
     CHECK(texts(Mode::active_backup, {{"miimon", "0"}}) ==
           List{"miimon: 0 and no arp_interval: nothing watches the links, a lost one is not noticed"});
 }
