@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What operators change of the running program (class Program as an Instance). One command at a time.
 #include "app/program.hpp"
+#include "config/keys.hpp"
 #include "config/names.hpp"
 #include "config/validate.hpp"
 #include "dpdk/clock.hpp"
@@ -70,7 +71,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         take_over_options(mode, options, given);
     } else {
         const OptionDef* def = find_option(option);
-        if (def == nullptr) return Error{fmt::format("{}: no such option", option)};
+        if (def == nullptr) return Error{no_such_option(option, false)};
         if (def->of_member) return Error{fmt::format("{}: an option of a member; use set member", option)};
         if (auto may = may_change_running(mode, *def, !u.members.empty()); !may) return may;
         if (auto set = dpdkbond::set_bond_option(options, option, value); !set)
@@ -132,8 +133,7 @@ Result<void> Program::set_member_option(std::string_view bond, std::string_view 
     auto m = member_or_error(*unit.value(), member);
     if (!m) return Error{m.error()};
     const OptionDef* def = find_option(option);
-    if (def == nullptr || !def->of_member)
-        return Error{fmt::format("{}: no such option of a member", option)};
+    if (def == nullptr || !def->of_member) return Error{no_such_option(option, true)};
     if (auto may = may_change_running(unit.value()->config.mode, *def); !may) return may;
     MemberOptions options = m.value()->config.options;
     if (auto set = dpdkbond::set_member_option(options, option, value); !set)

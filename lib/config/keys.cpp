@@ -1,7 +1,14 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "config/keys.hpp"
 
+#include <algorithm>
 #include <array>
+#include <vector>
+
+#include <fmt/format.h>
+
+#include "config/spellings.hpp"
+#include "options/options.hpp"
 
 namespace dpdkbond {
 
@@ -87,6 +94,21 @@ std::string_view section_name(Section section) {
     case Section::member: return "bonds[].members[]";
     }
     return {};
+}
+
+std::string no_such_option(std::string_view option, bool of_member) {
+    const std::string refusal = fmt::format("{}: no such option{}", option, of_member ? " of a member" : "");
+    for (const Section section : {of_member ? Section::member : Section::bond, Section::logical})
+        if (std::ranges::find(keys_of(section), option, &SectionKey::name) != keys_of(section).end())
+            return fmt::format("{}; {}.{} stands in the file, which `reload` applies", refusal,
+                               section_name(section), option);
+    std::vector<std::string_view> names;
+    const std::string known_elsewhere = key_of_others(option);
+    for (const OptionDef& def : option_table())
+        if (def.of_member == of_member) names.push_back(def.name);
+    const bool is_there = std::ranges::find(names, known_elsewhere) != names.end();
+    const std::string near = is_there ? known_elsewhere : nearest_name(option, names);
+    return near.empty() ? refusal : fmt::format("{}; did you mean {}?", refusal, near);
 }
 
 } // namespace dpdkbond

@@ -4,6 +4,7 @@
 #pragma once
 
 #include <span>
+#include <string>
 #include <string_view>
 
 #include "config/section.hpp"
@@ -15,5 +16,9 @@ enum class Section { runtime, bond, logical, member };
 std::span<const SectionKey> keys_of(Section section); // in the order in which a file is best written
 std::string_view
 section_name(Section section); // "runtime", "bonds[]", "bonds[].logical", "bonds[].members[]"
+
+// For somebody who has named an option of a bond, or of a member, that there is none of: "no such option",
+// and where in the file that key is, or which option is meant.
+std::string no_such_option(std::string_view option, bool of_member);
 
 } // namespace dpdkbond

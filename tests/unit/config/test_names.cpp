@@ -5,6 +5,7 @@
 
 #include <catch2/catch.hpp>
 
+#include "config/keys.hpp"
 #include "config/load.hpp"
 #include "config/names.hpp"
 
@@ -21,6 +22,19 @@ std::string check(const std::string& bond, const std::string& member) {
 }
 
 } // namespace
+
+TEST_CASE("an option that there is none of is answered by where it is, or by which is meant", "[operator]") {
+    CHECK(no_such_option("mtu", false) ==
+          "mtu: no such option; bonds[].logical.mtu stands in the file, which `reload` applies");
+    CHECK(no_such_option("members", false) ==
+          "members: no such option; bonds[].members stands in the file, which `reload` applies");
+    CHECK(no_such_option("name", true) == "name: no such option of a member; bonds[].members[].name stands "
+                                          "in the file, which `reload` applies");
+    CHECK(no_such_option("mimon", false) == "mimon: no such option; did you mean miimon?");
+    CHECK(no_such_option("mii-monitor-interval", false) ==
+          "mii-monitor-interval: no such option; did you mean miimon?");
+    CHECK(no_such_option("wwwwwwwwwwww", false) == "wwwwwwwwwwww: no such option");
+}
 
 TEST_CASE("names that cannot be misread are taken", "[field-10]") {
     for (const char* name :
