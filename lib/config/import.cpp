@@ -28,11 +28,16 @@ namespace fs = std::filesystem;
 
 constexpr const char* kSysfs = "/sys/class/net";
 
-// The content without the newline at its end; nothing if there is no such file.
+// The content without the newline at its end; nothing if there is no such file, or the kernel refuses to
+// tell.
 std::optional<std::string> read_file(const fs::path& path) {
+    constexpr std::size_t kPage = 4096; // no file of /sys has more
     std::ifstream file(path);
     if (!file) return std::nullopt;
-    std::string text(std::istreambuf_iterator<char>(file), {});
+    std::string text(kPage, '\0');
+    file.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (file.bad()) return std::nullopt;
+    text.resize(static_cast<std::size_t>(file.gcount()));
     while (!text.empty() && text.back() == '\n') text.pop_back();
     return text;
 }

@@ -30,13 +30,23 @@ std::string comment(const std::string& text) {
     return out;
 }
 
+// Linux has none that is ours alone.
+std::optional<Mode> linux_mode(const std::string& text) {
+    const auto mode = parse_mode(text);
+    return mode == Mode::balance_spray ? std::nullopt : mode;
+}
+
 std::optional<ForeignFile> file_at(const fs::path& path) {
     std::error_code error;
     if (!fs::is_regular_file(path, error) || fs::file_size(path, error) > kMaxForeignFile)
         return std::nullopt;
     std::ifstream stream(path);
     if (!stream) return std::nullopt;
-    return ForeignFile{path, std::string(std::istreambuf_iterator<char>(stream), {})};
+    std::string text(kMaxForeignFile, '\0'); // files of /sys say how long they are only when they are read
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (stream.bad()) return std::nullopt;
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    return ForeignFile{path, std::move(text)};
 }
 
 // In the order of their names, which is that of all these systems.
@@ -120,9 +130,9 @@ private:
         for (const auto& [name, value] : bond.options) {
             if (name != "mode") continue;
             mode_text = value;
-            if (const auto parsed = parse_mode(value)) mode = *parsed;
+            if (const auto parsed = linux_mode(value)) mode = *parsed;
         }
-        const bool known = parse_mode(mode_text).has_value();
+        const bool known = linux_mode(mode_text).has_value();
         line(2, known ? "mode: " + std::string(mode_name(mode))
                       : comment("mode: " + mode_text + "  # there is no such mode"));
         for (const auto& [name, value] : bond.options) {

@@ -226,8 +226,8 @@ TEST_CASE("what a file has and a bond cannot have is a comment with the reason")
           "      parameters:\n        mode: active-backup\n        lacp-rate: fast\n        primary: eth9\n"
           "        up-delay: soon\n        wonders: 7\n        arp-interval: 1000\n"
           "        arp-ip-targets: [192.0.2.1, 192.0.2.2]\n        mii-monitor-interval: 100\n"},
-         {"two.yaml",
-          "network: {bonds: {a: {parameters: {mode: balance-rr}}, b: {parameters: {mode: no-such}}}}\n"}});
+         {"two.yaml", "network: {bonds: {a: {parameters: {mode: balance-rr}}, b: {parameters: {mode: "
+                      "no-such}}, c: {parameters: {mode: 7}}}}\n"}});
     const Imported i = imported(f.at("n.yaml"));
     for (const char* line :
          {"# lacp_rate: fast", "# primary: \"eth9\"  # not among the members", "# updelay: soon",
@@ -238,6 +238,8 @@ TEST_CASE("what a file has and a bond cannot have is a comment with the reason")
     CHECK(i.members() == std::vector<std::string>{"eth1"});
     CHECK(i.has("# - device: eth 2"));
     CHECK(imported(f.at("two.yaml"), "b").has("# mode: no-such"));
+    CHECK(imported(f.at("two.yaml"), "c")
+              .has("# mode: 7  # there is no such mode")); // ours is no mode of Linux
     CHECK(imported(f.at("two.yaml"), "a").bond.name == "a");
 }
 
@@ -256,6 +258,10 @@ TEST_CASE("files that hold no bond, or nothing known, are refused in one line") 
         CHECK(yaml.error().find(says) != std::string::npos);
         CHECK(yaml.error().find('\n') == std::string::npos);
     }
+    // Files that the kernel opens and does not let be read, as some of /sys.
+    const auto refused = import_files("/proc/self/mem", "", "/nonexistent");
+    REQUIRE_FALSE(refused);
+    CHECK(refused.error().find("cannot be read") != std::string::npos);
     const auto other = import_files(f.at("one.yaml"), "b", "/nonexistent");
     REQUIRE_FALSE(other);
     CHECK(other.error().ends_with("no bond \"b\"; there are: a"));
