@@ -104,7 +104,8 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         } else if (a == "--health") {
             args.health = true;
         } else if (a == "--watch" || a.starts_with("--watch=")) {
-            const bool next = a == "--watch" && i + 1 < argv.size() && interval_of(argv[i + 1]);
+            const bool next = a == "--watch" && i + 1 < argv.size() && !argv[i + 1].empty() &&
+                              argv[i + 1].find_first_not_of("0123456789.") == std::string::npos;
             const std::string said = next ? argv[++i] : a == "--watch" ? "2" : a.substr(a.find('=') + 1);
             args.watch = interval_of(said);
             if (!args.watch) return bad("--watch: '" + said + "' is no number of seconds; 0.1 to 3600");

@@ -93,10 +93,10 @@ void remark(const BondAsItRuns& running, const BondConfig& wanted, BondPlan& pla
     for (const MemberConfig& m : wanted.members)
         if (find_same(running.config.members, m) != nullptr) then.push_back(m.name);
     if (now != then)
-        plan.remarks.push_back(
-            fmt::format("the file lists the members as {}: they stay in the order in which "
-                        "they joined, {}, until a restart",
-                        fmt::join(then, ", "), fmt::join(now, ", ")));
+        plan.remarks.push_back(fmt::format(
+            "the file lists the members as {}: the modes go on to take them in the order in which "
+            "they joined, {}, until a restart",
+            fmt::join(then, ", "), fmt::join(now, ", ")));
 }
 
 std::string new_device_problem(std::span<const BondAsItRuns> running, const BondConfig& wanted,

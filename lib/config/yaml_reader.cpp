@@ -113,7 +113,8 @@ bool YamlReader::is_new_key(const YAML::Mark& mark, const std::string& key_path)
 
 void YamlReader::list(const YAML::Node& node, const std::string& path, const Visit& visit) {
     if (!node.IsSequence()) {
-        broken(path, form_of(node) + " is not a list; allowed: a list, [] for none");
+        broken(path, form_of(node) + " is not a list; allowed: a list" +
+                         (path == "bonds" ? " of one or more" : ", [] for none"));
         return;
     }
     std::size_t i = 0;

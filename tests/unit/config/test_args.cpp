@@ -46,6 +46,8 @@ TEST_CASE("status may be watched, every so many seconds") {
     for (const char* bad : {"0", "4000", "x", "", "1.2.3"})
         CHECK(wrong({"status", "--watch=" + std::string(bad)})
                   .starts_with("--watch: '" + std::string(bad) + "' is no number"));
+    CHECK(wrong({"status", "--watch", "0"}).starts_with("--watch: '0' is no number of seconds; 0.1 to 3600"));
+    CHECK(wrong({"status", "--watch", "99999"}).starts_with("--watch: '99999' is no number of seconds"));
     CHECK(wrong({"status", "--watch", "--json"}) ==
           "--watch goes without --json and --health; see dpdk-bond --help");
     CHECK(wrong({"nics", "--watch"}) == "--watch goes with status; see dpdk-bond --help");

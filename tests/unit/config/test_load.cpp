@@ -244,7 +244,7 @@ TEST_CASE("a file without a bond is no configuration") {
     CHECK(problems("") == "f:1:1: bonds: at least one bond is needed\n");
     CHECK(problems("# nothing\n") == "f:1:1: bonds: at least one bond is needed\n");
     CHECK(problems("runtime: {}\nbonds: []\n") == "f:2:1: bonds: at least one bond is needed\n");
-    CHECK(problems("bonds: 3") == "f:1:1: bonds: \"3\" is not a list; allowed: a list, [] for none\n");
+    CHECK(problems("bonds: 3") == "f:1:1: bonds: \"3\" is not a list; allowed: a list of one or more\n");
     CHECK(problems("[]") == "f:1:1: the file is not a mapping; allowed: runtime, bonds\n");
     CHECK(problems("word") == "f:1:1: the file is not a mapping; allowed: runtime, bonds\n");
 }
