@@ -154,6 +154,12 @@ Result<std::string> Program::config_text(std::string_view name) {
     if (!unit) return Error{unit.error()};
     BondConfig all = unit.value()->config;
     for (const MemberConfig& m : unit.value()->waiting.configs()) all.members.push_back(m);
+    // `ip link` has a say in these, and a file made of this text is to start the bond as it is.
+    BondStatus status;
+    unit.value()->core->status.load(status);
+    if (status.mtu != 0) all.logical.mtu = status.mtu;
+    if (const LogicalFacts at = host_->logical(unit.value()->number); at.mac_before_hand)
+        all.logical.mac = at.mac;
     return dump_runtime(config_.runtime) + dump_bond(all);
 }
 

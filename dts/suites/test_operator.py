@@ -287,3 +287,15 @@ def test_a_carrier_that_is_read_from_a_netdev_that_is_not_there_says_so(fresh):
     bond = fresh.bond(wires, members=[{"device": wires.devargs(0), "carrier": "netdev:nosuch"}], addresses=[], wait=False)
     bond.wait_telemetry()
     eventually(lambda: (bond.member("m0") or {}).get("objection") == "carrier (the netdev that it is read from is not there)", 3)
+
+
+def test_the_shown_configuration_has_the_mtu_and_mac_that_ip_link_gave(two):
+    wires, bond = two
+    wires.a.run("ip", "link", "set", "bond0", "mtu", "1400")
+    wires.a.run("ip", "link", "set", "bond0", "address", "02:00:00:00:00:aa")
+
+    def shown():
+        text = bond.client("show", "bond", "bond0", "config").stdout
+        return "mtu: 1400" in text and 'mac: "02:00:00:00:00:aa"' in text
+    eventually(shown, 3)
+    assert "mac:" not in bond.client("show", "bond", "bond1", "config").stdout
