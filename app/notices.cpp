@@ -35,7 +35,8 @@ void Program::carry_out(BondUnit& unit, const Wanted& wanted) {
         unit.carrier_set = wanted.carrier;
     }
     if (first || wanted.speed_mbps != before.speed_mbps)
-        if (auto done = unit.logical->set_speed(wanted.speed_mbps); !done) log_line(done.error());
+        if (auto done = unit.logical->set_speed(wanted.speed_mbps); !done)
+            log_line(fmt::format("{}: its speed: {}", unit.config.name, done.error()));
     if (wanted.macs != before.macs) (void)unit.macs->apply(); // what went wrong is an event
     if (wanted.reports != before.reports) report_groups(unit);
 }

@@ -63,6 +63,9 @@ std::string handed_name(std::string_view backend, const std::string& bond) {
 // Why the netdev cannot be taken over; empty: it can.
 std::string why_made_anew(LogicalBackend backend, const std::string& bond, const HandedFds& handed) {
     if (handed.front().name != handed_name(name_of(backend), bond)) return "its backend is another now";
+    std::vector<int> fds;
+    for (const HandedFd& f : handed) fds.push_back(f.fd.get());
+    if (!tun_name(fds)) return "it has been deleted";
     return is_at_home(handed, bond) ? std::string() : "it was renamed or moved";
 }
 
