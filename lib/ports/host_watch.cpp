@@ -65,6 +65,7 @@ HostWatch::HostWatch(Control& control, Hooks hooks)
          [this](const ForwardingEvent& e) { logical_.handle(e); }});
     if (!netlink) throw std::runtime_error(netlink.error());
     netlink_.emplace(std::move(netlink).value());
+    hear_netlink(netlink_->resync()); // what was there before: all of it after a warm restart
     logical_.set_tells_groups(netlink_->tells_groups());
 }
 
@@ -217,8 +218,6 @@ void HostWatch::hear_netlink(const Result<void>& done) {
 void HostWatch::run() {
     pthread_setname_np(pthread_self(), "bond-host");
     arm_timer();
-    hear_netlink(netlink_->resync()); // what was there before: all of it after a warm restart
-    logical_.settle();
     for (;;) {
         pollfd fds[] = {{netlink_->fd(), POLLIN, 0},          {timer_, POLLIN, 0}, {signals_, POLLIN, 0},
                         {control_.outbox_event(), POLLIN, 0}, {end_, POLLIN, 0},   {doubt_.fd(), POLLIN, 0}};
