@@ -59,11 +59,11 @@ struct alignas(64) Snapshot {
     PuntFn punt = nullptr; // nullptr: the mode's control half wants no frames
     MemberSet rx_accept;   // what they receive goes up
     MemberSet rx_groups;   // … balance-alb: group frames too
+    MemberSet taps;        // … link-local frames go to control, for their taps
     std::uint8_t rx_count = 0;
     std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
 
     FilterTable filter; // what goes up
-    MemberSet taps;     // their link-local frames go to control, for their taps
 
     std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
     std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId
