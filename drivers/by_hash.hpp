@@ -4,6 +4,7 @@
 #pragma once
 
 #include "datapath/hash_burst.hpp"
+#include "datapath/sampling.hpp"
 #include "datapath/tx_engine.hpp"
 #include "flow/hash.hpp"
 
@@ -44,9 +45,7 @@ template <class F> auto with_policy(HashPolicy policy, F f) {
     return f.template operator()<HashPolicy::vlan_srcmac>();
 }
 
-// ModeDescriptor::counting of modes with this choice: each fourth burst is counted, for four.
-inline constexpr unsigned kCountedBursts = 4;
-
+// ModeDescriptor::counting of modes with this choice.
 template <HashPolicy Policy>
 void count_by_hash(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
     if (lane.policy.position++ % kCountedBursts == 0 && s.buckets != 0) {
@@ -55,6 +54,7 @@ void count_by_hash(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16
         for (std::uint16_t i = 0; i < n; ++i)
             lane.flows.bytes[s.bucket_mod(seeded_hash(hash[i], s.hash_seed))].add(
                 std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
+        sample_flow(lane, frames, n);
     }
     s.counted(lane, s, frames, n);
 }

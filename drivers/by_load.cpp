@@ -42,6 +42,7 @@ void count_by_map(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_
                     : kMaxBuckets;
             lane.flows.bytes[bucket].add(std::uint64_t{frames[i]->pkt_len} * kCountedBursts);
         }
+        sample_flow(lane, frames, n);
     }
     s.counted(lane, s, frames, n);
 }

@@ -1,8 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """balance-xor: the member of every flow is the one that Linux's formula names."""
+import json
+
 import pytest
 
+from framework.balance import Flows, source_port
 from framework.frames import IP, UDP, Ether, build, flow_frames, member_of, number_of
+from framework.topology import BOND_ADDRESS, HOST_ADDRESS
 from framework.wait import eventually
 
 POLICIES = ["layer2", "layer2+3", "layer3+4", "encap2+3", "encap3+4", "vlan+srcmac"]
@@ -107,3 +111,24 @@ def test_hash_seed_moves_flows_and_explain_knows(fresh):
     assert 8 <= moved <= 40, "about half of the flows"
     assert bond.console("set bond bond0 hash_seed 0") == []
     assert seen() == plain
+
+
+def test_the_biggest_flows_are_told_with_their_members(fresh):
+    wires = fresh.topology(2, pcap=False)
+    bond = fresh.bond(wires, mode="balance-xor", xmit_hash_policy="layer3+4")
+
+    def biggest():
+        flows = [(flow["bytes_per_s"], entry["member"], flow["flow"]) for entry in bond.ask("/bond/load,bond0")
+                 for flow in entry.get("biggest_flows", {}).values()]
+        flows.sort(reverse=True)
+        return flows if [flow.rpartition("=")[2] for _, _, flow in flows[:2]] == ["9001", "9002"] else None
+    with Flows(wires.a, {(HOST_ADDRESS, 9000): 1, (HOST_ADDRESS, 9001): 12, (HOST_ADDRESS, 9002): 4}):
+        flows = eventually(biggest, 5, "the biggest two in their order")
+        rate, member, flow = flows[0]
+        assert flow == f"src={BOND_ADDRESS},dst={HOST_ADDRESS},proto=udp,sport={source_port(9001)},dport=9001"
+        assert member == bond.ask(f"/bond/explain,bond0,{flow}")["member"]
+        assert rate > sum(r for r, _, _ in flows) / 2  # 12 of 17
+        lines = eventually(lambda: [line for line in bond.console("show bond bond0 load") if line.endswith(f"%  {flow}")], 5)
+        assert lines[0].startswith(member)
+        shown = json.loads(bond.client("show", "bond", "bond0", "load", "--json", check=True).stdout)
+        assert any(entry["biggest_flows"]["1"]["flow"] == flow for entry in shown if "biggest_flows" in entry)

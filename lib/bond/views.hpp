@@ -28,11 +28,19 @@ struct BucketLoad {
 };
 inline constexpr std::uint32_t kUnspreadFlows = ~0U;
 
+struct FlowLoad {
+    std::string flow; // as flow_text() has it
+    std::uint64_t bytes_per_s = 0;
+};
+
 struct MemberLoad { // what of a balancing mode's flows leaves by one member
     std::string member;
     std::uint32_t buckets = 0; // of the mode's table; balance-spray: places in the rounds of all peers
     std::optional<std::uint64_t> bytes_per_s{}; // nullopt: not measured
     std::vector<BucketLoad> by_bucket{};        // that carry something, the busiest first
+    // Of all members' biggest flows those that leave by it, estimated by samples, the biggest first. Where
+    // frames of a flow leave by all members, each one's share.
+    std::vector<FlowLoad> biggest_flows{};
 };
 
 struct RlbClientView { // balance-alb: a neighbour, as seen from one address of ours

@@ -14,6 +14,7 @@
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
 #include "datapath/doubt.hpp"
+#include "datapath/flow_samples.hpp"
 #include "datapath/gap_watch.hpp"
 #include "datapath/stage.hpp"
 #include "dpdk/ring.hpp"
@@ -113,6 +114,8 @@ public:
     SprayLane spray;
     Stage stage;
     FlowCounters flows;
+    std::uint32_t bursts_seen = 0; // by sample_flows(); owner: the worker
+    FlowSamples samples;
 };
 
 // Frees n frames and counts them.

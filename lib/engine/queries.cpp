@@ -5,7 +5,10 @@
 
 #include <algorithm>
 #include <functional>
+#include <map>
 
+#include "datapath/sampling.hpp"
+#include "flow/flow_text.hpp"
 #include "flow/hash.hpp"
 
 namespace dpdkbond {
@@ -105,11 +108,11 @@ BondQueries::LoadBegun BondQueries::begin_load() {
     constexpr Duration kCountFor = 8 * kLoadWindow;
     const ModeDescriptor& mode = *core_.mode;
     LoadBegun begun{.mode = &mode};
-    const TxBurstFn counting = mode.counting != nullptr ? mode.counting(options_) : nullptr;
-    if (counting != nullptr) {
-        control_.call([&] { core_.bond.count_flows(counting, now() + kCountFor); });
-        begun.by_bucket = bytes_by_bucket();
-    }
+    const TxBurstFn by_bucket = mode.counting != nullptr ? mode.counting(options_) : nullptr;
+    const TxBurstFn counting = by_bucket != nullptr ? by_bucket : sample_flows;
+    control_.call([&] { core_.bond.count_flows(counting, now() + kCountFor); });
+    if (by_bucket != nullptr) begun.by_bucket = bytes_by_bucket();
+    for (const Lane* lane : core_.lanes) begun.samples.push_back(lane->samples.taken());
     begun.by_member = with_bond([&](const RunningBond& b) { return bytes_by_member(b); });
     begun.at = now();
     return begun;
@@ -141,8 +144,50 @@ std::optional<std::vector<MemberLoad>> BondQueries::load(const LoadBegun& begun)
                 m.bytes_per_s = static_cast<std::uint64_t>(
                     static_cast<double>(bytes[id] - std::min(begun.by_member[id], bytes[id])) / seconds);
         }
+        add_flows(bond, begun, *out);
         return out;
     });
+}
+
+// A flow's part of the samples is its part of what all members send, by whoever counts that.
+void BondQueries::add_flows(const RunningBond& bond, const LoadBegun& begun, std::vector<MemberLoad>& load) {
+    constexpr std::size_t kBiggest = 8;
+    struct Flow {
+        std::uint64_t bytes = 0;
+        std::vector<std::uint8_t> frame; // one of it
+    };
+    std::map<std::string, Flow> flows;
+    std::uint64_t sampled = 0;
+    for (std::size_t i = 0; i < std::min(begun.samples.size(), core_.lanes.size()); ++i)
+        core_.lanes[i]->samples.each_since(begun.samples[i], [&](Bytes header, std::uint64_t bytes) {
+            Flow& flow = flows[flow_text(header)];
+            if (flow.bytes == 0) flow.frame.assign(header.begin(), header.end());
+            flow.bytes += bytes;
+            sampled += bytes;
+        });
+    double all = 0;
+    for (const MemberLoad& m : load) all += static_cast<double>(m.bytes_per_s.value_or(0));
+    if (const double seconds = std::chrono::duration<double>(now() - begun.at).count();
+        all == 0 && seconds > 0)
+        all = static_cast<double>(sampled) / seconds;
+    if (sampled == 0) return;
+    std::vector<std::pair<std::uint64_t, const std::string*>> biggest;
+    for (const auto& [text, flow] : flows) biggest.emplace_back(flow.bytes, &text);
+    std::ranges::sort(biggest, std::greater{}, [](const auto& b) { return b.first; });
+    biggest.resize(std::min(biggest.size(), kBiggest));
+    for (const auto& [bytes, text] : biggest) {
+        FlowSpec spec;
+        spec.frame = flows[*text].frame;
+        const std::string member = explain(bond, spec).member;
+        const bool by_one =
+            std::ranges::find(load, member, [](const MemberLoad& m) { return m.member; }) != load.end();
+        const double rate = static_cast<double>(bytes) / static_cast<double>(sampled) * all;
+        for (MemberLoad& m : load)
+            if (!by_one || m.member == member)
+                m.biggest_flows.push_back(
+                    {*text,
+                     static_cast<std::uint64_t>(by_one ? rate : rate / static_cast<double>(load.size()))});
+    }
 }
 
 std::optional<std::vector<MemberLoad>> BondQueries::load_by_map(const RunningBond& bond,

@@ -36,6 +36,7 @@ public:
         const ModeDescriptor* mode = nullptr;
         std::vector<std::uint64_t> by_bucket; // bytes; the last: of no bucket. Empty: not counted
         MemberMap<std::uint64_t> by_member;   // … as the devices count them
+        std::vector<std::uint64_t> samples;   // FlowSamples::taken() of each lane
     };
     [[nodiscard]] LoadBegun begin_load();
     std::optional<std::vector<MemberLoad>> load(const LoadBegun& begun);
@@ -55,6 +56,8 @@ private:
     [[nodiscard]] MemberMap<std::uint64_t> bytes_by_member(const RunningBond& bond) const;
     [[nodiscard]] std::optional<std::vector<MemberLoad>> load_by_map(const RunningBond& bond,
                                                                      const LoadBegun& begun) const;
+
+    void add_flows(const RunningBond& bond, const LoadBegun& begun, std::vector<MemberLoad>& load);
 
     Control& control_;
     BondCore& core_;

@@ -252,6 +252,10 @@ std::string render_load(const std::vector<MemberLoad>& load) {
                 bucket == kUnspreadFlows ? "not spread" : fmt::format("bucket {}", bucket), rate,
                 percent(rate, all));
         }
+    for (const MemberLoad& entry : load)
+        for (const FlowLoad& f : entry.biggest_flows)
+            put(out, "{:<12}  {:>12}  {:>12} bytes/s  {:>5.1f} %  {}\n", entry.member, "flow", f.bytes_per_s,
+                percent(f.bytes_per_s, all), f.flow);
     return out;
 }
 

@@ -302,6 +302,14 @@ int answer_load(Instance& instance, std::string_view params, rte_tel_data* d) {
         dict.text("member", entry.member);
         dict.number("buckets", entry.buckets);
         if (entry.bytes_per_s) dict.number("bytes_per_s", *entry.bytes_per_s);
+        if (!entry.biggest_flows.empty()) {
+            tel::Dict flows = dict.dict("biggest_flows");
+            for (std::size_t i = 0; i < entry.biggest_flows.size(); ++i) {
+                tel::Dict flow = flows.dict(std::to_string(i + 1).c_str());
+                flow.text("flow", entry.biggest_flows[i].flow);
+                flow.number("bytes_per_s", entry.biggest_flows[i].bytes_per_s);
+            }
+        }
         if (entry.by_bucket.empty()) continue;
         tel::Dict by_bucket = dict.dict("by_bucket");
         for (const BucketLoad& b : entry.by_bucket)

@@ -2,10 +2,12 @@
 // Load by member and bucket, asked of running bonds.
 #include <catch2/catch.hpp>
 
+#include <map>
 #include <numeric>
 
 #include "datapath/tx_engine.hpp"
 #include "engine/queries.hpp"
+#include "flow/flow.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;
@@ -128,4 +130,62 @@ TEST_CASE("frames that take turns are told by member, as the devices count them 
         CHECK(m.bytes_per_s);
         CHECK(m.by_bucket.empty());
     }
+}
+
+TEST_CASE("the biggest flows are told with the member that they leave by") {
+    const NothingLost check;
+    const Mode mode = GENERATE(Mode::balance_xor, Mode::balance_tlb, Mode::balance_rr);
+    CAPTURE(mode_name(mode));
+    BondOptions options;
+    options.xmit_hash_policy = HashPolicy::layer34;
+    options.tlb_dynamic_lb = false;
+    Running bond(mode, options, 2);
+    BondQueries queries(bond.control, bond.core, bond.options, sent_by);
+    CHECK(queries.load(queries.begin_load())->at(0).biggest_flows.empty()); // nothing was sent
+    const auto begun = queries.begin_load();
+    bond.control.serve();
+    bond.send(1, 160);
+    bond.send(2, 40);
+    bond.send(3, 3); // 1 of 4 is looked at
+    const auto load = queries.load(begun);
+    REQUIRE(load);
+    std::map<std::string, std::uint64_t> rates;
+    std::uint64_t all = 0;
+    for (const MemberLoad& m : *load) {
+        CHECK(std::ranges::is_sorted(m.biggest_flows, std::greater{}, &FlowLoad::bytes_per_s));
+        for (const FlowLoad& f : m.biggest_flows) {
+            rates[f.flow] += f.bytes_per_s;
+            all += f.bytes_per_s;
+            if (mode == Mode::balance_rr) continue;
+            const auto flow = parse_flow(f.flow);
+            REQUIRE(flow.ok());
+            CHECK(queries.explain(flow.value()).member == m.member);
+        }
+    }
+    REQUIRE(rates.size() == 3);
+    std::vector<std::uint64_t> sorted;
+    for (const auto& [text, rate] : rates) sorted.push_back(rate);
+    std::ranges::sort(sorted, std::greater{});
+    CHECK(sorted[0] > all * 3 / 4); // 160 of 203 frames
+    CHECK(sorted[1] > all * 3 / 20);
+    CHECK(sorted[1] < all / 4);
+}
+
+TEST_CASE("samples of the lane: the newest are there, and what a frame stands for") {
+    const NothingLost check;
+    FlowSamples samples;
+    rte_mbuf* const m = frame(7, 3);
+    for (unsigned i = 0; i < 3; ++i) samples.take(m, 100 + i);
+    std::vector<std::uint64_t> bytes;
+    samples.each_since(1, [&](Bytes header, std::uint64_t b) {
+        CHECK(std::ranges::equal(header, Bytes{rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len}));
+        bytes.push_back(b);
+    });
+    CHECK(bytes == std::vector<std::uint64_t>{101, 102});
+    const std::uint64_t before = samples.taken();
+    for (unsigned i = 0; i < FlowSamples::kRoom + 10; ++i) samples.take(m, i);
+    unsigned n = 0;
+    samples.each_since(before, [&](Bytes, std::uint64_t b) { CHECK(b == 10 + n++); });
+    CHECK(n == FlowSamples::kRoom);
+    rte_pktmbuf_free(m);
 }

@@ -223,6 +223,19 @@ TEST_CASE("a member taken down by command says so") {
     CHECK_THAT(render_member(m), Catch::Contains("prio: 0\n"));
 }
 
+TEST_CASE("a member that has a tap shows what it carried") {
+    MemberView m = make_member(0);
+    m.counters.tap_to_host = 12;
+    m.counters.tap_foreign = 3;
+    CHECK_THAT(render_member(m), !Catch::Contains("tap"));
+    m.tap = "m0.lt";
+    CHECK_THAT(render_member(m), Catch::Contains("Tap: m0.lt\n"));
+    CHECK_THAT(render_member(m), Catch::Contains("  to the tap                12 frames\n"
+                                                 "  from the tap               0 frames\n"
+                                                 "  dropped at the tap         3  foreign: "));
+    CHECK_THAT(render_member(m), !Catch::Contains("refused"));
+}
+
 namespace {
 
 // As the recorded bond: fast, layer3+4, two ports of which the aggregator has what each test gives it.
@@ -308,6 +321,12 @@ TEST_CASE("load is told with shares, and how far they are apart") {
         "m0                bucket 4           450 bytes/s   56.2 %\n"
         "m0              not spread           150 bytes/s   18.8 %\n"
         "m1                bucket 9           200 bytes/s   25.0 %\n");
+    CHECK(render_load({{"m0", 1, 300, {}, {{"src=192.0.2.1,dst=192.0.2.2,proto=udp,sport=1,dport=2", 150}}},
+                       {"m1", 1, 0}}) == "m0                1 buckets           300 bytes/s  100.0 %\n"
+                                         "m1                1 buckets             0 bytes/s    0.0 %\n"
+                                         "imbalance: m0 carries 2.00 times the mean of 2 members\n"
+                                         "m0                    flow           150 bytes/s   50.0 %  "
+                                         "src=192.0.2.1,dst=192.0.2.2,proto=udp,sport=1,dport=2\n");
     CHECK(render_load({{"m0", 1, 0}, {"m1", 1}}) ==
           "m0                1 buckets             0 bytes/s    0.0 %\n"
           "m1                1 buckets\n");
