@@ -115,20 +115,44 @@ void Console::turn_away(int fd) {
     ::close(fd);
 }
 
+bool Console::make_room() {
+    const auto staying = [](const Session& s) { return !s.over && !s.told_to_go; };
+    if (static_cast<std::size_t>(std::ranges::count_if(sessions_, staying)) < kMaxConsoles) return true;
+    const std::int64_t now = monotonic_ns();
+    Session* longest = nullptr;
+    std::int64_t waited = forgotten_.count();
+    for (Session& session : sessions_) {
+        const std::int64_t since = session.waiting.load(std::memory_order_relaxed);
+        if (!staying(session) || session.own || since == 0 || now - since < waited) continue;
+        longest = &session;
+        waited = now - since;
+    }
+    if (longest == nullptr) return false;
+    const std::string why = fmt::format(
+        "\r\nclosed: nothing came for {} s, and another console wants the place\r\n", waited / 1'000'000'000);
+    [[maybe_unused]] const ssize_t sent =
+        ::send(longest->fd, why.data(), why.size(), MSG_NOSIGNAL | MSG_DONTWAIT);
+    ::shutdown(longest->fd, SHUT_RDWR); // its thread ends by itself
+    longest->told_to_go = true;
+    return true;
+}
+
 bool Console::start_session(int fd, bool own) {
     join_ended(false);
     const std::lock_guard lock(sessions_lock_);
-    if (sessions_.size() >= kMaxConsoles) {
+    if (!make_room()) {
         turn_away(fd);
         return false;
     }
     Session& session = sessions_.emplace_back();
+    session.fd = fd;
+    session.own = own;
     try {
         session.thread = std::thread([this, fd, own, &session] {
             block_signals();
-            serve_console(instance_, history_, fd, stop_, own);
-            ::close(fd);
+            serve_console(instance_, history_, fd, stop_, session.waiting, own);
             const std::lock_guard ended(sessions_lock_);
+            ::close(fd);
             session.over = true;
         });
     } catch (const std::system_error&) { // no thread to be had: as if there were too many

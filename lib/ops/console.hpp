@@ -3,23 +3,30 @@
 // session and a thread of its own; one that does not read its answers holds up no other.
 #pragma once
 
+#include <chrono>
 #include <list>
 #include <mutex>
 #include <string>
 #include <thread>
 
 #include "base/result.hpp"
+#include "ops/console_peer.hpp"
 #include "ops/instance.hpp"
 #include "ops/line_history.hpp"
 #include "ops/wake.hpp"
 
 namespace dpdkbond {
 
-inline constexpr std::size_t kMaxConsoles = 16; // sessions at once; more are told so and closed
+// Sessions at once. One more takes the place of the one that has waited for its peer the longest, if for
+// kForgotten; else it is told so and closed.
+inline constexpr std::size_t kMaxConsoles = 16;
+inline constexpr std::chrono::nanoseconds kForgotten = std::chrono::minutes(10);
 
 class Console {
 public:
-    explicit Console(Instance& instance) : instance_(instance) {} // the instance must outlive this
+    // The instance must outlive this.
+    explicit Console(Instance& instance, std::chrono::nanoseconds forgotten = kForgotten)
+        : instance_(instance), forgotten_(forgotten) {}
     Console(const Console&) = delete;
     Console& operator=(const Console&) = delete;
     ~Console() { stop(); }
@@ -39,15 +46,21 @@ public:
 private:
     struct Session {
         std::thread thread;
-        bool over = false; // owner: sessions_lock_
+        WaitingSince waiting{0};
+        int fd = -1;       // owner of this and what follows: sessions_lock_
+        bool own = false;  // on the program's own stdin
+        bool over = false; // its fd is closed
+        bool told_to_go = false;
     };
     void accept_clients();
     // Takes the fd; false: there are too many, and the peer has been told so.
     bool start_session(int fd, bool own);
     static void turn_away(int fd);
+    bool make_room(); // sessions_lock_ is held
     void join_ended(bool all);
 
     Instance& instance_;
+    const std::chrono::nanoseconds forgotten_;
     LineHistory history_;
     Wake stop_;
     std::string path_;

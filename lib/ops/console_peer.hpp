@@ -1,9 +1,12 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #pragma once
 
+#include <atomic>
 #include <cerrno>
+#include <chrono>
 #include <csignal>
 #include <cstddef>
+#include <cstdint>
 #include <string_view>
 
 #include <fcntl.h>
@@ -13,10 +16,18 @@
 
 namespace dpdkbond {
 
+// Since when a session has waited for its peer, to say something or to read its answers: nanoseconds of
+// CLOCK_MONOTONIC; 0: it does not wait. The session's thread writes it, any may read it.
+using WaitingSince = std::atomic<std::int64_t>;
+
+inline std::int64_t monotonic_ns() {
+    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
+}
+
 // The socket as the session sees it.
 class Peer {
 public:
-    Peer(int fd, const Wake& stop) : fd_(fd), stop_(stop) {
+    Peer(int fd, const Wake& stop, WaitingSince& waiting) : fd_(fd), stop_(stop), waiting_(waiting) {
         ::fcntl(fd_, F_SETFL, ::fcntl(fd_, F_GETFL) | O_NONBLOCK);
         sigset_t pipe; // a peer that is gone is an error of write(), not a signal
         sigemptyset(&pipe);
@@ -27,7 +38,7 @@ public:
 
     // Bytes read; 0: the peer says no more, though it may still read, or the session shall end.
     std::size_t read(char* to, std::size_t room) {
-        while (!gone_ && stop_.wait(fd_, POLLIN)) {
+        while (!gone_ && wait(POLLIN)) {
             const ssize_t got = ::read(fd_, to, room);
             if (got >= 0) return static_cast<std::size_t>(got);
             if (errno != EAGAIN && errno != EINTR) break;
@@ -40,15 +51,23 @@ public:
             const ssize_t done = ::write(fd_, text.data(), text.size());
             if (done > 0)
                 text.remove_prefix(static_cast<std::size_t>(done));
-            else if ((errno != EAGAIN && errno != EINTR) || !stop_.wait(fd_, POLLOUT))
+            else if ((errno != EAGAIN && errno != EINTR) || !wait(POLLOUT))
                 gone_ = true;
         }
     }
     [[nodiscard]] bool gone() const { return gone_; }
 
 private:
+    bool wait(short events) {
+        waiting_.store(monotonic_ns(), std::memory_order_relaxed);
+        const bool ready = stop_.wait(fd_, events);
+        waiting_.store(0, std::memory_order_relaxed);
+        return ready;
+    }
+
     int fd_;
     const Wake& stop_;
+    WaitingSince& waiting_;
     bool gone_ = false;
 };
 

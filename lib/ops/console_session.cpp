@@ -85,10 +85,11 @@ void serve(Instance& instance, LineHistory& history, Peer& peer, bool own) {
 
 } // namespace
 
-void serve_console(Instance& instance, LineHistory& history, int fd, const Wake& stop, bool own) {
+void serve_console(Instance& instance, LineHistory& history, int fd, const Wake& stop, WaitingSince& waiting,
+                   bool own) {
     try {
         const Acting who(own ? "console on stdin" : fmt::format("console ({})", peer_name(fd)));
-        Peer peer(fd, stop);
+        Peer peer(fd, stop, waiting);
         serve(instance, history, peer, own);
     } catch (const std::exception&) { // no memory: this session ends
     }

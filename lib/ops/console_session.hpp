@@ -7,6 +7,7 @@
 
 #include <string_view>
 
+#include "ops/console_peer.hpp"
 #include "ops/instance.hpp"
 #include "ops/line_history.hpp"
 #include "ops/wake.hpp"
@@ -21,6 +22,7 @@ inline constexpr std::string_view kPrompt = "dpdk-bond> ";
 
 // Serves until the peer ends, leaves or `stop` is set. `own`: it is on the program's own stdin. Does not
 // close `fd`, makes it non-blocking. A thread of its own; blocks only for this peer. Never throws.
-void serve_console(Instance& instance, LineHistory& history, int fd, const Wake& stop, bool own = false);
+void serve_console(Instance& instance, LineHistory& history, int fd, const Wake& stop, WaitingSince& waiting,
+                   bool own = false);
 
 } // namespace dpdkbond

@@ -72,6 +72,7 @@ struct OneSession {
     FakeInstance instance;
     LineHistory history;
     Wake stop;
+    WaitingSince waiting{0};
     int ends[2] = {-1, -1};
     std::unique_ptr<Client> client;
     std::thread thread;
@@ -80,7 +81,7 @@ struct OneSession {
         REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
         client = std::make_unique<Client>(ends[0]);
         thread = std::thread([this] {
-            serve_console(instance, history, ends[1], stop);
+            serve_console(instance, history, ends[1], stop, waiting);
             ::close(ends[1]);
         });
     }
@@ -286,6 +287,30 @@ TEST_CASE_METHOD(Server, "more consoles than there may be are told so, and place
     CHECK(again);
 }
 
+TEST_CASE("A8: a console that nobody uses any more makes room, the one that has waited the longest [A8]",
+          "[A8]") {
+    struct : Server {
+        Console hasty{instance, std::chrono::milliseconds(1)};
+    } server;
+    REQUIRE(server.hasty.listen(server.path()).ok());
+    std::vector<std::unique_ptr<Client>> clients;
+    for (std::size_t i = 0; i < kMaxConsoles; ++i) {
+        clients.push_back(server.join());
+        CHECK(clients.back()->sees(kPrompt));
+    }
+    clients[0]->send("show version\n"); // so that the second one has waited the longest
+    CHECK(clients[0]->sees(kPrompt));
+    std::this_thread::sleep_for(std::chrono::milliseconds(2));
+    auto one_more = server.join();
+    CHECK(one_more->sees(kPrompt));
+    CHECK_THAT(clients[1]->rest(), Catch::Contains("closed: nothing came for 0 s"));
+    for (const std::size_t i : {std::size_t{0}, std::size_t{2}, kMaxConsoles - 1}) {
+        clients[i]->send("show version\n");
+        CHECK(clients[i]->sees(kPrompt));
+    }
+    server.hasty.stop();
+}
+
 TEST_CASE_METHOD(Server,
                  "a console for which there is no thread is turned away, and the next one served [M14]",
                  "[M14]") {
@@ -402,11 +427,12 @@ TEST_CASE("A5: on the program's own stdin Ctrl-C asks, and Ctrl-D leaves the con
     FakeInstance instance;
     LineHistory history;
     const Wake stop;
+    WaitingSince waiting{0};
     int ends[2];
     REQUIRE(::socketpair(AF_UNIX, SOCK_STREAM, 0, ends) == 0);
     Client client(ends[0]);
     std::thread session([&] {
-        serve_console(instance, history, ends[1], stop, true);
+        serve_console(instance, history, ends[1], stop, waiting, true);
         ::close(ends[1]);
     });
     CHECK(client.sees(kPrompt));
