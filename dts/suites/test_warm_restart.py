@@ -86,13 +86,21 @@ def blocked_ms(result):
 
 
 def restart_under_traffic(fresh, bond, near, far):
-    """The longer blocked time of the two directions, in ms."""
+    """The longer of the two directions' (blocked time, time without a frame), in ms."""
     out = fresh.udp(near, far, HOST_ADDRESS, rate=RATE)
     back = fresh.udp(far, near, BOND_ADDRESS, rate=RATE, port=5202)
     time.sleep(0.3)
+    began = time.time_ns()
     restart(bond)
+    ended = time.time_ns()
     time.sleep(0.2)
-    return max(blocked_ms(out.stop(0.1)), blocked_ms(back.stop(0.1)))
+    results = [out.stop(0.1), back.stop(0.1)]
+    return max(map(blocked_ms, results)), max(result.gap_ms(began, ended) for result in results)
+
+
+def tell(what, blocked, silent):
+    print(f"{what}: {TIMES} restarts, blocked median {statistics.median(blocked):.0f} ms, worst {max(blocked):.0f} ms; "
+          f"without a frame for {statistics.median(silent):.0f} ms, worst {max(silent):.0f} ms")
 
 
 @pytest.mark.seconds(60 + 20 * TIMES)
@@ -105,11 +113,13 @@ def test_traffic_and_a_connection_live_through_restarts(fresh, mode):
     connection = Connection(fresh, topology.a, topology.h)
     connection.carries(b"before")
     before, active = kernel_sees(topology.a), bond.active()
-    pid, blocked = bond.pid, []
+    pid, blocked, silent = bond.pid, [], []
     known = topology.h.run("ip", "neigh", "show", BOND_ADDRESS).stdout.split()[4]
     monitor = fresh.fdb_monitor(topology) if mode == "active-backup" else None
     for n in range(TIMES):
-        blocked.append(restart_under_traffic(fresh, bond, topology.a, topology.h))
+        lost, gap = restart_under_traffic(fresh, bond, topology.a, topology.h)
+        blocked.append(lost)
+        silent.append(gap)
         connection.carries(f"after {n}".encode())
         assert kernel_sees(topology.a) == before
         assert topology.h.run("ip", "neigh", "show", BOND_ADDRESS).stdout.split()[4] == known
@@ -120,7 +130,7 @@ def test_traffic_and_a_connection_live_through_restarts(fresh, mode):
         ["lladdr", "02:00:00:00:00:77"]
     if monitor:
         assert len(monitor.ports_of(before["mac"])) <= 1  # the switch finds it where it always was
-    print(f"{mode}: {TIMES} restarts, blocked median {statistics.median(blocked):.0f} ms, worst {max(blocked):.0f} ms")
+    tell(mode, blocked, silent)
 
 
 def test_what_was_there_before_a_restart_is_announced_after_it(fresh):
@@ -168,11 +178,13 @@ def test_an_lacp_partner_sees_both_ends_in_sync_all_the_time(fresh, rate):
     fresh.ping(wires.a, HOST_ADDRESS).settled()
     connection = Connection(fresh, wires.a, wires.sink)
     before = kernel_sees(wires.a)
-    blocked = []
+    blocked, silent = [], []
     # What the partner says of itself and of us on the wires, from now on.
     with wires.captures() as captures:
         for n in range(TIMES):
-            blocked.append(restart_under_traffic(fresh, bond, wires.a, wires.sink))
+            lost, gap = restart_under_traffic(fresh, bond, wires.a, wires.sink)
+            blocked.append(lost)
+            silent.append(gap)
             connection.carries(f"after {n}".encode())
             assert agreed()
             assert kernel_sees(wires.a) == before
@@ -185,7 +197,7 @@ def test_an_lacp_partner_sees_both_ends_in_sync_all_the_time(fresh, rate):
     assert shown.count("current attached") == 2, shown
     churns = [port["churn_count"] for port in bond.ask("/bond/lacp,bond0")["ports"].values()]
     assert churns == [0, 0]
-    print(f"802.3ad: {TIMES} restarts, blocked median {statistics.median(blocked):.0f} ms, worst {max(blocked):.0f} ms")
+    tell(f"802.3ad, {rate}", blocked, silent)
 
 
 def test_stop_warm_waits_for_the_next_start_and_gives_up_when_nobody_comes(fresh):
