@@ -118,7 +118,7 @@ void Console::turn_away(int fd) {
 bool Console::make_room() {
     const auto staying = [](const Session& s) { return !s.over && !s.told_to_go; };
     if (static_cast<std::size_t>(std::ranges::count_if(sessions_, staying)) < kMaxConsoles) return true;
-    const std::int64_t now = monotonic_ns();
+    const std::int64_t now = to_ns(monotonic_now());
     Session* longest = nullptr;
     std::int64_t waited = forgotten_.count();
     for (Session& session : sessions_) {

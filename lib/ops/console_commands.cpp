@@ -76,8 +76,7 @@ Reply cmd_version(Instance&, const Words&) {
 
 Reply cmd_uptime(Instance&, const Words&) {
     using namespace std::chrono;
-    const auto up = steady_clock::now().time_since_epoch() - program_began().time_since_epoch();
-    const auto minutes = duration_cast<std::chrono::minutes>(up).count();
+    const auto minutes = duration_cast<std::chrono::minutes>(monotonic_now() - program_began()).count();
     return said(fmt::format("since {}: {} d {} h {} min\n", utc_text(wall_ns(program_began())),
                             minutes / 1440, minutes / 60 % 24, minutes % 60));
 }

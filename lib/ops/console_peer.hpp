@@ -3,7 +3,6 @@
 
 #include <atomic>
 #include <cerrno>
-#include <chrono>
 #include <csignal>
 #include <cstddef>
 #include <cstdint>
@@ -13,16 +12,13 @@
 #include <unistd.h>
 
 #include "ops/wake.hpp"
+#include "ops/wall_clock.hpp"
 
 namespace dpdkbond {
 
 // Since when a session has waited for its peer, to say something or to read its answers: nanoseconds of
 // CLOCK_MONOTONIC; 0: it does not wait. The session's thread writes it, any may read it.
 using WaitingSince = std::atomic<std::int64_t>;
-
-inline std::int64_t monotonic_ns() {
-    return std::chrono::nanoseconds(std::chrono::steady_clock::now().time_since_epoch()).count();
-}
 
 // The socket as the session sees it.
 class Peer {
@@ -59,7 +55,7 @@ public:
 
 private:
     bool wait(short events) {
-        waiting_.store(monotonic_ns(), std::memory_order_relaxed);
+        waiting_.store(to_ns(monotonic_now()), std::memory_order_relaxed);
         const bool ready = stop_.wait(fd_, events);
         waiting_.store(0, std::memory_order_relaxed);
         return ready;

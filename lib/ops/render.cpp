@@ -126,7 +126,7 @@ std::string_view program_version() { return DPDKBOND_VERSION; }
 
 namespace {
 
-const Time began{std::chrono::steady_clock::now().time_since_epoch()}; // that clock is CLOCK_MONOTONIC
+const Time began = monotonic_now();
 
 } // namespace
 

@@ -21,6 +21,8 @@ std::int64_t read_clock(clockid_t clock) {
 
 } // namespace
 
+Time monotonic_now() { return time_from_ns(read_clock(CLOCK_MONOTONIC)); }
+
 // What the clocks are apart, with what passes between two readings as error. The same moment shall always
 // have the same date, so a new value replaces the old one only where somebody has set the clock.
 std::int64_t wall_ns(Time at) {

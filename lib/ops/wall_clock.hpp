@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// Moments of the monotonic clock as dates for people. Any ordinary thread.
+// The monotonic clock, and its moments as dates for people. Any ordinary thread.
 #pragma once
 
 #include <cstdint>
@@ -8,6 +8,9 @@
 #include "base/time.hpp"
 
 namespace dpdkbond {
+
+// CLOCK_MONOTONIC, as the program's events have it.
+Time monotonic_now();
 
 // Nanoseconds since 1970 (UTC), by what the two clocks say now.
 std::int64_t wall_ns(Time at);
