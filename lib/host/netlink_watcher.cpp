@@ -239,8 +239,9 @@ void NetlinkWatcher::take_others() {
     RtMessage get_numbers(RTM_GETNSID, NLM_F_DUMP, rtgenmsg{});
     const auto numbers = socket.dump<int>(get_numbers, parse_nsid);
     if (!numbers) return;
+    int ours = own_number(socket);
     for (const int nsid : numbers.value()) {
-        if (nsid < 0 || nsid == own_number(socket)) continue;
+        if (nsid < 0 || nsid == ours) continue;
         RtMessage get_links(RTM_GETLINK, NLM_F_DUMP, ifinfomsg{});
         get_links.put_u32(IFLA_EXT_MASK, RTEXT_FILTER_SKIP_STATS)
             .put_u32(IFLA_TARGET_NETNSID, static_cast<std::uint32_t>(nsid));
@@ -249,7 +250,8 @@ void NetlinkWatcher::take_others() {
         get_addresses.put_u32(IFA_TARGET_NETNSID, static_cast<std::uint32_t>(nsid));
         auto addresses = socket.dump<AddressEvent>(get_addresses, parse_address);
         if (!links || !addresses) continue;
-        const int ours = own_number(socket); // the links may have been the first to need it
+        if (ours == kUnknownNamespace)
+            ours = own_number(socket); // these links may have been the first to need it
         if (callbacks_.on_lost) callbacks_.on_lost(nsid);
         for (LinkEvent& link : links.value()) {
             link.nsid = nsid;
