@@ -68,10 +68,17 @@ bool has_owned_port(const rte_device* device) {
 // The kernel spreads what it sends to a tap over all of its queues: none can be kept for one kind of frame.
 bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; }
 
-} // namespace
-
+// net_e1000_em gives one interrupt with MSI-X and then no more, net_vmxnet3 none for its link (22.11): their
+// queues and their links are polled.
 bool interrupts_get_lost(std::string_view driver) {
     return driver == "net_e1000_em" || driver == "net_vmxnet3";
+}
+
+} // namespace
+
+bool link_interrupts_work(const rte_eth_dev_info& info) {
+    const std::string_view driver = info.driver_name != nullptr ? info.driver_name : "";
+    return (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 && !interrupts_get_lost(driver);
 }
 
 Result<Port> Port::open(const std::string& device) {
@@ -220,8 +227,7 @@ Result<void> Port::start(const PortSetup& setup) {
     rte_eth_dev_info info;
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0)
         return Error{fmt::format("{}: it does not tell what it can do: {}", device_, reason(rc))};
-    const bool lsc = setup.link_interrupts && (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 &&
-                     !interrupts_get_lost(driver_);
+    const bool lsc = setup.link_interrupts && link_interrupts_work(info);
     const bool rxq = setup.rx_interrupts && !interrupts_get_lost(driver_);
     // Interrupts are a wish: a port that does not start with them starts without.
     auto done = configure(setup, rxq, lsc);

@@ -17,6 +17,7 @@
 #include "dpdk/port_ops.hpp"
 #include "dpdk/slow_flow.hpp"
 
+struct rte_eth_dev_info;
 struct rte_mempool;
 
 namespace dpdkbond {
@@ -25,10 +26,9 @@ inline constexpr std::uint16_t kQueueDescriptors = 1024; // of each queue, where
 
 // Its port is a netdev of the kernel, read by a socket: the driver knows no link state of its own.
 bool is_kernel_socket_driver(std::string_view driver);
-// net_e1000_em gives one interrupt with MSI-X and then no more, net_vmxnet3 none for its link (22.11): their
-// queues and their links are polled. With link interrupts on, ethdev would answer from what the last one said
-// and ask no register, so that polling would not help.
-bool interrupts_get_lost(std::string_view driver);
+// Its driver tells of each change of its link by an interrupt. With link interrupts on, ethdev answers from
+// what the last one said and asks no register, so where one gets lost they stay off and the link is polled.
+bool link_interrupts_work(const rte_eth_dev_info& info);
 
 struct PortSetup {
     std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has

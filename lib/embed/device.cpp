@@ -191,7 +191,7 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     if (face_.is_started(port_)) rte_eth_dev_stop(port_); // its user before us has left it so
     read_mac();
     mac_refused_ = false;
-    const bool lsc = (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 && !interrupts_get_lost(driver_);
+    const bool lsc = link_interrupts_work(info);
     auto done = configure(setup, lsc);
     if (!done && lsc) done = configure(setup, false);
     if (!done) return Error{fmt::format("{}: {}", config.device, done.error())};
