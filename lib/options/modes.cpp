@@ -105,6 +105,11 @@ std::optional<Mode> parse_mode(std::string_view text) {
     return std::nullopt;
 }
 
+std::optional<Mode> parse_linux_mode(std::string_view text) {
+    const auto mode = parse_mode(text);
+    return mode && *mode <= Mode::balance_alb ? mode : std::nullopt;
+}
+
 namespace {
 
 // What `of` says of each, with commas between.

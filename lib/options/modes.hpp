@@ -77,8 +77,9 @@ ModeSet modes_with(TraitSet some);     // that have one of these
 // start of a program that has a mode of its own (drivers/registry.hpp).
 void add_mode(const ModeDef& def);
 
-std::string_view mode_name(Mode mode);                 // "balance-rr" …
-std::optional<Mode> parse_mode(std::string_view text); // name or number
+std::string_view mode_name(Mode mode);                       // "balance-rr" …
+std::optional<Mode> parse_mode(std::string_view text);       // name or number
+std::optional<Mode> parse_linux_mode(std::string_view text); // … of one that Linux has: 0 to 6
 // "active-backup (1), balance-tlb (5)"; "every mode" for all of them.
 std::string modes_phrase(ModeSet modes);
 std::string every_mode_phrase();       // "balance-rr (0), …": all of them, each by name and number
