@@ -32,13 +32,8 @@ constexpr const char* kSysfs = "/sys/class/net";
 // tell.
 std::optional<std::string> read_file(const fs::path& path) {
     constexpr std::size_t kPage = 4096; // no file of /sys has more
-    std::ifstream file(path);
-    if (!file) return std::nullopt;
-    std::string text(kPage, '\0');
-    file.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (file.bad()) return std::nullopt;
-    text.resize(static_cast<std::size_t>(file.gcount()));
-    while (!text.empty() && text.back() == '\n') text.pop_back();
+    auto text = read_at_most(path, kPage);
+    while (text && !text->empty() && text->back() == '\n') text->pop_back();
     return text;
 }
 

@@ -12,9 +12,20 @@
 
 namespace dpdkbond {
 
-namespace {
-
 namespace fs = std::filesystem;
+
+// Their size is not asked: files of /sys say how long they are only when they are read.
+std::optional<std::string> read_at_most(const fs::path& path, std::size_t most) {
+    std::ifstream stream(path);
+    if (!stream) return std::nullopt;
+    std::string text(most, '\0');
+    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+    if (stream.bad()) return std::nullopt;
+    text.resize(static_cast<std::size_t>(stream.gcount()));
+    return text;
+}
+
+namespace {
 
 constexpr std::uintmax_t kMaxForeignFile = 1U << 20U;
 constexpr const ForeignFormat* kFormats[] = {&netplan_format, &keyfile_format, &networkd_format,
@@ -30,23 +41,13 @@ std::string comment(const std::string& text) {
     return out;
 }
 
-// Linux has none that is ours alone.
-std::optional<Mode> linux_mode(const std::string& text) {
-    const auto mode = parse_mode(text);
-    return mode == Mode::balance_spray ? std::nullopt : mode;
-}
-
 std::optional<ForeignFile> file_at(const fs::path& path) {
     std::error_code error;
     if (!fs::is_regular_file(path, error) || fs::file_size(path, error) > kMaxForeignFile)
         return std::nullopt;
-    std::ifstream stream(path);
-    if (!stream) return std::nullopt;
-    std::string text(kMaxForeignFile, '\0'); // files of /sys say how long they are only when they are read
-    stream.read(text.data(), static_cast<std::streamsize>(text.size()));
-    if (stream.bad()) return std::nullopt;
-    text.resize(static_cast<std::size_t>(stream.gcount()));
-    return ForeignFile{path, std::move(text)};
+    auto text = read_at_most(path, kMaxForeignFile);
+    if (!text) return std::nullopt;
+    return ForeignFile{path, *std::move(text)};
 }
 
 // In the order of their names, which is that of all these systems.
@@ -130,9 +131,9 @@ private:
         for (const auto& [name, value] : bond.options) {
             if (name != "mode") continue;
             mode_text = value;
-            if (const auto parsed = linux_mode(value)) mode = *parsed;
+            if (const auto parsed = parse_linux_mode(value)) mode = *parsed;
         }
-        const bool known = linux_mode(mode_text).has_value();
+        const bool known = parse_linux_mode(mode_text).has_value();
         line(2, known ? "mode: " + std::string(mode_name(mode))
                       : comment("mode: " + mode_text + "  # there is no such mode"));
         for (const auto& [name, value] : bond.options) {

@@ -3,6 +3,8 @@
 // or ifupdown describe. Ordinary threads; touches nothing.
 #pragma once
 
+#include <cstddef>
+#include <filesystem>
 #include <optional>
 #include <string>
 
@@ -17,6 +19,10 @@ namespace dpdkbond {
 // (`sysfs_root`) are named by their address, others by their netdev. The error is one line.
 Result<std::string> import_files(const std::string& path, const std::string& bond = {},
                                  const std::string& sysfs_root = "/sys/class/net");
+
+// The first `most` bytes of a file; nullopt: it cannot be read, or the kernel refuses to tell (files of
+// /sys).
+std::optional<std::string> read_at_most(const std::filesystem::path& path, std::size_t most);
 
 // The PCI address of a netdev's device, nullopt: it has none; whether its driver has to stay bound below
 // DPDK.
