@@ -38,7 +38,7 @@ Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions
     if (!problems.empty()) return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
     BondConfig next = unit.config;
     next.options = options;
-    if (const std::string taken = taken_tap({&next, 1}); !taken.empty()) return Error{taken};
+    if (const std::string taken = taken_tap(next); !taken.empty()) return Error{taken};
     set_options(*control_, *unit.core, *find_mode(mode), options);
     unit.config.mode = mode;
     unit.config.options = options;

@@ -106,7 +106,7 @@ private:
                                 const std::vector<std::string>& warnings); // joins a bond that runs
     // Members have taps as member_taps says, from now on. An error names those that have none.
     Result<void> give_taps(BondUnit& unit);
-    [[nodiscard]] std::string taken_tap(std::span<const BondConfig> bonds) const; // why one cannot be; empty
+    [[nodiscard]] std::string taken_tap(const BondConfig& bond) const; // why one cannot be; empty
     void take_tap(BondUnit& unit, MemberPort& member);
     void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
     void dismiss(BondUnit& unit, const MemberPort& member); // the mode's farewell may leave by it

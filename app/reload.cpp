@@ -276,7 +276,8 @@ Result<void> Program::apply(Config next) {
         plan_reload(running, next.bonds, {max_mtu(), [](const MemberConfig& m) { return why_absent(m); }});
     if (!plan) return Error{plan.error()};
     if (auto room = buffers_suffice(next.bonds); !room) return Error{room.error()};
-    if (std::string taken = taken_tap(next.bonds); !taken.empty()) return Error{std::move(taken)};
+    for (const BondConfig& b : next.bonds)
+        if (std::string taken = taken_tap(b); !taken.empty()) return Error{std::move(taken)};
     for (const NewBond& b :
          plan.value().new_bonds) // those that have free devices are made before anything else
         if (!b.devices_are_free && b.config.logical.backend != LogicalBackend::device &&

@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <set>
 
 #include "app/placement.hpp"
 #include "dpdk/clock.hpp"
@@ -55,7 +54,7 @@ Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond,
 
 Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const BondConfig& config,
                                                      std::vector<std::string>& warnings) {
-    if (std::string taken = taken_tap({&config, 1}); !taken.empty()) return Error{std::move(taken)};
+    if (std::string taken = taken_tap(config); !taken.empty()) return Error{std::move(taken)};
     auto unit = std::make_unique<BondUnit>(number, config);
     std::vector<std::unique_ptr<MemberPort>> opened;
     for (const MemberConfig& m : config.members) {
@@ -170,16 +169,13 @@ void Program::take_tap(BondUnit& unit, MemberPort& member) {
     member.close_tap();
 }
 
-std::string Program::taken_tap(std::span<const BondConfig> bonds) const {
-    std::set<std::string> ours;
-    for (const auto& unit : units_)
-        for (const auto& member : unit->members) ours.insert(member->tap_name());
-    for (const BondConfig& bond : bonds)
-        for (const MemberConfig& m : bond.members)
-            if (const std::string tap = member_tap_name(m.name);
-                bond.options.member_taps && !ours.contains(tap) && get_link(tap))
-                return fmt::format("{}: member {}: {}", bond.name, m.name, tap_is_taken(tap));
-    return {};
+std::string Program::taken_tap(const BondConfig& bond) const {
+    const std::string taken = dpdkbond::taken_tap(bond, [&](const LinkEvent& there) {
+        return std::ranges::any_of(units_, [&](const auto& unit) {
+            return std::ranges::find(unit->members, there.name, &MemberPort::tap_name) != unit->members.end();
+        });
+    });
+    return taken.empty() ? taken : bond.name + ": " + taken;
 }
 
 void Program::serve_member(BondUnit& unit, MemberPort& member) {

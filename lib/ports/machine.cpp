@@ -73,21 +73,13 @@ std::vector<Lack> lacks_of(const MemberConfig& member) {
 }
 
 // As for the logical interface: those of members that run are no obstacle.
-std::string taken_tap(const BondConfig& bond, const Config* running) {
-    const auto has = [&](const std::string& tap) {
-        return running != nullptr && std::ranges::any_of(running->bonds, [&](const BondConfig& b) {
-                   return b.options.member_taps && std::ranges::any_of(b.members, [&](const auto& m) {
-                              return member_tap_name(m.name) == tap;
-                          });
+bool is_running_tap(const LinkEvent& link, const Config* running) {
+    if (running == nullptr) return link.kind == "tun";
+    return std::ranges::any_of(running->bonds, [&](const BondConfig& b) {
+        return b.options.member_taps && std::ranges::any_of(b.members, [&](const MemberConfig& m) {
+                   return member_tap_name(m.name) == link.name;
                });
-    };
-    for (const MemberConfig& m : bond.members) {
-        const std::string tap = member_tap_name(m.name);
-        const auto link = get_link(tap);
-        if (link && !has(tap) && (running != nullptr || link.value().kind != "tun"))
-            return "member " + m.name + ": " + tap_is_taken(tap);
-    }
-    return {};
+    });
 }
 
 } // namespace
@@ -106,7 +98,8 @@ std::vector<Lack> machine_lacks(const Config& config, std::vector<unsigned> usab
                                                 !ours && (running != nullptr || link.value().kind != "tun"))
             lacks.push_back(
                 {b.name + ": there is a netdev of that name, so the logical interface cannot have it", true});
-        const std::string taken = b.options.member_taps ? taken_tap(b, running) : "";
+        const std::string taken =
+            taken_tap(b, [&](const LinkEvent& there) { return is_running_tap(there, running); });
         if (!taken.empty()) lacks.push_back({b.name + ": " + taken, true});
         for (const MemberConfig& m : b.members)
             for (const Lack& what : lacks_of(m))

@@ -25,6 +25,15 @@ std::string tap_is_taken(const std::string& name) {
            " is there already; remove it, or give the member a name";
 }
 
+std::string taken_tap(const BondConfig& bond, const std::function<bool(const LinkEvent&)>& ours) {
+    if (!bond.options.member_taps) return {};
+    for (const MemberConfig& m : bond.members) {
+        const auto link = get_link(member_tap_name(m.name));
+        if (link && !ours(link.value())) return "member " + m.name + ": " + tap_is_taken(link.value().name);
+    }
+    return {};
+}
+
 Result<MemberTap> MemberTap::open(const std::string& name, const Mac& mac) {
     const auto refused = [&](const std::string& why) {
         return Error{"member_taps: its tap " + name + ": " + why};

@@ -4,16 +4,23 @@
 // to say. Ordinary threads.
 #pragma once
 
+#include <functional>
 #include <string>
 
 #include "base/fd.hpp"
 #include "base/mac.hpp"
 #include "base/result.hpp"
+#include "host/netlink.hpp"
+#include "options/model.hpp"
 
 namespace dpdkbond {
 
 // "member_taps: a netdev of the name … is there already; …"
 std::string tap_is_taken(const std::string& name);
+
+// Of the members of a bond with member_taps, the first whose tap cannot be made, and why: a netdev of this
+// namespace has its name, and `ours` says no to that one. Empty: all can, or the bond has none.
+std::string taken_tap(const BondConfig& bond, const std::function<bool(const LinkEvent&)>& ours);
 
 class MemberTap {
 public:
