@@ -31,6 +31,14 @@ void BondLife::check() {
         fail("a bond has carrier while a member may send");
     if (wanted.speed_mbps != status.speed_mbps) fail("one speed");
 
+    // Health, of the members that the status lists.
+    const auto usable =
+        static_cast<std::size_t>(std::ranges::count_if(status.members, &MemberStatus::usable));
+    const Health health = !status.link_up || !up_ || usable == 0 ? Health::down
+                          : usable == status.members.size()      ? Health::ok
+                                                                 : Health::degraded;
+    if (status.health != health) fail("health says whether all, some or none of the members are of use");
+
     // A monitor, unless the user said that there is to be none.
     const bool by_choice = options_.miimon == 0 && options_.arp_interval == 0 &&
                            (given_ & option_bit(option_index(*find_option("miimon")))) != 0;
