@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Processes on DPDK in a namespace: dpdk-bond itself, and dpdk-testpmd to compare with."""
 import atexit
+import copy
 import itertools
 import json
 import os
@@ -189,6 +190,12 @@ class DpdkBond(DpdkProcess):
         text = config if isinstance(config, str) else to_yaml(config) + "\n"
         with open(self.config_path, "w", encoding="utf-8") as file:
             file.write(text)
+
+    def rewrite(self, change):
+        """Apply `change` to a copy of the first bond's part of the configuration, and put that into the file."""
+        self.config = copy.deepcopy(self.config)
+        change(self.config["bonds"][0])
+        self.write(self.config)
 
     def reload(self):
         self.send_signal(signal.SIGHUP)

@@ -226,6 +226,14 @@ class VmLab:
         """A Linux bridge as the switch, with the host on it."""
         self._partner(model, "ip link add p0 type bridge stp_state 0 forward_delay 0")
 
+    def partner_of(self, model, mode, **options):
+        """What a bond of this mode wants for its other end: Linux's bonding in the same mode, or a bridge where the mode needs nothing of
+        the switch."""
+        if mode in ("active-backup", "balance-tlb", "balance-alb", "balance-spray"):
+            self.partner_bridge(model)
+        else:
+            self.partner_bond(model, mode, **options)
+
     def _partner(self, model, make):
         self.no_partner()
         ports = self.netdevs(model)

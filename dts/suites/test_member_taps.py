@@ -42,10 +42,7 @@ def taps(net):
 
 
 def put(bond, change):
-    config = copy.deepcopy(bond.config)
-    change(config["bonds"][0])
-    bond.config = config
-    bond.write(config)
+    bond.rewrite(change)
     bond.wait_reloaded()
 
 

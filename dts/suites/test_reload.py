@@ -16,11 +16,7 @@ def net(fresh):
 
 
 def changed(bond, change):
-    """Apply `change` to a copy of the bond's part of the configuration, write it and reload."""
-    config = copy.deepcopy(bond.config)
-    change(config["bonds"][0])
-    bond.config = config
-    bond.write(config)
+    bond.rewrite(change)
     bond.reload()
 
 

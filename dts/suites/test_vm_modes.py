@@ -10,8 +10,6 @@ from framework import app
 from framework.vm_lab import MODELS
 from framework.wait import eventually
 
-# The partner of a mode is Linux's bonding in the same mode, but for those that need nothing of the switch.
-PARTNERS = {"active-backup": "bridge", "balance-tlb": "bridge", "balance-alb": "bridge", "balance-spray": "bridge"}
 EXTRA = {"802.3ad": {"lacp_rate": "fast"}}
 
 
@@ -42,10 +40,7 @@ def test_a_cable_out_and_in(running, guests, mode, vm_table):
     config = guests.config(model, mode, miimon=50, **EXTRA.get(mode, {}))
     config["runtime"] = bond.config["runtime"]
     began = time.monotonic()
-    if PARTNERS.get(mode) == "bridge":
-        guests.partner_bridge(model)
-    else:
-        guests.partner_bond(model, PARTNERS.get(mode, mode), **EXTRA.get(mode, {}))
+    guests.partner_of(model, mode, **EXTRA.get(mode, {}))
     bond.change(config)
     bond.wait_up(2, 10)
     usable = lambda n: lambda: bond.info()["usable_members"] == n  # noqa: E731

@@ -10,11 +10,13 @@
 #include "base/bytes.hpp"
 #include "datapath/rx_engine.hpp"
 #include "drivers/balance_spray/by_path.hpp"
+#include "numbered.hpp"
 #include "proto/arp.hpp"
 #include "proto/nd.hpp"
 #include "rig.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::own;
 using namespace dpdkbond::testing;
 
 namespace spraying { // its names are other files' too
@@ -22,7 +24,6 @@ namespace spraying { // its names are other files' too
 namespace {
 
 std::uint8_t* bytes(rte_mbuf* m) { return rte_pktmbuf_mtod(m, std::uint8_t*); }
-constexpr Mac own(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Mac hop(unsigned n) { return Mac{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Mac kBond{{2, 0xbd, 0, 0, 0, 0xff}};
 constexpr Mac kBroadcast{{0xff, 0xff, 0xff, 0xff, 0xff, 0xff}};

@@ -5,20 +5,21 @@
 
 #include "bond/bond.hpp"
 #include "drivers/registry.hpp"
+#include "numbered.hpp"
 #include "proto/arp.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
+using dpdkbond::testing::own;
 using namespace std::chrono_literals;
 
 namespace mode_changes { // its names are other files' too
 
 namespace {
 
-constexpr Mac own(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Mac kBondMac{{2, 0xaa, 0, 0, 0, 1}};
 constexpr Ipv4 kOurs{{192, 0, 2, 1}}, kHost{{192, 0, 2, 11}};
 constexpr Mac kHostMac{{2, 0xc, 0, 0, 0, 11}};
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 
 struct House {
     Time now = time_from_ns(1'000'000'000);

@@ -5,20 +5,21 @@
 
 #include "bond/bond.hpp"
 #include "drivers/registry.hpp"
+#include "numbered.hpp"
 #include "proto/arp.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
+using dpdkbond::testing::own;
 using namespace std::chrono_literals;
 
 namespace spray_sim { // its names are other files' too
 
 namespace {
 
-constexpr Mac own(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Mac hop_mac(unsigned n) { return Mac{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Ipv4 hop(unsigned n) { return Ipv4{{10, 0, static_cast<std::uint8_t>(n), 2}}; }
 constexpr Ipv4 kPeer{{10, 99, 255, 2}}, kVirtual{{10, 99, 255, 1}};
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 
 BondOptions options(unsigned members) {
     BondOptions o;

@@ -281,6 +281,20 @@ struct Pipe {
     }
 };
 
+// A bond whose last member has a tap.
+struct TappedBond {
+    const NothingLost check;
+    Rcu rcu{1};
+    Control control{Idle::busy, World::get().pool};
+    std::unique_ptr<BondCore> core;
+    Pipe pipe;
+    explicit TappedBond(unsigned members) : core(core_of(Mode::active_backup, members, rcu)) {
+        control.set_bond(0, core.get());
+        control.set_tap(0, MemberId{static_cast<std::uint8_t>(members - 1)}, pipe.ours.get());
+    }
+    ~TappedBond() { control.set_bond(0, nullptr); }
+};
+
 std::vector<std::uint8_t> bytes_to(std::uint8_t last, std::uint16_t type, std::size_t length) {
     std::vector<std::uint8_t> frame(length);
     const Mac group{{0x01, 0x80, 0xc2, 0, 0, last}};
@@ -292,13 +306,8 @@ std::vector<std::uint8_t> bytes_to(std::uint8_t last, std::uint16_t type, std::s
 } // namespace
 
 TEST_CASE("control carries frames between a member's wire and its tap, and counts what it does not") {
-    const NothingLost check;
-    Rcu rcu(1);
-    Control control(Idle::busy, World::get().pool);
-    auto core = core_of(Mode::active_backup, 2, rcu);
-    control.set_bond(0, core.get());
-    Pipe pipe;
-    control.set_tap(0, MemberId{1}, pipe.ours.get());
+    TappedBond bond(2);
+    auto& [check, rcu, control, core, pipe] = bond;
     control.serve();
     CHECK(core->seen().taps == MemberSet{MemberId{1}});
 
@@ -339,17 +348,11 @@ TEST_CASE("control carries frames between a member's wire and its tap, and count
     CHECK(c.tap_foreign == 3);
     CHECK(c.tap_oversize == 1);
     CHECK(sum_of_member(*core, MemberId{0}).tap_refused == 1);
-    control.set_bond(0, nullptr);
 }
 
 TEST_CASE("a host that floods a tap leaves LACPDUs half of the way to the worker") {
-    const NothingLost check;
-    Rcu rcu(1);
-    Control control(Idle::busy, World::get().pool);
-    auto core = core_of(Mode::active_backup, 1, rcu);
-    control.set_bond(0, core.get());
-    Pipe pipe;
-    control.set_tap(0, MemberId{0}, pipe.ours.get());
+    TappedBond bond(1);
+    auto& [check, rcu, control, core, pipe] = bond;
     const auto lldp = bytes_to(0x0e, 0x88cc, 100);
     for (int round = 0; round < 200; ++round) {
         for (int i = 0; i < 8; ++i) (void)::write(pipe.hosts.get(), lldp.data(), lldp.size());
@@ -358,17 +361,11 @@ TEST_CASE("a host that floods a tap leaves LACPDUs half of the way to the worker
     CHECK(core->inject.half_full());
     CHECK_FALSE(core->inject.full());
     CHECK(core->lost_ring_full.get() == 0);
-    control.set_bond(0, nullptr);
 }
 
 TEST_CASE("a tap that somebody deletes is listened to no more") {
-    const NothingLost check;
-    Rcu rcu(1);
-    Control control(Idle::busy, World::get().pool);
-    auto core = core_of(Mode::active_backup, 1, rcu);
-    control.set_bond(0, core.get());
-    Pipe pipe;
-    control.set_tap(0, MemberId{0}, pipe.ours.get());
+    TappedBond bond(1);
+    auto& [check, rcu, control, core, pipe] = bond;
     control.serve();
     Heard heard;
     heard.hear(control);
@@ -379,5 +376,4 @@ TEST_CASE("a tap that somebody deletes is listened to no more") {
     control.serve();
     heard.hear(control);
     CHECK(heard.events == 1);
-    control.set_bond(0, nullptr);
 }

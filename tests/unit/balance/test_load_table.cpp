@@ -6,12 +6,12 @@
 #include <vector>
 
 #include "balance/load_table.hpp"
+#include "numbered.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
 
 namespace {
-
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 
 // Flows of constant rate, one in each bucket that has any, and a clock.
 struct World {

@@ -6,13 +6,14 @@
 #include <vector>
 
 #include "balance/rlb.hpp"
+#include "numbered.hpp"
 #include "proto/nd.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
 
 namespace {
 
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 constexpr Mac ours(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Mac theirs(unsigned n) { return Mac{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Ipv4 ip(unsigned n) { return Ipv4{{192, 0, 2, static_cast<std::uint8_t>(n)}}; }

@@ -9,13 +9,14 @@
 
 #include "balance/spray_paths.hpp"
 #include "bond/rx_filter.hpp"
+#include "numbered.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
 using namespace std::chrono_literals;
 
 namespace {
 
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 constexpr Mac ours(unsigned n) { return Mac{{2, 0xbd, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Mac theirs(unsigned n) { return Mac{{2, 0xc, 0, 0, 0, static_cast<std::uint8_t>(n)}}; }
 constexpr Ipv4 own(unsigned n) { return Ipv4{{10, 0, static_cast<std::uint8_t>(n), 1}}; }

@@ -6,12 +6,13 @@
 
 #include "bond/buckets.hpp"
 #include "bond/select_active.hpp"
+#include "numbered.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
 
 namespace {
 
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 constexpr MemberSet kAll = MemberSet::all();
 
 std::vector<MemberId> ids(unsigned n, unsigned step = 1) {

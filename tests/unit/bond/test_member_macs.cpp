@@ -6,13 +6,14 @@
 #include <random>
 
 #include "bond/member_macs.hpp"
+#include "numbered.hpp"
 
 using namespace dpdkbond;
+using dpdkbond::testing::id;
 
 namespace {
 
 constexpr Mac mac(std::uint8_t n) { return Mac{{2, 0, 0, 0, 0, n}}; }
-constexpr MemberId id(unsigned n) { return MemberId{static_cast<std::uint8_t>(n)}; }
 
 // The first member's MAC is the bond's, as a bond without one of its own takes it; members have 1, 2, …
 MemberMacs make(MacPolicy policy, unsigned members, Mac bond = mac(1)) {
