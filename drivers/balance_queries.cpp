@@ -2,6 +2,8 @@
 // What operators ask of a balance-tlb or balance-alb bond: load by member, and neighbours.
 #include <algorithm>
 
+#include <fmt/format.h>
+
 #include "datapath/mode.hpp"
 #include "drivers/balance.hpp"
 
@@ -9,8 +11,46 @@ namespace dpdkbond {
 
 namespace {
 
+// Why a frame that tells neighbours our MAC leaves by the member of that name.
+std::string reason_of(const RlbWay& way, const std::string& member) {
+    switch (way.why) {
+    case RlbWay::Why::as_it_is:
+        return fmt::format("it tells no MAC of this bond, so it leaves as it is, by the active member {}",
+                           member);
+    case RlbWay::Why::to_everybody:
+        return fmt::format(
+            "it tells everybody the bond's MAC, by the active member {}; neighbours that were given "
+            "to another member are told that one's MAC two seconds later",
+            member);
+    case RlbWay::Why::given:
+        return fmt::format("the neighbour {} was given to {}: it is told that member's MAC, by that member",
+                           ip_text(way.neighbor), member);
+    case RlbWay::Why::to_be_given:
+        return fmt::format(
+            "the neighbour {} has not answered yet: it would be given to {}, which has the fewest "
+            "neighbours for its speed, and be told that member's MAC",
+            ip_text(way.neighbor), member);
+    }
+    return {};
+}
+
 class BalanceQueries final : public ModeQueries {
 public:
+    // What neighbours are told in balance-alb; all else is explained as in other modes that hash.
+    std::optional<Explanation> explain(const RunningBond& bond, Bytes frame) override {
+        std::optional<RlbWay> way;
+        unsigned usable = 0;
+        bond.look([&](const Controller& controller, const Snapshot& s) {
+            usable = s.tx_count;
+            if (const Rlb* rlb = rlb_of(controller)) way = rlb->way_of(frame);
+        });
+        if (!way || usable == 0) return std::nullopt;
+        Explanation out;
+        out.member = bond.member_name(way->member);
+        out.reason = reason_of(*way, out.member);
+        return out;
+    }
+
     std::optional<std::vector<MemberLoad>> load(const RunningBond& bond) override {
         std::array<std::uint32_t, kMaxMembers> buckets{};
         std::array<std::uint64_t, kMaxMembers> rates{};

@@ -147,6 +147,12 @@ def test_the_console_and_explain_tell_of_it(healthy):
     assert "destination" in answer["reason"]
     unspread = bond.ask(f"/bond/explain,bond0,src={BOND_ADDRESS},dst=239.1.1.1,dmac=01:00:5e:01:01:01")
     assert not unspread["hashed"] and unspread["member"] == bond.active()
+    # ARP leaves by the member that its neighbour was given to.
+    for address, client in ((a, bond.ask("/bond/rlb,bond0")[a.replace(".", "_")]) for a in hosts.addresses[:4]):
+        arp = ARP(op=2, hwsrc=bond.info()["mac"], psrc=BOND_ADDRESS, hwdst=client["mac"], pdst=address)
+        reply = bond.ask(f"/bond/explain,bond0,frame={bytes(Ether(src=bond.info()['mac'], dst=client['mac']) / arp).hex()}")
+        assert reply["member"] == client["member"]
+        assert f"the neighbour {address} was given to {client['member']}" in reply["reason"]
 
 
 def test_ipv6_peers_are_shared_out_too_when_asked_for(fresh):

@@ -2,6 +2,7 @@
 #include "balance/rlb.hpp"
 
 #include <algorithm>
+#include <utility>
 
 #include "proto/nd.hpp"
 
@@ -25,11 +26,13 @@ void set_source(RlbFrame& f, const Mac& mac) {
 
 } // namespace
 
-Rlb::Member* Rlb::find(MemberId id) {
-    for (Member& m : members_)
+const Rlb::Member* Rlb::find(MemberId id) const {
+    for (const Member& m : members_)
         if (m.is.id == id) return &m;
     return nullptr;
 }
+
+Rlb::Member* Rlb::find(MemberId id) { return const_cast<Member*>(std::as_const(*this).find(id)); }
 
 void Rlb::set_own_macs(std::span<const Mac> macs) {
     own_macs_.clear();
@@ -38,11 +41,20 @@ void Rlb::set_own_macs(std::span<const Mac> macs) {
 
 bool Rlb::is_ours(const Mac& mac) const { return std::ranges::find(own_macs_, mac) != own_macs_.end(); }
 
-Rlb::Member* Rlb::fewest_clients() {
-    Member* best = nullptr;
-    for (Member& m : members_)
+const Rlb::Member* Rlb::fewest_clients() const {
+    const Member* best = nullptr;
+    for (const Member& m : members_)
         if (best == nullptr || (m.clients + 1) / m.speed < (best->clients + 1) / best->speed) best = &m;
     return best;
+}
+
+Rlb::Member* Rlb::fewest_clients() { return const_cast<Member*>(std::as_const(*this).fewest_clients()); }
+
+const Rlb::Member* Rlb::member_for_new(const Member* given) const {
+    const Member* best = fewest_clients();
+    const bool better =
+        given == nullptr || (given->clients + 1) / given->speed > (best->clients + 1) / best->speed;
+    return better ? best : given;
 }
 
 // A neighbour counts once, however many of our addresses it knows, and only once its MAC is known.
@@ -210,6 +222,38 @@ void Rlb::handle_own(Bytes frame, Time now) {
     send(active_, frame); // a guest's, a probe, or none that we read: as it is
 }
 
+std::optional<RlbWay> Rlb::way_of(Bytes frame) const {
+    const auto eth = members_.empty() ? std::nullopt : parse_eth(frame);
+    if (!eth || !(ipv6_ ? is_neighbor_frame(frame) : eth->type == ethertype::arp)) return std::nullopt;
+    RlbWay way{.member = active_};
+    ClientKey key{.tags = tags_of(*eth)};
+    if (eth->type == ethertype::arp) {
+        const auto arp = parse_arp(frame.subspan(eth->payload_offset));
+        if (!arp || !is_ours(arp->sender_mac) || arp->sender_ip == Ipv4{}) return way;
+        way.why = RlbWay::Why::to_everybody;
+        if (arp->is_gratuitous() || eth->destination.is_multicast()) return way;
+        key.client = mapped(arp->target_ip);
+    } else {
+        const auto nd = parse_nd(frame.subspan(eth->payload_offset));
+        if (!nd || !nd->link_address || !is_ours(*nd->link_address)) return way;
+        way.why = RlbWay::Why::to_everybody;
+        const bool solicitation = nd->type == NdType::solicitation;
+        if (!solicitation && eth->destination.is_multicast()) return way;
+        key.client = solicitation ? nd->target : nd->destination;
+    }
+    // One that knows us by several addresses is sent to one member by all of them.
+    const Client* known = nullptr;
+    clients_.each_of(key.client, [&](const Client& c) {
+        if (find(c.member) != nullptr && (known == nullptr || known->mac.is_zero())) known = &c;
+    });
+    way.neighbor = key.client;
+    way.why = known != nullptr && !known->mac.is_zero() ? RlbWay::Why::given : RlbWay::Why::to_be_given;
+    way.member = way.why == RlbWay::Why::given
+                     ? known->member
+                     : member_for_new(known != nullptr ? find(known->member) : nullptr)->is.id;
+    return way;
+}
+
 void Rlb::own_arp(Bytes frame, const EthView& eth, const ArpPacket& arp, Time now) {
     const ClientKey key{mapped(arp.target_ip), mapped(arp.sender_ip), tags_of(eth)};
     if (arp.is_gratuitous() || eth.destination.is_multicast()) {
@@ -307,13 +351,8 @@ void Rlb::heard(const Heard& h, Time now) {
 // A neighbour answers for the first time: others may have answered since it was asked, so the member with
 // fewest is chosen only now, unless the one that it was assigned to is as good.
 void Rlb::choose_for_new_neighbor(const Ipv6& client) {
-    const Member* best = fewest_clients();
-    if (best == nullptr) return;
-    clients_.each_of(client, [&](Client& c) {
-        const Member* m = find(c.member);
-        if (m == nullptr || (m->clients + 1) / m->speed > (best->clients + 1) / best->speed)
-            c.member = best->is.id;
-    });
+    if (members_.empty()) return;
+    clients_.each_of(client, [&](Client& c) { c.member = member_for_new(find(c.member))->is.id; });
 }
 
 // Another host has an address that was ours: neighbours must not be told that it is here.

@@ -7,6 +7,7 @@
 #pragma once
 
 #include <array>
+#include <optional>
 #include <span>
 
 #include "balance/clients.hpp"
@@ -31,6 +32,19 @@ struct RlbFrame {
     MemberId member{};
     std::uint16_t length = 0;
     std::array<std::uint8_t, kMost> bytes{};
+};
+
+// By which member a frame of our own would leave, and why; `neighbor` is whom the last two speak of.
+struct RlbWay {
+    enum class Why {
+        as_it_is,     // a guest's, a probe, or none that we read: the active member
+        to_everybody, // the active member
+        given,        // to one neighbour: the member that it was given to
+        to_be_given,  // to one that is not known yet: the member that it would be given to
+    };
+    Why why = Why::as_it_is;
+    MemberId member{};
+    Ipv6 neighbor{};
 };
 
 class Rlb {
@@ -75,6 +89,9 @@ public:
     [[nodiscard]] std::uint64_t frames_lost() const { return lost_; } // more than there is room for
     [[nodiscard]] const Clients& clients() const { return clients_; }
     [[nodiscard]] std::uint32_t clients_of(MemberId id) const; // neighbours assigned to it
+    // What handle_own() would do with the frame; nullopt: it is no ARP, nor neighbour discovery where that is
+    // shared out, so that no worker would hand it over.
+    [[nodiscard]] std::optional<RlbWay> way_of(Bytes frame) const;
 
 private:
     struct Member {
@@ -88,8 +105,12 @@ private:
         Mac mac{};
     };
     Member* find(MemberId id);
+    [[nodiscard]] const Member* find(MemberId id) const;
     [[nodiscard]] bool is_ours(const Mac& mac) const;
     Member* fewest_clients();
+    [[nodiscard]] const Member* fewest_clients() const;
+    // Of a neighbour without a MAC: the one it has, unless another one is better.
+    [[nodiscard]] const Member* member_for_new(const Member* given) const;
     void count_clients();
     [[nodiscard]] bool stands_for_neighbor(const Client& c) const;
     void choose_for_new_neighbor(const Ipv6& client);

@@ -119,6 +119,41 @@ TEST_CASE("a reply of ours names the client's member, leaves by it, and always t
     CHECK(w.run(std::chrono::seconds(60)).empty());
 }
 
+TEST_CASE("where a frame of ours would go is where it goes") {
+    World w(3);
+    const auto way = [&](const ArpPacket& arp, Mac to) {
+        std::uint8_t frame[80];
+        const Bytes bytes{frame, build_arp(frame, to, arp.sender_mac, arp)};
+        const auto told = w.rlb.way_of(bytes);
+        REQUIRE(told);
+        w.rlb.handle_own(bytes, w.now);
+        const auto sent = w.take();
+        REQUIRE(sent.size() == 1);
+        CHECK(told->member == sent[0].by);
+        return told;
+    };
+    using Why = RlbWay::Why;
+    const auto reply_to = [](unsigned n) {
+        return ArpPacket{ArpOp::reply, ours(0), kOurs, theirs(n), ip(n)};
+    };
+    for (unsigned n = 1; n <= 7; ++n) {
+        const auto fresh = way(reply_to(n), theirs(n));
+        CHECK(fresh->why == Why::to_be_given);
+        CHECK(fresh->neighbor == mapped(ip(n)));
+    }
+    CHECK(way(reply_to(2), theirs(2))->why == Why::given);
+    CHECK(way({ArpOp::request, ours(0), kOurs, Mac{}, ip(5)}, theirs(5))->why == Why::given);
+    w.request(9); // asked, and not answered
+    w.take();
+    CHECK(way(reply_to(9), theirs(9))->why == Why::to_be_given);
+    CHECK(way({ArpOp::request, ours(0), kOurs, Mac{}, ip(3)}, kBroadcast)->why == Why::to_everybody);
+    CHECK(way({ArpOp::request, ours(0), kOurs, Mac{}, kOurs}, kBroadcast)->why == Why::to_everybody);
+    CHECK(way({ArpOp::request, ours(0), Ipv4{}, Mac{}, ip(3)}, kBroadcast)->why == Why::as_it_is);
+    CHECK(way({ArpOp::reply, theirs(9), ip(50), theirs(1), ip(1)}, theirs(1))->why == Why::as_it_is);
+    std::uint8_t other[64] = {};
+    CHECK_FALSE(w.rlb.way_of({other, sizeof other}));
+}
+
 TEST_CASE("clients go to members by speed") {
     World w(2);
     w.members[0].speed_mbps = 10000;
