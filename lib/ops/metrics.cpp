@@ -186,6 +186,33 @@ void put_members(Page& page) {
     });
 }
 
+// Of members that have a tap (member_taps).
+void put_taps(Page& page) {
+    const auto counter = [&](std::string_view name, std::string_view help, auto samples) {
+        page.family(name, "counter", help);
+        page.each_member([&](const BondView& b, const MemberView& m) {
+            if (!m.tap.empty()) samples(of_member(b, m), m.counters);
+        });
+    };
+    counter("dpdkbond_member_tap_to_host", "Frames of the member that its tap gave to the host.",
+            [&](const std::string& labels, const MemberCounters& c) {
+                page.sample("_total", labels, c.tap_to_host);
+            });
+    counter("dpdkbond_member_tap_from_host", "Frames that the host wrote to the tap of the member.",
+            [&](const std::string& labels, const MemberCounters& c) {
+                page.sample("_total", labels, c.tap_from_host);
+            });
+    counter("dpdkbond_member_tap_drops", "Frames dropped at the tap of the member, by reason.",
+            [&](const std::string& labels, const MemberCounters& c) {
+                const auto drops = [&](std::string_view reason, std::uint64_t n) {
+                    page.sample("_total", fmt::format("{},reason=\"{}\"", labels, reason), n);
+                };
+                drops("refused", c.tap_refused);
+                drops("foreign", c.tap_foreign);
+                drops("oversize", c.tap_oversize);
+            });
+}
+
 void put_lacp(Page& page) {
     page.lacp("dpdkbond_lacp_actor_state", "gauge", "State bits that the member tells its partner.",
               [](const lacp::PortStatus& p) { return unsigned{p.actor.state.value}; });
@@ -237,6 +264,7 @@ std::string metrics_page(std::span<const BondView> bonds, std::span<const Worker
     Page page(bonds);
     put_bonds(page, bonds);
     put_members(page);
+    put_taps(page);
     put_lacp(page);
     put_workers(page, workers);
     page.family("dpdkbond_build", "info", "The version of dpdk-bond and of the DPDK that it was built with.");

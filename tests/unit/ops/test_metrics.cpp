@@ -104,6 +104,24 @@ TEST_CASE("the page says of a bond and its members what their views say") {
     CHECK(page.ends_with("\n# EOF\n"));
 }
 
+TEST_CASE("the page has what the taps of members carried, of those that have one") {
+    BondView b = make_bond(Mode::active_backup);
+    b.members[1].tap = "m1.lt";
+    b.members[1].counters.tap_to_host = 11;
+    b.members[1].counters.tap_from_host = 12;
+    b.members[1].counters.tap_refused = 13;
+    b.members[1].counters.tap_foreign = 14;
+    b.members[1].counters.tap_oversize = 15;
+    const std::string page = page_of({b});
+    const std::string m1 = "bond=\"bond0\",member=\"m1\"";
+    CHECK(has_line(page, "dpdkbond_member_tap_to_host_total{" + m1 + "} 11"));
+    CHECK(has_line(page, "dpdkbond_member_tap_from_host_total{" + m1 + "} 12"));
+    CHECK(has_line(page, "dpdkbond_member_tap_drops_total{" + m1 + ",reason=\"refused\"} 13"));
+    CHECK(has_line(page, "dpdkbond_member_tap_drops_total{" + m1 + ",reason=\"foreign\"} 14"));
+    CHECK(has_line(page, "dpdkbond_member_tap_drops_total{" + m1 + ",reason=\"oversize\"} 15"));
+    CHECK(page.find("tap_to_host_total{bond=\"bond0\",member=\"m0\"") == std::string::npos);
+}
+
 TEST_CASE("the gaps of failovers are a histogram whose buckets hold those below them") {
     using std::chrono::microseconds;
     BondView b = make_bond(Mode::active_backup);
