@@ -61,9 +61,21 @@ options=(-q -o Dir::Etc::SourceList="$work/sources.list" -o Dir::Etc::SourcePart
     -o Dir::Cache="$work/cache" -o Dir::Cache::Archives="$work/cache/archives" -o Debug::NoLocking=true -o APT::Sandbox::User=root
     -o Acquire::Retries=1 -o Acquire::http::Timeout=15)
 timeout 120 apt-get "${options[@]}" update >"$work/log" 2>&1 || fail "no lists of source packages: $(grep -m1 '^[EW]:' "$work/log")"
-(cd "$work/source" && timeout 300 apt-get "${options[@]}" source --download-only "dpdk=$version") >"$work/log" 2>&1 ||
-    fail "no source package dpdk $version: $(grep -m1 '^[EW]:' "$work/log")"
-dpkg-source --no-check -x "$work"/source/dpdk_*.dsc "$work/dpdk" >"$work/log" 2>&1 || fail "dpkg-source: $(tail -n 1 "$work/log")"
+if (cd "$work/source" && timeout 300 apt-get "${options[@]}" source --download-only "dpdk=$version") >"$work/log" 2>&1; then
+    dpkg-source --no-check -x "$work"/source/dpdk_*.dsc "$work/dpdk" >"$work/log" 2>&1 || fail "dpkg-source: $(tail -n 1 "$work/log")"
+else
+    why=$(grep -m1 '^[EW]:' "$work/log")
+    # A mirror that lacks files of its own list: the tar file alone, which the distribution patches no header of, from there or from
+    # DPDK's own server, is as good, if its sum is the one in the signed list.
+    read -r uri name _ sum < <(apt-get "${options[@]}" source --print-uris "dpdk=$version" 2>/dev/null | grep -F '.orig.tar.' | grep -v '\.asc' | tr -d "'")
+    upstream=${version#*:} upstream=${upstream%-*}
+    for from in ${uri:+"$uri"} "https://fast.dpdk.org/rel/dpdk-$upstream.tar.xz"; do
+        timeout 300 /usr/lib/apt/apt-helper "${options[@]}" download-file "$from" "$work/source/$name" "$sum" >"$work/log" 2>&1 && break
+        rm -f "$work/source/$name"
+    done
+    [ -n "${name-}" ] && [ -e "$work/source/$name" ] || fail "no source package dpdk $version: $why"
+    mkdir "$work/dpdk" && tar -x -C "$work/dpdk" --strip-components=1 -f "$work/source/$name" 2>"$work/log" || fail "tar: $(tail -n 1 "$work/log")"
+fi
 mkdir -p "$cache" || fail "no cache folder $cache"
 rm -rf "$into"
 collect "$work/dpdk" "$into.new" && mv "$into.new" "$into"
