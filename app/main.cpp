@@ -21,6 +21,7 @@
 #include "host/log.hpp"
 #include "host/nics.hpp"
 #include "host/numa.hpp"
+#include "host/rights.hpp"
 #include "ops/client.hpp"
 #include "ops/console_attach.hpp"
 #include "ops/status_files.hpp"
@@ -56,6 +57,7 @@ int run_or_check(const Args& args) {
         return kOk;
     }
     if (geteuid() != 0) return complain("running bonds takes root", kFailed);
+    const std::string refused = give_up_other_rights(); // before there are threads
     block_signals();
     umask(077); // sockets and notes are for root alone
     // systemd sets it for units with RuntimeDirectory=. DPDK would put its sockets there, where no client
@@ -63,6 +65,7 @@ int run_or_check(const Args& args) {
     unsetenv("RUNTIME_DIRECTORY");
     if (const auto format = log_format_named(args.log_format)) set_log_format(*format);
     const LogEnd log_end;
+    if (!refused.empty()) log_line("warning: rights of root's that are not needed stay: " + refused);
     for (const std::string& note : loaded.notes) log_line("warning: " + note);
     try {
         Program program(args.config, std::move(loaded.config), args.file_prefix);

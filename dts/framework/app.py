@@ -172,15 +172,15 @@ class DpdkProcess:
 
 
 class DpdkBond(DpdkProcess):
-    """dpdk-bond on a configuration (dict)."""
+    """dpdk-bond on a configuration (dict). `before`: words that start it."""
 
-    def __init__(self, ns, config, console=False, wait=True, arguments=()):
+    def __init__(self, ns, config, console=False, wait=True, arguments=(), before=()):
         self.config = config
         self.name = config["bonds"][0]["name"]
         super().__init__(ns, config["runtime"]["file_prefix"])
         self.config_path = os.path.join(self.directory, "bond.yaml")
         self.write(config)
-        self.start(binary(), "-c", self.config_path, *(["-i"] if console else []), *arguments,
+        self.start(*before, binary(), "-c", self.config_path, *(["-i"] if console else []), *arguments,
                    stdin=subprocess.PIPE if console else subprocess.DEVNULL)
         if wait:
             self.wait_ready_or_close()

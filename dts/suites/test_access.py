@@ -142,3 +142,26 @@ def test_signals_that_mean_nothing_end_nothing(fresh, name):
     bond.send_signal(getattr(signal, name))
     eventually(lambda: f"{name} from process" in bond.log, 3)
     assert bond.running() and bond.stop() == 0
+
+
+def rights(bond, set_name):
+    with open(f"/proc/{bond.pid}/status", encoding="ascii") as file:
+        return next(int(line.split()[1], 16) for line in file if line.startswith(f"{set_name}:"))
+
+
+def test_it_keeps_few_of_roots_rights_and_two_do_for_netdevs(fresh):
+    wires = fresh.sink(2)
+    config = app.bond_config([wires.devargs(i) for i in range(2)], prefix=app.unique_prefix(), addresses=["192.0.2.1/24"])
+    with app.DpdkBond(wires.a, config) as bond:
+        kept = rights(bond, "CapEff")
+        assert kept == rights(bond, "CapBnd") == rights(bond, "CapPrm")
+        set_time, set_user, net_admin = 1 << 25, 1 << 7, 1 << 12
+        assert kept & net_admin and not kept & (set_time | set_user)
+        assert bond.stop() == 0
+    two = ["setpriv", "--bounding-set", "-all,+net_admin,+net_raw", "--inh-caps", "-all"]
+    with app.DpdkBond(wires.a, config, before=two) as bond:
+        assert rights(bond, "CapEff") == 1 << 12 | 1 << 13
+        wires.cut(0)
+        bond.wait_up(1)
+        assert bond.active() == "m1"
+        assert bond.stop() == 0
