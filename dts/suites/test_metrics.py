@@ -23,6 +23,16 @@ FAMILIES = {
     "dpdkbond_drops", "dpdkbond_member_missed", "dpdkbond_lacp_actor_state", "dpdkbond_lacp_partner_state",
     "dpdkbond_lacp_churned", "dpdkbond_lacpdu_rx", "dpdkbond_lacpdu_tx", "dpdkbond_worker_busy_ratio", "dpdkbond_build"}
 OF_LACP = {name for name in FAMILIES if "lacp" in name}
+# As the page spells them, and what stands in their braces.
+BOND, MEMBER = {"bond"}, {"bond", "member"}
+SAMPLES = {
+    "dpdkbond_bond_up": BOND, "dpdkbond_member_up": MEMBER, "dpdkbond_member_active": MEMBER, "dpdkbond_member_link_failures_total": MEMBER,
+    "dpdkbond_failovers_total": BOND, **{f"dpdkbond_{way}_{what}_total": BOND for way in ("rx", "tx") for what in ("packets", "bytes")},
+    **{f"dpdkbond_member_{way}_{what}_total": MEMBER for way in ("rx", "tx") for what in ("packets", "bytes")},
+    "dpdkbond_drops_total": BOND | {"reason"}, "dpdkbond_member_missed_total": MEMBER, "dpdkbond_lacp_actor_state": MEMBER,
+    "dpdkbond_lacp_partner_state": MEMBER, "dpdkbond_lacp_churned": MEMBER, "dpdkbond_lacpdu_rx_total": MEMBER, "dpdkbond_lacpdu_tx_total": MEMBER,
+    "dpdkbond_failover_gap_seconds_bucket": BOND | {"le"}, "dpdkbond_failover_gap_seconds_count": BOND, "dpdkbond_failover_gap_seconds_sum": BOND,
+    "dpdkbond_worker_busy_ratio": {"lcore"}, "dpdkbond_build_info": {"version", "dpdk"}}
 
 
 def ask(ns, request):
@@ -96,11 +106,14 @@ def test_the_page_follows_members_that_are_cut_and_frames(fresh):
 
 def test_a_bond_of_lacp_shows_every_metric(fresh):
     wires = fresh.sink(2)
-    fresh.bond(wires, mode="802.3ad", lacp_rate="fast", addresses=[], wait=False, **METRICS).wait_telemetry()
+    fresh.bond(wires, mode="802.3ad", lacp_rate="fast", addresses=[], member_taps=True, wait=False, **METRICS).wait_telemetry()
     eventually(lambda: value(scrape(wires.a), "dpdkbond_lacpdu_tx", member="m1") > 0, 10, "LACPDUs on the page")
     page = scrape(wires.a)
     assert all(page[name] for name in FAMILIES)
+    labels = {sample.name: set(sample.labels) for samples in page.values() for sample in samples}
+    assert {name: labels.get(name) for name in SAMPLES} == SAMPLES
     assert int(value(page, "dpdkbond_lacp_actor_state", member="m0")) & 1  # LACP_Activity
+    assert value(page, "dpdkbond_member_tap_to_host", member="m0") == 0
     # The shipped rules and the dashboard name nothing else.
     for name in ("alerts.yaml", "dashboard.json"):
         with open(os.path.join(os.path.dirname(__file__), "..", "..", "configs", "monitoring", name), encoding="utf-8") as file:
