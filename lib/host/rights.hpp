@@ -14,8 +14,9 @@ struct Right {
     std::string_view name; // as in capabilities(7), without CAP_
     unsigned number;
 };
-inline constexpr std::array<Right, 12> kKeptRights{{{"NET_ADMIN", 12},
+inline constexpr std::array<Right, 13> kKeptRights{{{"NET_ADMIN", 12},
                                                     {"NET_RAW", 13},
+                                                    {"NET_BROADCAST", 11},
                                                     {"BPF", 39},
                                                     {"PERFMON", 38},
                                                     {"SYS_ADMIN", 21},
