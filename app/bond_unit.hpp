@@ -34,6 +34,7 @@ public:
 
     const std::uint32_t number; // index into Control's and the workers' tables
     BondConfig config;          // as it runs now; its members are those that are there
+    OptionsAside aside;         // what was set and its mode does not take
     std::unique_ptr<LogicalPort> logical;
     std::unique_ptr<BondCore> core;                    // control's, once it was told of it
     std::vector<NodePtr<Lane>> lanes;                  // each in memory of its worker's node

@@ -62,13 +62,14 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     BondUnit& u = *unit.value();
     BondOptions options = u.config.options;
     OptionSet given = u.config.given;
+    OptionsAside aside = u.aside;
     Mode mode = u.config.mode;
     if (option == "mode") {
         const auto parsed = parse_mode(value);
         if (!parsed)
             return Error{fmt::format("mode: {} is no mode; allowed: {}", value, every_mode_phrase())};
         mode = *parsed;
-        take_over_options(mode, options, given);
+        take_over_options(mode, options, given, aside);
     } else {
         const OptionDef* def = find_option(option);
         if (def == nullptr) return Error{no_such_option(option, false)};
@@ -84,6 +85,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
     }
     const auto remarks = option_remarks(mode, options, given);
     if (auto done = apply_options(u, mode, options, given); !done) return done;
+    u.aside = aside;
     for (const OptionProblem& r : remarks)
         if (r.option == option || option == "miimon" || option == "mode")
             log_warnings(u, {fmt::format("{}: {}", r.option, r.message)});

@@ -181,6 +181,7 @@ public:
         BondUnit& unit = *p_.find(plan.bond);
         Result<void> options;
         if (plan.options_change) options = p_.apply_options(unit, wanted.mode, wanted.options, wanted.given);
+        unit.aside = {}; // the file says it all
         for (const auto& [name, values] : plan.member_options) {
             MemberPort* member = unit.find_member(name);
             if (member != nullptr)

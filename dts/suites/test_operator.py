@@ -299,3 +299,14 @@ def test_the_shown_configuration_has_the_mtu_and_mac_that_ip_link_gave(two):
         return "mtu: 1400" in text and 'mac: "02:00:00:00:00:aa"' in text
     eventually(shown, 3)
     assert "mac:" not in bond.client("show", "bond", "bond1", "config").stdout
+
+
+def test_options_of_a_mode_come_back_with_it(fresh):
+    """Linux keeps what the present mode does not take; a reload takes the file's word."""
+    bond = fresh.bond(fresh.sink(2), mode="balance-xor", addresses=[])
+    for change in ("mode 802.3ad", "lacp_rate fast", "mode balance-xor", "mode 802.3ad"):
+        assert "error" not in " ".join(bond.console(f"set bond bond0 {change}")), change
+    assert bond.info()["options"]["lacp_rate"] == "fast"
+    bond.write({**bond.config, "bonds": [{**bond.config["bonds"][0], "mode": "802.3ad"}]})
+    bond.reload()
+    eventually(lambda: bond.info()["options"]["lacp_rate"] == "slow", 3)

@@ -146,7 +146,8 @@ private:
     Face& face_;
     const int node_;
     const bool own_threads_;
-    BondConfig config_; // as it runs now
+    BondConfig config_;  // as it runs now
+    OptionsAside aside_; // what was set and its mode does not take
     rte_eth_dev_owner owner_{};
     bool mac_given_;
     // In the order of the configuration. The list changes with all three mutexes held.

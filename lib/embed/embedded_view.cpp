@@ -194,12 +194,13 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
     if (!running_) return kStopped;
     BondOptions options = config_.options;
     OptionSet given = config_.given;
+    OptionsAside aside = aside_;
     Mode mode = config_.mode;
     if (option == "mode") {
         const auto parsed = parse_mode(value);
         if (!parsed) return Error{fmt::format("mode: {} is no mode", value)};
         mode = *parsed;
-        take_over_options(mode, options, given);
+        take_over_options(mode, options, given, aside);
     } else {
         const OptionDef* def = find_option(option);
         if (def == nullptr || def->of_member)
@@ -220,6 +221,7 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
     config_.mode = mode;
     config_.options = options;
     config_.given = given;
+    aside_ = aside;
     miimon_ = options.miimon;
     running_->control.call([&] {
         running_->core.bond.note(EventKind::option_changed, kNoMember,

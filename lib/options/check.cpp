@@ -82,16 +82,30 @@ void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& 
     }
 }
 
-void take_over_options(Mode mode, BondOptions& options, OptionSet& given) {
+void take_over_options(Mode mode, BondOptions& options, OptionSet& given, OptionsAside& aside) {
     const auto forget = [&](const OptionDef& def) {
         given &= ~option_bit(option_index(def));
         (void)set_bond_option(options, def.name, def.default_text);
     };
-    for (const OptionDef& def : option_table())
-        if (!def.of_member && !takes(mode, def)) forget(def);
+    const auto move = [](const OptionDef& def, const BondOptions& from, OptionSet& left, BondOptions& to,
+                         OptionSet& grown) {
+        if (!set_bond_option(to, def.name, bond_option_text(from, def))) return;
+        left &= ~option_bit(option_index(def));
+        grown |= option_bit(option_index(def));
+    };
+    forget(*find_option("arp_validate"));
+    if (const OptionDef& def = *find_option("arp_interval"); !takes(mode, def)) forget(def);
+    for (const OptionDef& def : option_table()) {
+        if (def.of_member) continue;
+        if (takes(mode, def)) {
+            if (is_given(aside.which, def.name)) move(def, aside.values, aside.which, options, given);
+            continue;
+        }
+        if (is_given(given, def.name)) move(def, options, given, aside.values, aside.which);
+        forget(def);
+    }
     for (const ModeDef& other : mode_table())
         if (other.mode != mode && other.reset_section != nullptr) other.reset_section(options);
-    forget(*find_option("arp_validate"));
     if (!takes(mode, *find_option("arp_interval")) && options.miimon == 0) forget(*find_option("miimon"));
 }
 

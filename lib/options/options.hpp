@@ -161,10 +161,17 @@ std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given);
 // named last ends the other, with what depends on it.
 void end_other_monitor(const OptionDef& named, BondOptions& options, OptionSet& given);
 
+// What was set of a running bond and its present mode does not take. Linux shows it all the while; here it is
+// back with the next mode that takes it.
+struct OptionsAside {
+    BondOptions values;
+    OptionSet which = 0;
+};
+
 // Options of a running bond that changes to `mode`, as Linux leaves them: those that the mode does not take
-// go back to their defaults, arp_validate is none again, and a bond that was monitored by ARP alone gets a
-// miimon of 100 where the mode has no ARP monitoring.
-void take_over_options(Mode mode, BondOptions& options, OptionSet& given);
+// are put aside, those that it takes come back from there. arp_validate is none again, arp_interval 0 in a
+// mode without ARP monitoring, where a bond that was monitored by ARP alone gets a miimon of 100.
+void take_over_options(Mode mode, BondOptions& options, OptionSet& given, OptionsAside& aside);
 
 // Whether `set bond NAME OPTION VALUE` may change it while the bond runs, and why not.
 Result<void> may_change_running(Mode mode, const OptionDef& def, bool has_members = true);

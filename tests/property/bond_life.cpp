@@ -22,7 +22,7 @@ std::string name_of(unsigned n) { return "m" + std::to_string(n); }
 
 BondLife::BondLife(Mode mode, const BondOptions& options, bool mac_given, unsigned members)
     : mode_(mode), options_(options), controller_(find_mode(mode)->control_half()) {
-    take_over_options(mode_, options_, given_);
+    take_over_options(mode_, options_, given_, aside_);
     (void)check_options(mode_, options_, given_);
     partner_bond_ = *partner_.add_bond({}, Mac{{2, 0xa, 0, 0, 0, 1}});
     for (unsigned n = 0; n < kNames; ++n)
@@ -119,11 +119,13 @@ void BondLife::change_mode(Mode mode) {
     if (mode == mode_) return;
     BondOptions options = options_;
     OptionSet given = given_;
-    take_over_options(mode, options, given);
+    OptionsAside aside = aside_;
+    take_over_options(mode, options, given, aside);
     if (!check_options(mode, options, given).empty()) return;
     say(fmt::format("mode {}", mode_name(mode)));
     options_ = options;
     given_ = given;
+    aside_ = aside;
     auto next = find_mode(mode)->control_half();
     bond_->set_mode(parts(mode, *next), options_, now_);
     mode_ = mode;

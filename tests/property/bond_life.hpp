@@ -87,6 +87,7 @@ private:
     Mode mode_;
     BondOptions options_;
     OptionSet given_ = 0;
+    OptionsAside aside_;
     std::unique_ptr<Controller> controller_;
     std::unique_ptr<Bond> bond_;
     std::array<Port, kNames> ports_{};

@@ -464,7 +464,8 @@ TEST_CASE("a bond monitored by ARP is monitored by miimon in a mode without ARP 
     REQUIRE(set_bond_option(options, "arp_validate", "all"));
     REQUIRE(check_options(Mode::active_backup, options, set).empty());
     REQUIRE(options.miimon == 0);
-    take_over_options(mode, options, set);
+    OptionsAside aside;
+    take_over_options(mode, options, set, aside);
     REQUIRE(check_options(mode, options, set).empty());
     CHECK(options.miimon == 100);
     CHECK(options.arp_interval == 0);
@@ -478,12 +479,41 @@ TEST_CASE("a mode with ARP monitoring keeps it, but not arp_validate", "[D8]") {
     REQUIRE(set_bond_option(options, "arp_ip_target", "192.0.2.1"));
     REQUIRE(set_bond_option(options, "arp_validate", "all"));
     REQUIRE(check_options(Mode::active_backup, options, set).empty());
-    take_over_options(Mode::balance_xor, options, set);
+    OptionsAside aside;
+    take_over_options(Mode::balance_xor, options, set, aside);
     REQUIRE(check_options(Mode::balance_xor, options, set).empty());
     CHECK(options.miimon == 0);
     CHECK(options.arp_interval == 200);
     CHECK(options.arp_validate == ArpValidate::none);
     CHECK((set & option_bit(option_index(*find_option("arp_validate")))) == 0);
+}
+
+TEST_CASE("what a mode does not take is back with the next that does, as Linux keeps it") {
+    BondOptions options;
+    OptionSet set = given({"lacp_rate", "min_links"});
+    REQUIRE(set_bond_option(options, "lacp_rate", "fast"));
+    REQUIRE(set_bond_option(options, "min_links", "2")); // every mode takes it
+    OptionsAside aside;
+    const auto change = [&](Mode mode) {
+        take_over_options(mode, options, set, aside);
+        REQUIRE(check_options(mode, options, set).empty());
+    };
+    change(Mode::balance_rr);
+    CHECK(options.lacp_rate == LacpRate::slow);
+    CHECK(set == given({"min_links"}));
+    REQUIRE(set_bond_option(options, "packets_per_slave", "5"));
+    set |= given({"packets_per_slave"});
+    change(Mode::active_backup);
+    CHECK(set == given({"min_links"}));
+    change(Mode::ieee8023ad);
+    CHECK(options.lacp_rate == LacpRate::fast);
+    CHECK(options.packets_per_slave == BondOptions{}.packets_per_slave);
+    CHECK(set == given({"lacp_rate", "min_links"}));
+    CHECK(aside.which == given({"packets_per_slave"}));
+    change(Mode::balance_rr);
+    CHECK(options.packets_per_slave == 5);
+    CHECK(options.min_links == 2);
+    CHECK(aside.which == given({"lacp_rate"}));
 }
 
 TEST_CASE("values that are taken and do less than they say are remarked upon", "[A16]") {
