@@ -19,13 +19,12 @@ Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
     return Whose::nobodys;
 }
 
-} // namespace
-
-std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
-                          std::uint16_t n) noexcept {
+// take_by_mac() from frame `from` on: those before it stay.
+[[gnu::noinline]] std::uint16_t take_rest(Lane& lane, const Snapshot& s, std::uint8_t member,
+                                          rte_mbuf** frames, std::uint16_t from, std::uint16_t n) noexcept {
     const bool active = member == s.active.value, groups = s.rx_groups.has(MemberId{member});
-    std::uint16_t kept = 0;
-    for (std::uint16_t i = 0; i < n; ++i) {
+    std::uint16_t kept = from;
+    for (std::uint16_t i = from; i < n; ++i) {
         rte_mbuf* const m = frames[i];
         const std::uint64_t to = mac_key(rte_pktmbuf_mtod(m, const std::uint8_t*));
         bool up = groups;
@@ -44,6 +43,25 @@ std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rt
                  &frames[i], 1);
     }
     return kept;
+}
+
+} // namespace
+
+std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
+                          std::uint16_t n) noexcept {
+    // Most are sent to the member's MAC and stay where they are.
+    const std::uint64_t own = s.mac[member], bond = s.bond_mac;
+    const auto low = static_cast<std::uint32_t>(bond);
+    const auto high = static_cast<std::uint16_t>(bond >> 32U);
+    std::uint16_t i = 0;
+    for (; i < n; ++i) {
+        auto* const destination = rte_pktmbuf_mtod(frames[i], std::uint8_t*);
+        if (mac_key(destination) != own) break;
+        if (own == bond) continue;
+        std::memcpy(destination, &low, 4);
+        std::memcpy(destination + 4, &high, 2);
+    }
+    return i == n ? n : take_rest(lane, s, member, frames, i, n);
 }
 
 } // namespace dpdkbond

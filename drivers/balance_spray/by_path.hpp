@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "datapath/hash_burst.hpp"
+#include "datapath/punt_neighbors.hpp"
 #include "datapath/tx_engine.hpp"
 #include "proto/eth.hpp"
 
@@ -80,11 +81,6 @@ inline void put_macs(std::uint8_t* f, std::uint64_t destination, std::uint64_t s
     std::memcpy(f + 8, &last4, 4);
 }
 
-// May hold what tend_neighbor() has to see: ARP, ICMPv6, or anything behind a tag.
-inline bool may_be_neighbors(const std::uint8_t* f, std::uint16_t type) noexcept {
-    return type == ethertype::arp || is_vlan_ethertype(type) || (type == ethertype::ipv6 && f[20] == 58);
-}
-
 template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
     if (s.tx_count == 0) [[unlikely]] {
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_member)], frames, n);
@@ -111,7 +107,8 @@ template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frame
                 of[to.member][counts.add(to.member, 1)] = frames[i];
                 continue;
             }
-            if (may_be_neighbors(f, type) && tend_neighbor(lane, s, frames[i]) == Unsprayed::gone) continue;
+            if (may_be_neighbor_frame(f, type) && tend_neighbor(lane, s, frames[i]) == Unsprayed::gone)
+                continue;
             if (mac_key(f + 6) == s.bond_mac) std::memcpy(f + 6, &active_mac, 6); // a guest's stays its own
             of[s.active.value][counts.add(s.active.value, 1)] = frames[i];
         }

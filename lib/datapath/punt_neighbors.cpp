@@ -2,7 +2,6 @@
 #include "datapath/punt_neighbors.hpp"
 
 #include "base/bytes.hpp"
-#include "proto/eth.hpp"
 #include "proto/nd.hpp"
 
 namespace dpdkbond {
@@ -30,7 +29,7 @@ std::uint16_t punt_neighbors(Lane& lane, const Snapshot&, std::uint8_t member, r
     for (std::uint16_t i = 0; i < n; ++i) {
         const auto* bytes = rte_pktmbuf_mtod(frames[i], const std::uint8_t*);
         // A buffer has room for a header, whatever is in it.
-        if (load_be16(bytes + 12) == ethertype::ipv4) [[likely]]
+        if (!may_be_neighbor_frame(bytes, load_be16(bytes + 12))) [[likely]]
             continue;
         if (is_neighbor_frame({bytes, frames[i]->data_len})) copy_to_control(lane, member, frames[i]);
     }
