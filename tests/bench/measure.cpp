@@ -151,9 +151,14 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     const bool rewritten =
         tx && (cell.setting.mode == Mode::balance_tlb || cell.setting.mode == Mode::balance_alb);
     const Mac source = ports.busy[0].permanent_mac();
+    // In balance-alb each member receives what its own MAC is told for, and ours writes the bond's over it.
+    const bool by_member = !tx && cell.setting.mode == Mode::balance_alb;
+    std::vector<Mac> members_macs;
+    for (unsigned k = 0; k < cell.members; ++k) members_macs.push_back(ports.busy[k].permanent_mac());
     const auto time = [&](TxCall tx_call, RxCall rx_call) { // cycles a packet
         pool.arrange();
         if (rewritten) pool.set_source(source);
+        if (by_member) pool.set_destinations(members_macs, kBurst);
         const std::uint64_t start = rte_rdtsc_precise();
         const unsigned n =
             tx ? pass_tx(s, tx_call, pool.get(), pool.size()) : pass_rx(s, rx_call, pool.size());
@@ -195,6 +200,11 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
         }
     }
     pool.set_source(std::nullopt);
+    for (const Counter& dropped : ours.lane().counters.drops)
+        if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames");
+    for (const MemberLaneCounters& member : ours.lane().counters.member)
+        for (const Counter& dropped : member.drops)
+            if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames of a member");
     if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
     return samples.figures();
 }

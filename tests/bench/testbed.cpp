@@ -15,6 +15,7 @@
 #include <stdexcept>
 
 #include "bond_compat.hpp"
+#include "datapath/punt_neighbors.hpp"
 
 namespace dpdkbond::bench {
 
@@ -81,6 +82,12 @@ FramePool::~FramePool() { rte_mempool_free(pool_); }
 void FramePool::set_source(const std::optional<Mac>& mac) {
     for (const auto& [m, own] : sources_)
         std::memcpy(rte_pktmbuf_mtod(m, char*) + 6, mac.value_or(own).data(), 6);
+}
+
+void FramePool::set_destinations(const std::vector<Mac>& members, unsigned each) {
+    for (std::size_t i = 0; i < order_.size(); ++i)
+        std::memcpy(rte_pktmbuf_mtod(static_cast<rte_mbuf*>(order_[i]), char*),
+                    members[i / each % members.size()].data(), 6);
 }
 
 void FramePool::shuffle() { std::shuffle(order_.begin(), order_.end(), random_); }
@@ -221,8 +228,9 @@ OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setti
     options.packets_per_slave = setting.packets_per_slave;
     const ModeDescriptor* mode = find_mode(setting.mode);
     controller_ = mode->control_half();
-    Bond bond("bench", {setting.mode, controller_.get(), mode->data_half(options)}, options, std::nullopt,
-              1500);
+    Bond bond("bench",
+              {setting.mode, controller_.get(), mode->data_half(options), mode->punt, punt_neighbors},
+              options, std::nullopt, 1500);
     const Time start = time_from_ns(0);
     for (const std::uint16_t port : members) {
         MemberInfo info;

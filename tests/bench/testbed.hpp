@@ -38,6 +38,8 @@ public:
     void arrange();
     // All frames come from this address, or (nothing) from the one that each had at first.
     void set_source(const std::optional<Mac>& mac);
+    // In the present order, `each` frames go to the first of these addresses, as many to the next, and so on.
+    void set_destinations(const std::vector<Mac>& members, unsigned each);
     [[nodiscard]] rte_mempool* get() const { return pool_; }
     [[nodiscard]] unsigned size() const { return static_cast<unsigned>(buffers_.size()); }
     [[nodiscard]] bool complete() const { return rte_mempool_avail_count(pool_) == size(); }
