@@ -172,8 +172,14 @@ Placing place(const BondOptions& options, Bytes frame) {
 
 std::uint16_t receive_alb(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    n = punt_neighbors(lane, s, member, frames, n);
-    return take_by_mac(lane, s, member, frames, n);
+    const std::uint16_t own = take_own(s, member, frames, n, [](const std::uint8_t* f) {
+        const std::uint16_t type = load_be16(f + 12);
+        return type == ethertype::ipv4 || !may_be_neighbor_frame(f, type);
+    });
+    if (own == n) return n;
+    const std::uint16_t rest =
+        punt_neighbors(lane, s, member, frames + own, static_cast<std::uint16_t>(n - own));
+    return static_cast<std::uint16_t>(own + take_by_mac(lane, s, member, frames + own, rest));
 }
 
 } // namespace

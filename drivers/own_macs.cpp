@@ -1,8 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "drivers/own_macs.hpp"
 
-#include <cstring>
-
 namespace dpdkbond {
 
 namespace {
@@ -49,18 +47,7 @@ Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
 
 std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    // Most are sent to the member's MAC and stay where they are.
-    const std::uint64_t own = s.mac[member], bond = s.bond_mac;
-    const auto low = static_cast<std::uint32_t>(bond);
-    const auto high = static_cast<std::uint16_t>(bond >> 32U);
-    std::uint16_t i = 0;
-    for (; i < n; ++i) {
-        auto* const destination = rte_pktmbuf_mtod(frames[i], std::uint8_t*);
-        if (mac_key(destination) != own) break;
-        if (own == bond) continue;
-        std::memcpy(destination, &low, 4);
-        std::memcpy(destination + 4, &high, 2);
-    }
+    const std::uint16_t i = take_own(s, member, frames, n, [](const std::uint8_t*) { return true; });
     return i == n ? n : take_rest(lane, s, member, frames, i, n);
 }
 
