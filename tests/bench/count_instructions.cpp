@@ -55,7 +55,7 @@ void run() {
     options.extra_args = {"--no-telemetry"};
     const Eal eal(options);
     FramePool pool(kFrames, false);
-    Ports ports(pool.get());
+    Ports ports(pool.get(), kMembers);
     PortSetup setup;
     setup.pool = pool.get();
     std::vector<std::uint16_t> members;

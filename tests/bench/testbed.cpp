@@ -108,10 +108,12 @@ Port open_port(const std::string& device) {
 
 } // namespace
 
-Ports::Ports(rte_mempool* pool) : logical(open_port(fmt::format("net_null_logical,size={}", kFrameSize))) {
-    for (unsigned i = 0; i < kMostMembers; ++i) {
+Ports::Ports(rte_mempool* pool, unsigned members)
+    : logical(open_port(fmt::format("net_null_logical,size={}", kFrameSize))) {
+    for (unsigned i = 0; i < members; ++i) {
         busy.push_back(open_port(fmt::format("net_null_busy{},size={}", i, kFrameSize)));
-        idle.push_back(open_port(fmt::format("net_null_idle{},size={},no-rx=1", i, kFrameSize)));
+        if (i < kMostOfAKind)
+            idle.push_back(open_port(fmt::format("net_null_idle{},size={},no-rx=1", i, kFrameSize)));
     }
     PortSetup setup;
     setup.pool = pool;
@@ -187,7 +189,7 @@ void TheirBond::set(const Setting& s) {
 }
 
 void make_plugin_members() {
-    for (unsigned i = 0; i < kMostMembers; ++i)
+    for (unsigned i = 0; i < kMostOfAKind; ++i)
         check(rte_dev_probe(fmt::format("net_null_plug{},size={},no-rx=1", i, kFrameSize).c_str()),
               "a member of the plug-in");
 }

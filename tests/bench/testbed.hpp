@@ -21,7 +21,9 @@
 namespace dpdkbond::bench {
 
 inline constexpr std::uint16_t kFrameSize = 80;
-inline constexpr unsigned kMostMembers = 8;
+inline constexpr unsigned kMostMembers = 16;
+// Silent ones, and the plug-in's: all ports together are no more than DPDK takes.
+inline constexpr unsigned kMostOfAKind = 8;
 
 // A pool of `flows` buffers in first-in first-out order, without a cache: frames come round in an order that
 // the run chooses, and their headers are as far from the core as the number of flows makes them. No port
@@ -53,7 +55,7 @@ private:
 
 // Null ports: `busy` ones give full bursts, `idle` ones nothing, and all swallow what they are given.
 struct Ports {
-    explicit Ports(rte_mempool* pool);
+    Ports(rte_mempool* pool, unsigned members);
     std::vector<Port> busy, idle;
     Port logical;
 };

@@ -6,6 +6,7 @@
 #include <sched.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <charconv>
 #include <cstdlib>
 #include <exception>
@@ -27,7 +28,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
 
   --modes LIST     parts of names, comma separated: balance-rr,layer3+4 … (default: all)
   --direction D    tx, rx or both (default: both)
-  --members LIST   2,4,8 by default; at most 8
+  --members LIST   2,4,8 by default; at most 16; silent ones and the plug-in's 8
   --bursts LIST    8,32,64 by default (tx; rx is always 32); at most 64
   --flows N        frames, each of a flow and in a buffer of its own (default 1024: they fit the L2 cache)
   --tagged         frames have an 802.1Q tag
@@ -178,13 +179,16 @@ void run(const Wishes& w) {
     if (w.effort.plugin) eal_options.extra_args.insert(eal_options.extra_args.end(), {"-d", w.plugin});
     const Eal eal(eal_options);
     FramePool pool(w.flows, w.tagged);
-    const Ports ports(pool.get());
+    const Ports ports(pool.get(), std::ranges::max(w.members));
+    if (w.effort.plugin && std::ranges::max(w.members) > kMostOfAKind)
+        throw std::runtime_error(fmt::format("--plugin takes {} members at most", kMostOfAKind));
     if (w.effort.plugin) make_plugin_members();
 
     std::vector<Row> rows;
     if (!w.json) fmt::print("{}", table_head());
     for (const unsigned members : w.members) {
         for (const bool rx_of_one : {false, true}) {
+            if (rx_of_one && members > kMostOfAKind) continue;
             const std::vector<Cell> todo = cells(w, members, rx_of_one);
             if (todo.empty()) continue;
             std::vector<std::uint16_t> ids;
