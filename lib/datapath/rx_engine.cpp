@@ -115,6 +115,9 @@ inline bool is_tagged_slow(const rte_mbuf* m, const std::uint8_t* bytes, std::ui
            (is_vlan_ethertype(inner) && m->data_len >= 22 && load_be16(bytes + 20) == ethertype::slow);
 }
 
+// Ethernet types in memory order.
+constexpr std::uint16_t kIpv4InMemory = 0x0008, kIpv6InMemory = 0xdd86;
+
 [[gnu::cold]] void give_to_control(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept {
     if (!offer_to_control(lane, MemberId{member}, frame))
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::control_full)], &frame, 1);
@@ -140,8 +143,13 @@ bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept {
 
 std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mbuf** frames,
                         std::uint16_t n) noexcept {
+    // Most are untagged IP and stay where they are.
     std::uint16_t kept = 0;
-    for (std::uint16_t i = 0; i < n; ++i) {
+    for (; kept < n; ++kept) {
+        const std::uint16_t type = load_raw16(rte_pktmbuf_mtod(frames[kept], const std::uint8_t*) + 12);
+        if (type != kIpv4InMemory && type != kIpv6InMemory) break;
+    }
+    for (std::uint16_t i = kept; i < n; ++i) {
         rte_mbuf* const m = frames[i];
         const auto* bytes = rte_pktmbuf_mtod(m, const std::uint8_t*);
         // A buffer has room for a header, whatever is in it.

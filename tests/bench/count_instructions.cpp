@@ -80,11 +80,13 @@ void run() {
             bond.snapshot().tx_burst(bond.lane(), bond.snapshot(), burst, kBurst);
         });
     };
-    const auto rx = [&](const Setting& setting) {
+    const auto rx = [&](const Setting& setting, PuntFn punt = nullptr, const std::string& name = {}) {
         OurBond bond(members, setting, ports.logical.id());
+        if (punt != nullptr) bond.snapshot().punt = punt;
         unsigned seen = 0;
         count(
-            "rx " + setting.name(), pool, [&] { pool.set_destinations(macs, kBurst); },
+            "rx " + (name.empty() ? setting.name() : name), pool,
+            [&] { pool.set_destinations(macs, kBurst); },
             [&] {
                 if (seen % (kMembers * kBurst) == 0) receive(bond.lane(), bond.snapshot());
                 seen += kBurst;
@@ -101,6 +103,7 @@ void run() {
                                     HashPolicy::encap23, HashPolicy::encap34, HashPolicy::vlan_srcmac})
         tx({.mode = Mode::balance_xor, .policy = policy});
     for (const Mode mode : {Mode::balance_rr, Mode::balance_alb}) rx({.mode = mode});
+    rx({.mode = Mode::balance_xor}, punt_lacp, "802.3ad"); // which receives so once its members collect
 }
 
 } // namespace

@@ -109,6 +109,7 @@ public:
 
     Lane& lane() { return *lane_; }
     [[nodiscard]] const Snapshot& snapshot() const { return *snapshot_; }
+    [[nodiscard]] Snapshot& snapshot() { return *snapshot_; }
 
 private:
     std::unique_ptr<Controller> controller_;
