@@ -232,6 +232,11 @@ public:
         refresh();
     }
 
+    void speak_before_leaving(Time now) override {
+        engine_.speak_before_leaving(bond_, now);
+        refresh();
+    }
+
     void set_options(const BondOptions& options, Time now) override {
         hold_ = dpdkbond::holding_half(options);
         engine_.set_options(bond_, engine_options(options), now);

@@ -126,6 +126,7 @@ public:
     void save(Saved& out) const;
     void restore(const Saved& saved, Time now);
     void resume(Time now);
+    void speak_before_leaving(Time now); // save() follows
 
     // ---- outputs
     [[nodiscard]] Time next_deadline() const;

@@ -23,6 +23,11 @@ std::string why_cold(const Saved& bond, Mode mode, std::span<const MemberInfo> m
     return {};
 }
 
+void Bond::speak_before_leaving(Time now) {
+    mode_.controller->speak_before_leaving(now);
+    settle(now);
+}
+
 void Bond::save(Saved& out) const {
     out.put("mode", mode_name(mode_.mode));
     out.put("mac", mac_);

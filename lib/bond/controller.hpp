@@ -101,6 +101,8 @@ public:
     virtual void save(Saved&) const {}
     virtual void restore(const Saved&, Time) {}
     virtual void resume(Time) {}
+    // The instance is about to leave warm: what makes partners wait as long as they can. Before save().
+    virtual void speak_before_leaving(Time) {}
 
     // ---- inputs. Options and MAC come before the first member, a member before its link.
     virtual void set_options(const BondOptions&, Time) {}

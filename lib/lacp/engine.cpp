@@ -63,6 +63,10 @@ void Engine::resume(BondId bond, Time now) {
     if (System* system = find(bond)) system->resume(now);
 }
 
+void Engine::speak_before_leaving(BondId bond, Time now) {
+    if (System* system = find(bond)) system->speak_before_leaving(now);
+}
+
 FrameVerdict Engine::handle_frame(PortRef port, Bytes frame, Time now) {
     System* system = find(port.bond);
     return system == nullptr ? FrameVerdict::not_mine : system->handle_frame(port.member, frame, now);

@@ -41,6 +41,7 @@ public:
     void save(BondId bond, Saved& out) const;
     void restore(BondId bond, const Saved& saved);
     void resume(BondId bond, Time now);
+    void speak_before_leaving(BondId bond, Time now);
 
     // --- input ---
 

@@ -47,6 +47,8 @@ public:
     void save(Saved& out) const;
     void restore(const Saved& saved);
     void resume(Time now);
+    // Each port whose partner is heard speaks once more, so that the partner's wait begins now.
+    void speak_before_leaving(Time now);
 
 private:
     Port* find(MemberId member);

@@ -144,13 +144,22 @@ bool System::resume_port(Port& port) {
 void System::resume(Time now) {
     before_.reset();
     // The partner's timer has run since our last PDU, so the next one goes at once. What the partner said
-    // meanwhile nobody heard: a timer of ours that ended a moment ago gives it the time to say it again.
+    // meanwhile nobody heard: a timer of ours that ended while the partner still waited for us gives it the
+    // time to say it again.
     for (Port& port : places()) {
         if (!port.in_use || port.rx != RxState::CURRENT) continue;
         port.ntt = true;
-        if (port.current_while != kNever && now - port.current_while < kFastPeriodicTime)
+        const bool waits_short = port.partner.state.has(StateBit::timeout);
+        const Duration grace = waits_short ? kFastPeriodicTime : kLongTimeoutTime - kShortTimeoutTime;
+        if (port.current_while != kNever && now - port.current_while < grace)
             port.current_while = std::max(port.current_while, now + kFastPeriodicTime);
     }
+    settle(now);
+}
+
+void System::speak_before_leaving(Time now) {
+    for (Port& port : places())
+        if (port.in_use && port.rx == RxState::CURRENT) port.ntt = true;
     settle(now);
 }
 

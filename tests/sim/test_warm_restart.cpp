@@ -207,6 +207,19 @@ lacp::BondStatus lacp_of(const Instance& i) {
     return s;
 }
 
+// What it has to send are LACPDUs of that state; by which members.
+std::uint32_t deliver(Instance& from, Instance& to, std::uint8_t state) {
+    std::uint32_t by = 0;
+    for (const OwnFrame& f : from.sent()) {
+        const auto pdu = decode_lacpdu({f.frame.data(), f.length});
+        REQUIRE(pdu);
+        CHECK(pdu->actor.state.value == state);
+        by |= 1U << f.member.value;
+        to.bond.handle_frame(f.member, {f.frame.data(), f.length}, from.now);
+    }
+    return by;
+}
+
 } // namespace
 
 TEST_CASE("LACP carries on: the partner sees nothing but 0x3f at either rate") {
@@ -224,7 +237,13 @@ TEST_CASE("LACP carries on: the partner sees nothing but 0x3f at either rate") {
         const auto before = lacp_of(*ours);
         for (const auto& p : before.ports) REQUIRE(p.actor.state.value == all);
         const auto churns = lacp_of(partner).ports[0].partner_churn_count;
-        ours = next_of(*ours, options, 700ms, {1, 0});
+        ours->pass(500ms);
+        (void)ours->sent();
+        partner.now = ours->now;
+        // It speaks once more, so that the partner's wait of three seconds begins when it leaves.
+        ours->bond.speak_before_leaving(ours->now);
+        CHECK(deliver(*ours, partner, all) == 3);
+        ours = next_of(*ours, options, 2400ms, {1, 0});
         partner.now = ours->now;
         const auto after = lacp_of(*ours);
         CHECK(after.active_aggregator == before.active_aggregator);
@@ -240,15 +259,7 @@ TEST_CASE("LACP carries on: the partner sees nothing but 0x3f at either rate") {
         }
         CHECK(ours->bond.link_up());
         CHECK(ours->bond.usable().bits() == 3);
-        std::uint32_t spoke = 0;
-        for (const OwnFrame& f : ours->sent()) { // at once; none is a farewell, or of a port that begins
-            const auto pdu = decode_lacpdu({f.frame.data(), f.length});
-            REQUIRE(pdu);
-            CHECK(pdu->actor.state.value == all);
-            spoke |= 1U << f.member.value;
-            partner.bond.handle_frame(f.member, {f.frame.data(), f.length}, partner.now);
-        }
-        CHECK(spoke == 3);
+        CHECK(deliver(*ours, partner, all) == 3); // at once; none is a farewell, or of a port that begins
         for (int step = 0; step < 30; ++step) {
             exchange(*ours, partner, 100ms);
             for (const auto& p : lacp_of(partner).ports) {
@@ -275,6 +286,32 @@ TEST_CASE("LACP with a partner that stayed away for too long is as without a war
     partner.now = next->now;
     exchange(*next, partner, 10s);
     for (const auto& p : lacp_of(*next).ports) CHECK(p.actor.state.value == 0x3f);
+}
+
+TEST_CASE("LACP carries on as long as the partner waits, however soon we miss it ourselves") {
+    Instance partner(Mode::ieee8023ad, lacp_options(false), Mac{{2, 0xcc, 0, 0, 0, 1}});
+    auto ours = std::make_unique<Instance>(Mode::ieee8023ad, lacp_options(true)); // 3 s; the partner waits 90
+    for (const unsigned n : {0U, 1U}) {
+        partner.join(n);
+        ours->join(n);
+    }
+    exchange(*ours, partner, 20s);
+    for (const auto& p : lacp_of(partner).ports) REQUIRE(p.actor.state.value == 0x3d);
+    ours = next_of(*ours, lacp_options(true), 20s, {0, 1});
+    partner.now = ours->now;
+    CHECK(deliver(*ours, partner, 0x3f) == 3);
+    for (int step = 0; step < 30; ++step) {
+        exchange(*ours, partner, 100ms);
+        for (const auto& p : lacp_of(partner).ports) {
+            CHECK(p.actor.state.value == 0x3d);
+            CHECK(p.partner.state.value == 0x3f);
+        }
+    }
+    // And no longer than that second: a partner that is gone is missed.
+    exchange(*ours, partner, 5s);
+    ours->pass(3s);
+    (void)ours->sent();
+    for (const auto& p : lacp_of(*ours).ports) CHECK(p.rx != lacp::RxState::CURRENT);
 }
 
 TEST_CASE("a state that names states that there are none of begins as a new port does") {
