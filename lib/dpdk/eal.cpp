@@ -6,9 +6,12 @@
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_log.h>
+#include <rte_memory.h>
 #include <sys/file.h>
+#include <sys/mman.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstdio>
 #include <filesystem>
@@ -167,6 +170,21 @@ Eal::~Eal() {
     const std::string dir = runtime_dir();
     rte_eal_cleanup();
     remove_files(dir);
+}
+
+// DPDK hands out the end of its memory first.
+void Eal::fetch_pages(std::size_t bytes) {
+    const auto fetch = [](const rte_memseg_list*, const rte_memseg* first, std::size_t length, void* arg) {
+        std::size_t& wanted = *static_cast<std::size_t*>(arg);
+        const auto page = static_cast<std::size_t>(sysconf(_SC_PAGESIZE));
+        if (first->hugepage_sz != page) return 0;
+        const std::size_t part = std::min((wanted + page - 1) / page * page, length);
+        constexpr int kPopulateWrite = 23; // MADV_POPULATE_WRITE, from Linux 5.14
+        madvise(static_cast<std::uint8_t*>(first->addr) + (length - part), part, kPopulateWrite);
+        wanted -= std::min(wanted, part);
+        return wanted == 0 ? 1 : 0;
+    };
+    if (bytes != 0) rte_memseg_contig_walk(fetch, &bytes);
 }
 
 void Eal::remove_runtime_dir() { remove_files(runtime_dir()); }
