@@ -8,6 +8,7 @@
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -77,6 +78,29 @@ HandedFds fds_of_the_run_before() {
     ::unsetenv(kOwnFds);
     return out;
 }
+
+// What a child is given: no signal blocked or ignored, a session of its own.
+struct ChildSetup {
+    ChildSetup() {
+        posix_spawn_file_actions_init(&files);
+        posix_spawnattr_init(&how);
+        sigset_t none, all_signals;
+        sigemptyset(&none);
+        sigfillset(&all_signals);
+        posix_spawnattr_setsigmask(&how, &none);
+        posix_spawnattr_setsigdefault(&how, &all_signals);
+        posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+    }
+    ~ChildSetup() {
+        posix_spawn_file_actions_destroy(&files);
+        posix_spawnattr_destroy(&how);
+    }
+    ChildSetup(const ChildSetup&) = delete;
+    ChildSetup& operator=(const ChildSetup&) = delete;
+
+    posix_spawn_file_actions_t files{};
+    posix_spawnattr_t how{};
+};
 
 std::vector<char*> pointers(std::vector<std::string>& texts) {
     std::vector<char*> out;
@@ -175,6 +199,51 @@ Error run_again(const HandedFds& fds) {
     return Error{"cannot run " + command_line.file + " again: " + errno_text(errno)};
 }
 
+std::string why_not_run_again(const std::string& config) {
+    constexpr int kPatienceMs = 10'000;
+    int ends[2];
+    if (::pipe2(ends, O_CLOEXEC) != 0) return "no pipe: " + errno_text(errno);
+    const Fd said(ends[0]);
+    Fd says(ends[1]);
+    std::vector<std::string> arguments{"dpdk-bond", "-c", config, "--check"}, variables = environment();
+    ChildSetup setup;
+    posix_spawn_file_actions_addopen(&setup.files, 0, "/dev/null", O_RDONLY, 0);
+    posix_spawn_file_actions_addopen(&setup.files, 1, "/dev/null", O_WRONLY, 0);
+    posix_spawn_file_actions_adddup2(&setup.files, says.get(), 2);
+    posix_spawn_file_actions_addclosefrom_np(&setup.files, kFirst);
+    pid_t child = 0;
+    const int error = ::posix_spawn(&child, command_line.file.c_str(), &setup.files, &setup.how,
+                                    pointers(arguments).data(), pointers(variables).data());
+    if (error != 0) return command_line.file + " cannot be run: " + errno_text(error);
+    says.reset();
+    std::string text;
+    const auto end = std::chrono::steady_clock::now() + std::chrono::milliseconds(kPatienceMs);
+    bool late = false;
+    for (char part[1024];;) {
+        const auto left =
+            std::chrono::duration_cast<std::chrono::milliseconds>(end - std::chrono::steady_clock::now());
+        pollfd wait{said.get(), POLLIN, 0};
+        late = left.count() <= 0 || ::poll(&wait, 1, static_cast<int>(left.count()) + 1) == 0;
+        const ssize_t got = late ? 0 : ::read(said.get(), part, sizeof part);
+        if (got < 0 && errno == EINTR) continue;
+        if (got <= 0) break;
+        text.append(part, static_cast<std::size_t>(got));
+    }
+    if (late) ::kill(child, SIGKILL);
+    int status = 0;
+    while (::waitpid(child, &status, 0) < 0)
+        if (errno != EINTR) break;
+    if (late) return command_line.file + " does not answer";
+    if (WIFEXITED(status) && WEXITSTATUS(status) == 0) return {};
+    std::string why; // the first line that is no note
+    for (std::string_view left(text); why.empty() && !left.empty();) {
+        const std::string_view line = left.substr(0, left.find('\n'));
+        left.remove_prefix(std::min(line.size() + 1, left.size()));
+        if (line.find(": note: ") == std::string_view::npos) why = line;
+    }
+    return command_line.file + " would not start: " + (why.empty() ? "it says nothing" : why);
+}
+
 HandedFds fds_from_environment(bool any_process) {
     if (HandedFds own = fds_of_the_run_before(); !own.empty()) return own;
     const char* pid = std::getenv("LISTEN_PID");
@@ -212,8 +281,8 @@ Result<void> start_keeper(const HandedFds& fds, const std::filesystem::path& soc
     variables.push_back("LISTEN_FDNAMES=" + names_of(all));
     std::vector<std::string> arguments{"dpdk-bond", "keep", std::to_string(seconds), "--file-prefix",
                                        file_prefix};
-    posix_spawn_file_actions_t files;
-    posix_spawn_file_actions_init(&files);
+    ChildSetup setup;
+    posix_spawn_file_actions_t& files = setup.files;
     posix_spawn_file_actions_addopen(&files, 0, "/dev/null", O_RDWR, 0);
     posix_spawn_file_actions_adddup2(&files, 0, 1);
     posix_spawn_file_actions_adddup2(&files, 0, 2);
@@ -221,19 +290,9 @@ Result<void> start_keeper(const HandedFds& fds, const std::filesystem::path& soc
         posix_spawn_file_actions_adddup2(&files, apart[i].get(), kFirst + static_cast<int>(i));
     posix_spawn_file_actions_addclosefrom_np(&files, kFirst + static_cast<int>(apart.size()));
     posix_spawn_file_actions_addchdir_np(&files, "/");
-    posix_spawnattr_t how;
-    posix_spawnattr_init(&how);
-    sigset_t none, all_signals;
-    sigemptyset(&none);
-    sigfillset(&all_signals);
-    posix_spawnattr_setsigmask(&how, &none);
-    posix_spawnattr_setsigdefault(&how, &all_signals);
-    posix_spawnattr_setflags(&how, POSIX_SPAWN_SETSID | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
     pid_t keeper = 0;
-    const int error = ::posix_spawn(&keeper, command_line.file.c_str(), &files, &how,
+    const int error = ::posix_spawn(&keeper, command_line.file.c_str(), &files, &setup.how,
                                     pointers(arguments).data(), pointers(variables).data());
-    posix_spawn_file_actions_destroy(&files);
-    posix_spawnattr_destroy(&how);
     if (error == 0) return {};
     ::unlink(socket.c_str());
     return Error{"no keeper for the logical interfaces: " + errno_text(error)};

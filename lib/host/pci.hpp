@@ -13,6 +13,7 @@
 #include <string_view>
 #include <vector>
 
+#include "base/mac.hpp"
 #include "base/result.hpp"
 #include "host/crash_note.hpp"
 
@@ -70,6 +71,10 @@ public:
     [[nodiscard]] const PciAddress& address() const { return address_; }
     [[nodiscard]] const std::string& driver() const { return driver_; } // what bind() gave it
     [[nodiscard]] const std::string& former_driver() const { return former_driver_; }
+    // The device's own MAC, as noted when it was first opened: some (vmxnet3) still wear what a process that
+    // is gone gave them. Zero: not noted.
+    [[nodiscard]] const Mac& own_mac() const { return own_mac_; }
+    void note_own_mac(const Mac& mac);
 
 private:
     friend class PciBus;
@@ -85,6 +90,7 @@ private:
     std::string former_override_;
     std::string netdev_; // the first one's name; empty: none
     bool netdev_was_up_ = false;
+    Mac own_mac_{};
     CrashNote note_;
 };
 

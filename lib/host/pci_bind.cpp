@@ -138,7 +138,13 @@ std::vector<PciBinding> PciBus::leftovers() const {
 std::string PciBinding::to_text() const {
     return "address " + address_.to_string() + "\ndriver " + driver_ + "\nformer_driver " + former_driver_ +
            "\nformer_override " + former_override_ + "\nnetdev " + netdev_ + "\nnetdev_was_up " +
-           (netdev_was_up_ ? "1" : "0") + "\n";
+           (netdev_was_up_ ? "1" : "0") + "\n" +
+           (own_mac_.is_zero() ? "" : "own_mac " + own_mac_.to_string() + "\n");
+}
+
+void PciBinding::note_own_mac(const Mac& mac) {
+    own_mac_ = mac;
+    if (note_) (void)note_.write(to_text()); // without it the device is given back all the same
 }
 
 std::optional<PciBinding> PciBinding::parse(const std::string& text) {
@@ -154,6 +160,7 @@ std::optional<PciBinding> PciBinding::parse(const std::string& text) {
         if (key == "former_override") binding.former_override_ = value;
         if (key == "netdev") binding.netdev_ = value;
         if (key == "netdev_was_up") binding.netdev_was_up_ = value == "1";
+        if (key == "own_mac") binding.own_mac_ = Mac::parse(value).value_or(Mac{});
     }
     if (!address || binding.driver_.empty()) return std::nullopt;
     binding.address_ = *address;
@@ -163,8 +170,8 @@ std::optional<PciBinding> PciBinding::parse(const std::string& text) {
 PciBinding::PciBinding(PciBinding&& other) noexcept
     : bus_(std::exchange(other.bus_, nullptr)), address_(other.address_), driver_(std::move(other.driver_)),
       former_driver_(std::move(other.former_driver_)), former_override_(std::move(other.former_override_)),
-      netdev_(std::move(other.netdev_)), netdev_was_up_(other.netdev_was_up_), note_(std::move(other.note_)) {
-}
+      netdev_(std::move(other.netdev_)), netdev_was_up_(other.netdev_was_up_), own_mac_(other.own_mac_),
+      note_(std::move(other.note_)) {}
 
 PciBinding& PciBinding::operator=(PciBinding&& other) noexcept {
     if (this != &other) {
@@ -176,6 +183,7 @@ PciBinding& PciBinding::operator=(PciBinding&& other) noexcept {
         former_override_ = std::move(other.former_override_);
         netdev_ = std::move(other.netdev_);
         netdev_was_up_ = other.netdev_was_up_;
+        own_mac_ = other.own_mac_;
         note_ = std::move(other.note_);
     }
     return *this;

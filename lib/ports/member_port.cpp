@@ -154,14 +154,19 @@ void MemberPort::put_netdev_back() {
     guard_.reset();
 }
 
-MemberPort::~MemberPort() {
+void MemberPort::close_device() {
     if (link_target_) // -EAGAIN: it runs just now
         while (rte_eth_dev_callback_unregister(port->id(), RTE_ETH_EVENT_INTR_LSC,
                                                reinterpret_cast<rte_eth_dev_cb_fn>(on_link_interrupt),
                                                link_target_.get()) == -EAGAIN)
             usleep(100);
+    link_target_.reset();
     shield.reset();
-    port.reset();      // gives its MAC back and goes …
+    port.reset(); // gives its MAC back
+}
+
+MemberPort::~MemberPort() {
+    close_device();    // goes …
     put_netdev_back(); // … before the netdev below it gets its old state
 }
 

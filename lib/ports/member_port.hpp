@@ -59,6 +59,9 @@ public:
     static std::string handed_name(const std::string& netdev) { return "rx." + netdev; }
     // For a member that cannot be closed, as a worker hangs in it: at least its netdev gets its old state.
     void put_netdev_back();
+    // The device alone: it reads and writes no memory of ours any more. Nothing else is asked of it
+    // afterwards.
+    void close_device();
     MemberPort(const MemberPort&) = delete;
     MemberPort& operator=(const MemberPort&) = delete;
 

@@ -6,6 +6,7 @@
 #include <algorithm>
 #include <array>
 #include <filesystem>
+#include <fstream>
 #include <system_error>
 
 #include "host/kernel_module.hpp"
@@ -37,7 +38,8 @@ void PciShelf::prepare() {
     if (!none && groups != std::filesystem::directory_iterator()) load_module(kVfio);
 }
 
-void PciShelf::find_leftovers() {
+void PciShelf::find_leftovers(bool warm) {
+    warm_ = warm;
     for (PciBinding& binding : bus_.leftovers()) {
         const PciAddress address = binding.address();
         left_.emplace(address, std::move(binding));
@@ -49,11 +51,10 @@ std::vector<std::string> PciShelf::give_back_leftovers() {
     for (auto& [address, binding] : left_) {
         const auto done = binding.restore();
         lines.push_back(
-            done ? fmt::format("{}: given back to {}; an instance that died had left it with {}",
-                               address.to_string(),
+            done ? fmt::format("{}: given back to {}; {} had left it with {}", address.to_string(),
                                binding.former_driver().empty() ? "no driver" : binding.former_driver(),
-                               binding.driver())
-                 : fmt::format("{}: left by an instance that died: {}", address.to_string(), done.error()));
+                               who_left(), binding.driver())
+                 : fmt::format("{}: left by {}: {}", address.to_string(), who_left(), done.error()));
     }
     left_.clear();
     return lines;
@@ -90,9 +91,10 @@ Result<void> PciShelf::take(const MemberConfig& member, std::vector<std::string>
                               ? left->second.driver() == kVfio || left->second.driver() == kUio
                               : left->second.driver() == member.driver;
         if (fits && bus_.driver_of(*address) == left->second.driver()) {
-            warnings.push_back(fmt::format("member {}: an instance that died had left it with {}; it will go "
-                                           "back to {}",
-                                           member.name, left->second.driver(), left->second.former_driver()));
+            if (!warm_)
+                warnings.push_back(fmt::format("member {}: {} had left it with {}; it will go back to {}",
+                                               member.name, who_left(), left->second.driver(),
+                                               left->second.former_driver()));
             taken_.emplace(*address, std::move(left->second));
             left_.erase(left);
             return {};
@@ -123,6 +125,24 @@ Result<void> PciShelf::take(const MemberConfig& member, std::vector<std::string>
 
 void PciShelf::give_back(const MemberConfig& member) {
     if (const auto address = pci_address_of(member)) taken_.erase(*address);
+}
+
+Mac PciShelf::own_mac(const MemberConfig& member, const Mac& says) {
+    const auto address = pci_address_of(member);
+    const auto taken = address ? taken_.find(*address) : taken_.end();
+    if (taken == taken_.end()) return says;
+    if (taken->second.own_mac().is_zero()) taken->second.note_own_mac(says);
+    return taken->second.own_mac();
+}
+
+bool PciShelf::writes_anywhere(const MemberConfig& member) const {
+    const auto address = pci_address_of(member);
+    if (!address) return false;
+    const std::string driver = bus_.driver_of(*address);
+    if (driver == kUio || driver == "igb_uio") return true;
+    std::ifstream group("/sys/bus/pci/devices/" + address->to_string() + "/iommu_group/name");
+    std::string name;
+    return driver == kVfio && group >> name && name == "vfio-noiommu";
 }
 
 void PciShelf::keep_only(const std::set<PciAddress>& used) {

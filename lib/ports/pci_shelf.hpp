@@ -19,8 +19,9 @@ public:
 
     // Before the EAL starts, which looks for VFIO then and never again: a NIC may join later.
     void prepare();
-    // Before the first take(): what instances that died still hold is ours now.
-    void find_leftovers();
+    // Before the first take(): what instances that died still hold is ours now; `warm`: what the instance
+    // before left for this one.
+    void find_leftovers(bool warm = false);
     // After the last take() of the start: devices that were not taken are given back. A line for each.
     std::vector<std::string> give_back_leftovers();
     // The devices that a configuration names: they may share an IOMMU group with one another.
@@ -30,7 +31,13 @@ public:
     // whose DPDK driver works beside the kernel's (mlx5) stays with it. Members that are no PCI devices, have
     // driver `none`, or are taken already are no business of this.
     Result<void> take(const MemberConfig& member, std::vector<std::string>& warnings);
-    void give_back(const MemberConfig& member);       // after its port was closed
+    void give_back(const MemberConfig& member); // after its port was closed
+    // The own MAC of a member's device, which says that it is `says`: that, but for one that an instance
+    // before has left wearing another.
+    Mac own_mac(const MemberConfig& member, const Mac& says);
+    // Nothing keeps the member's device from writing into memory that its process has given back: there is no
+    // IOMMU in between, and the kernel does not hold the pages.
+    [[nodiscard]] bool writes_anywhere(const MemberConfig& member) const;
     void keep_only(const std::set<PciAddress>& used); // gives back all others
     // In the order of their addresses. A line for each that could not be given back.
     std::vector<std::string> give_back_all();
@@ -39,10 +46,15 @@ private:
     Result<PciBinding> bind(const PciDevice& device, const MemberConfig& member,
                             std::vector<std::string>& warnings);
 
+    [[nodiscard]] const char* who_left() const {
+        return warm_ ? "the instance before" : "an instance that died";
+    }
+
     PciBus bus_;
     std::set<PciAddress> planned_;
     std::map<PciAddress, PciBinding> taken_;
     std::map<PciAddress, PciBinding> left_; // by instances that died
+    bool warm_ = false;                     // … or by the one before, for this one
 };
 
 // The address of a member that is a PCI device.

@@ -24,6 +24,7 @@ public:
                           std::vector<std::string>& lines);
 
     [[nodiscard]] bool is_warm() const { return state_.has_value(); }
+    [[nodiscard]] Time left_at() const { return state_ ? state_->time("written", {}) : Time{}; }
     [[nodiscard]] const Saved* bond(std::string_view name) const {
         return state_ ? state_->find("bond", name) : nullptr;
     }

@@ -311,6 +311,7 @@ TEST_CASE("what a process that died had taken is found and given back by the nex
     if (child == 0) { // takes the NIC and dies as by kill -9
         const PciBus bus(kernel.tree.path, kernel.hooks(), notes);
         auto binding = bus.bind(kNic, "vfio-pci");
+        if (binding) binding.value().note_own_mac(Mac{{2, 0, 0, 0, 0, 7}});
         ::_exit(binding.ok() && bus.is_lent(kNic) ? 0 : 1);
     }
     int status = 1;
@@ -325,6 +326,7 @@ TEST_CASE("what a process that died had taken is found and given back by the nex
         CHECK(left[0].address() == kNic);
         CHECK(left[0].driver() == "vfio-pci");
         CHECK(left[0].former_driver() == "e1000e");
+        CHECK(left[0].own_mac() == Mac{{2, 0, 0, 0, 0, 7}});
         CHECK(bus.is_lent(kNic));       // ours now …
         CHECK(bus.leftovers().empty()); // … and nobody else's
         REQUIRE(left[0].restore().ok());
