@@ -18,6 +18,7 @@
 #include "app/placement.hpp"
 #include "config/load.hpp"
 #include "dpdk/clock.hpp"
+#include "dpdk/pool.hpp"
 #include "engine/buffer_need.hpp"
 #include "host/log.hpp"
 #include "host/numa.hpp"
@@ -80,7 +81,7 @@ constexpr unsigned kControlBuffers = 2047;
 
 rte_mempool* make_control_pool() {
     rte_mempool* pool =
-        rte_pktmbuf_pool_create("control", kControlBuffers, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
+        make_packet_pool("control", kControlBuffers, 0, RTE_MBUF_DEFAULT_BUF_SIZE, SOCKET_ID_ANY);
     if (pool == nullptr)
         throw std::runtime_error(
             fmt::format("runtime.memory_mb: there is no room for {} packet buffers of the "
@@ -137,15 +138,22 @@ std::map<int, rte_mempool*> make_pools(const Config& config, bool hugepages) {
     const std::uint64_t memory = std::uint64_t{config.runtime.memory_mb} << 20U;
     const std::uint64_t fits = memory / (hugepages ? kHugeShare : kOrdinaryShare) / plan.each;
     const std::uint64_t spare = fits > plan.all.total() ? (fits - plan.all.total()) / plan.nodes.size() : 0;
+    const auto count_of = [&](const BufferNeed& need) {
+        return static_cast<unsigned>(std::max(need.total(), std::min(kPlenty, need.total() + spare)));
+    };
+    if (!hugepages) {
+        std::uint64_t all = kControlBuffers;
+        for (const auto& [node, need] : plan.nodes) all += count_of(need);
+        Eal::fetch_pages(all * plan.each);
+    }
     std::map<int, rte_mempool*> pools;
     for (const auto& [planned, need] : plan.nodes) {
         const int node = planned;
-        const auto count =
-            static_cast<unsigned>(std::max(need.total(), std::min(kPlenty, need.total() + spare)));
+        const unsigned count = count_of(need);
         const std::string name = pools.empty() ? "frames" : fmt::format("frames{}", node);
         const auto make = [&](int where) {
-            return rte_pktmbuf_pool_create(name.c_str(), count, kBufferCache, 0,
-                                           static_cast<std::uint16_t>(std::min(plan.room, 65535U)), where);
+            return make_packet_pool(name.c_str(), count, kBufferCache,
+                                    static_cast<std::uint16_t>(std::min(plan.room, 65535U)), where);
         };
         rte_mempool* pool = make(node);
         if (pool == nullptr && node != SOCKET_ID_ANY) {
@@ -178,6 +186,8 @@ void give_in_to_signals() {
                                                signal_text(signal, static_cast<std::uint32_t>(info.si_pid))));
 }
 
+double seconds(Duration d) { return std::chrono::duration<double>(d).count(); }
+
 void run_this_thread_on(const std::vector<unsigned>& cpus) {
     cpu_set_t set;
     CPU_ZERO(&set);
@@ -206,12 +216,13 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         if (const std::string& at = config_.runtime.metrics; !at.empty())
             if (auto taken = metrics_.listen(at); !taken)
                 throw std::runtime_error("runtime.metrics: " + taken.error());
+        const Time began = now();
         prefer_memory_of(numa_node_of_cpu_id(static_cast<int>(config_.runtime.control_lcore)));
         for (const unsigned cpu : usable_cpus())
             if (std::ranges::find(config_.runtime.worker_lcores, cpu) == config_.runtime.worker_lcores.end())
                 spare_cpus_.push_back(cpu);
         // PCI devices first: the EAL looks for VFIO once, when it starts.
-        pci_.find_leftovers();
+        pci_.find_leftovers(warm_.is_warm());
         pci_.plan(config_);
         for (const BondConfig& b : config_.bonds) {
             give_in_to_signals();
@@ -228,6 +239,7 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         pci_.prepare();
         give_in_to_signals();
         eal_ = std::make_unique<Eal>(eal_options(config_, hugepages_.has_value()));
+        const Time dpdk = now();
         // The EAL has bound this thread to control's processor, and threads are born where their parents are.
         // Until it becomes the control lcore it is an ordinary one.
         std::vector<unsigned> ordinary = spare_cpus_;
@@ -244,6 +256,7 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         pools_ = make_pools(config_, hugepages_.has_value());
         pool_ = pools_.begin()->second;
         control_pool_ = make_control_pool();
+        const Time buffers = now();
         const std::size_t workers = config_.runtime.worker_lcores.size();
         rcu_ = std::make_unique<Rcu>(static_cast<unsigned>(workers));
         control_ = std::make_unique<Control>(config_.runtime.idle, control_pool_);
@@ -264,7 +277,14 @@ Program::Program(std::string config_file, Config config, const std::optional<std
             units_.push_back(std::move(unit).value());
             enter_service(*units_.back());
         }
-        if (warm_.is_warm()) settle_leftovers(); // of netdevs that are members no more
+        if (warm_.is_warm()) {
+            log_line(fmt::format(
+                "back after {:.2f} s: {:.2f} until the program ran again, {:.2f} for DPDK, {:.2f} for "
+                "packet buffers, {:.2f} for devices",
+                seconds(now() - warm_.left_at()), seconds(began - warm_.left_at()), seconds(dpdk - began),
+                seconds(buffers - dpdk), seconds(now() - buffers)));
+            settle_leftovers(); // of netdevs that are members no more
+        }
         warm_ = {};
         control_->begin(); // from here on others may ask
         if (!register_telemetry(*this)) throw std::runtime_error("DPDK's telemetry takes no commands");
@@ -344,6 +364,15 @@ void Program::stop_workers() {
 void Program::end_warm() {
     const std::string& prefix = config_.runtime.file_prefix;
     const bool again = leaving_ == Leaving::again;
+    std::vector<BondUnit*> units;
+    for (const auto& unit : units_) {
+        units.push_back(unit.get());
+        control_->call([&] {
+            unit->core->bond.speak_before_leaving(now());
+            control_->settle(unit->number);
+        });
+    }
+    wait_until_said(units, kEndPatience);
     Saved all;
     HandedFds fds;
     for (const auto& unit : units_) {
@@ -364,6 +393,10 @@ void Program::end_warm() {
     for (const auto& unit : units_)
         if (unit->capture) unit->capture->stop(kEndPatience);
     stop_workers();
+    // Memory goes before descriptors do, by which the kernel stops devices.
+    for (const auto& unit : units_)
+        for (const auto& member : unit->members)
+            if (pci_.writes_anywhere(member->config)) member->close_device();
     hugepages_.reset();
     Eal::remove_runtime_dir();
     std::fflush(nullptr);
@@ -439,6 +472,15 @@ Result<void> Program::leave_warm(bool again) {
     if (again) // what cannot start is not to stop
         if (const std::string why = why_not_again(); !why.empty())
             return Error{why + "; it runs on as it is"};
+    if (again) { // what has the program's name by now may be another version, or nothing at all
+        std::string why;
+        {
+            const Meanwhile others(*this);
+            why = why_not_run_again(config_file_);
+        }
+        if (!why.empty()) return Error{why + "; it runs on as it is"};
+        if (ending_) return Error{"the program is ending"};
+    }
     leaving_ = again ? Leaving::again : Leaving::warm;
     log_line(fmt::format("{}: {}", acting(), again ? "restart" : "stopping warm"));
     control_->stop();

@@ -22,6 +22,23 @@ namespace dpdkbond {
 
 namespace {
 
+// A NIC that was reset on its way from one process to the next tells of its link late, also where the far end
+// has seen nothing of it. Those that had a link have so long to find it; in modes with one active member that
+// one alone, as nobody waits for the others.
+void wait_for_links(const Saved& before, const BondConfig& config,
+                    std::span<const std::unique_ptr<MemberPort>> members) {
+    constexpr Duration kPatience = std::chrono::seconds(1);
+    constexpr useconds_t kPauseUs = 5'000;
+    const auto active = mode_def(config.mode).has(Trait::backups) ? before.text("active") : std::nullopt;
+    const auto awaited = [&](const auto& member) {
+        const Saved* was = before.find("member", member->config.name);
+        return member->config.is_pci() && was != nullptr && was->flag("up") &&
+               (!active || *active == member->config.name) && !member->read_link().carrier;
+    };
+    for (const Time end = now() + kPatience; now() < end && std::ranges::any_of(members, awaited);)
+        usleep(kPauseUs);
+}
+
 bool takes_long_frames(const BondConfig& config) {
     const ModeDescriptor* mode = find_mode(config.mode);
     return config.logical.offloads && (mode->long_frames == nullptr || mode->long_frames(config.options));
@@ -48,7 +65,10 @@ Result<std::unique_ptr<MemberPort>> Program::open_member(const BondConfig& bond,
     MemberSetup setup = member_setup(bond, member);
     setup.handed = warm_.take_handed({MemberPort::handed_name(devargs_value(member.device, "iface"))});
     auto port = MemberPort::open(member, std::move(setup), warnings);
-    if (!port) pci_.give_back(member);
+    if (!port)
+        pci_.give_back(member);
+    else if (Port& device = *port.value()->port; member.is_pci())
+        device.set_permanent_mac(pci_.own_mac(member, device.permanent_mac()));
     return port;
 }
 
@@ -117,7 +137,10 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     unit->lanes[0]->inject = &unit->core->inject;
     unit->lanes[0]->policy.random ^= static_cast<std::uint64_t>(to_ns(now())) | 1U;
     unit->macs.emplace(*control_, unit->core->bond, *unit->logical);
-    if (before != nullptr) unit->core->bond.restore(*before, now());
+    if (before != nullptr) {
+        wait_for_links(*before, config, opened);
+        unit->core->bond.restore(*before, now());
+    }
     for (auto& member : opened)
         if (auto joined = join(*unit, std::move(member)); !joined) return Error{joined.error()};
     if (before != nullptr) {

@@ -5,6 +5,7 @@ DPDKBOND_WARM_RESTARTS: how often a mode is restarted under traffic (3); given, 
 """
 import glob
 import os
+import shutil
 import signal
 import socket
 import statistics
@@ -274,6 +275,41 @@ def test_what_does_not_fit_starts_cold_with_one_line(fresh):
     assert not says(bond, "carries on where")
     again(lambda _: None)
     assert len(says(bond, "carries on where")) == 1
+
+
+def test_a_program_that_would_not_start_is_not_started(fresh, monkeypatch, tmp_path):
+    program = str(tmp_path / "dpdk-bond")
+    good = binary()
+    monkeypatch.setenv("DPDK_BOND", program)
+    shutil.copy(good, program)
+    topology = fresh.topology(1, pcap=False)
+    bond = fresh.bond(topology)
+    connection = Connection(fresh, topology.a, topology.h)
+    monkeypatch.setenv("DPDK_BOND", good)  # whoever asks is still there
+
+    def put(text):
+        new = program + ".new"
+        with open(new, "w", encoding="ascii") as file:
+            file.write(text)
+        os.chmod(new, 0o755)
+        os.rename(new, program)
+
+    def refused(why):
+        done = bond.command("restart")
+        assert done.returncode == 1 and f"{program} {why}; it runs on as it is" in done.stderr, done.stderr
+        connection.carries(b"it runs on")
+        assert bond.running() and bond.up() == 1
+    os.unlink(program)
+    refused("cannot be run: No such file or directory")
+    put("#!/bin/sh\necho FILE: note: of no account >&2\necho a library is missing >&2\nexit 127\n")
+    refused("would not start: a library is missing")
+    put("no program\n")
+    refused("cannot be run: Exec format error")
+    shutil.copy(good, program + ".new")
+    os.rename(program + ".new", program)
+    restart(bond)
+    connection.carries(b"the new one")
+    assert says(bond, "carries on where")
 
 
 def test_a_kill_is_no_warm_restart_and_a_bad_file_is_no_reason_to_stop(fresh):
