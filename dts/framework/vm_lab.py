@@ -1,17 +1,22 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Two guests with two wires between them for each NIC model: dpdk-bond lives in A, its partner, plain Linux, in B."""
 import contextlib
+import json
 import os
 import re
 import shutil
+import struct
 import tempfile
 
-from . import app
+from . import app, vm_image
 from .app import DpdkBond, DpdkProcess, bond_config, unique_prefix
-from .vm import Nic, Vm, nic_address
+from .netns import Netns
+from .traffic import UdpResult
+from .vm import Nic, TapNic, Vm, nic_address
 from .wait import eventually
 
 MODELS = {"virtio-net-pci": "speed=1000,duplex=full,mq=on,vectors=6", "e1000e": "", "vmxnet3": ""}
+NEAR = "near"  # in place of a model: the NICs whose other ends are in the outer machine
 PARTNER_MODEL, PARTNER_PROPERTIES = "virtio-net-pci", "speed=1000,duplex=full"
 BOND_ADDRESS, PARTNER_ADDRESS = "192.0.2.1", "192.0.2.2"
 # The processors of each thread of vhost-net: until Linux 6.3 a process of its own, since then a thread of the program.
@@ -148,7 +153,51 @@ class GuestPing:
         return self
 
 
+class PortWatch:
+    """Ports of Linux's bonding in a guest, looked at fifty times a second until stop(). Then `changes`: what changed, as (seconds,
+    port, what, from, to); `first`: what each port was at first; `blind`: the longest time between two looks, in seconds."""
+
+    def __init__(self, vm, ports):
+        self._vm, self._log = vm, f"/tmp/{unique_prefix('watch')}"
+        script = os.path.join(vm_image.GUEST, "watch_ports.py")
+        self._process = GuestProcess(vm, ["/usr/bin/python3", "-B", script, *ports], self._log)
+        eventually(lambda: vm.call("read", path=self._log), 20, "the ports are looked at")
+
+    def stop(self):
+        self._process.send_signal(15)
+        self._process.wait(20)
+        lines = [json.loads(line) for line in self._vm.call("read", path=self._log).splitlines()]
+        self.first, self.changes, self.blind = lines[0], [tuple(change) for change in lines[1:-1]], lines[-1]
+        return self
+
+
+class GuestStream:
+    """UDP from one guest to another at a steady rate, with sequence numbers; see traffic.UdpStream."""
+
+    def __init__(self, source, target_vm, target, rate=200, port=5201):
+        self.rate, self._source, self._target = rate, source, target_vm
+        script, self._file = os.path.join(os.path.dirname(__file__), "udp_stream.py"), f"/tmp/{unique_prefix('udp')}"
+        begin = ["/usr/bin/python3", "-B", script]
+        self._receiver = GuestProcess(target_vm, [*begin, "receive", target, port, self._file + ".rx"], self._file + ".log")
+        eventually(lambda: "ready" in target_vm.call("read", path=self._file + ".log"), 20, "it listens")
+        self._sender = GuestProcess(source, [*begin, "send", target, port, self._file + ".tx", rate, 64], self._file + ".log")
+
+    def stop(self):
+        for process in (self._sender, self._receiver):
+            process.send_signal(15)
+            process.wait(20)
+        tx = [number for number, in struct.iter_unpack("=q", self._bytes(self._source, ".tx"))]
+        rx = list(struct.iter_unpack("=qq", self._bytes(self._target, ".rx")))
+        return UdpResult(tx, rx, 1e9 / self.rate)
+
+    def _bytes(self, vm, end):
+        data = bytes.fromhex(vm.run(f"/usr/bin/python3 -c 'import sys; print(open(sys.argv[1], \"rb\").read().hex())' {self._file}{end}"))
+        return data[:len(data) // 16 * 16] if end == ".rx" else data
+
+
 class VmLab:
+    """Guest B has two more NICs, whose wires end as near0 and near1 in a namespace of the outer machine (`near`)."""
+
     def __init__(self):
         self._wires = tempfile.mkdtemp(prefix=f"dts-{os.getpid()}-wires-")
         self.first = {}  # NIC number of a model's first NIC
@@ -160,8 +209,14 @@ class VmLab:
                 wire = os.path.join(self._wires, str(i))
                 a.append(Nic(model, wire, 0, f"52:54:00:00:0a:{i:02x}", properties))
                 b.append(Nic(PARTNER_MODEL, wire, 1, f"52:54:00:00:0b:{i:02x}", PARTNER_PROPERTIES))
+        self.near = Netns("near")
+        self.first[NEAR] = len(b)
+        for name in self.near_members:
+            b.append(TapNic(PARTNER_MODEL, self.near, name, f"52:54:00:00:0b:{len(b):02x}", PARTNER_PROPERTIES))
         self.a = Vm("a", a, memory_mb=1024, cpus=3, iommu=True, hugepages=160)
         self.b = Vm("b", b, memory_mb=384)
+
+    near_members = ("near0", "near1")
 
     def start(self):
         self.a.ready()
@@ -177,6 +232,7 @@ class VmLab:
     def close(self):
         self.a.stop()
         self.b.stop()
+        self.near.delete()
         shutil.rmtree(self._wires, ignore_errors=True)
 
     # ---- side A
@@ -242,6 +298,9 @@ class VmLab:
 
     def no_partner(self):
         self.b.run("ip link del p0 2>/dev/null; for i in /sys/class/net/eth*; do ip link set ${i##*/} down; done; true")
+
+    def watch_partner(self, model):
+        return PortWatch(self.b, self.netdevs(model))
 
     def partner_says(self):
         return self.b.run("cat /proc/net/bonding/p0")
