@@ -91,11 +91,13 @@ Result<void> Console::run_on_stdio() {
 void Console::stop() {
     stop_.set();
     if (acceptor_.joinable()) acceptor_.join();
+    if (listener_ >=
+        0) { // before sessions end: whoever sees that would come again, to the instance that leaves
+        ::close(std::exchange(listener_, -1));
+        ::unlink(path_.c_str());
+    }
     if (stdio_.joinable()) stdio_.join();
     join_ended(true);
-    if (listener_ < 0) return;
-    ::close(std::exchange(listener_, -1));
-    ::unlink(path_.c_str());
 }
 
 void Console::accept_clients() {
