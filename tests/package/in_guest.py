@@ -5,8 +5,8 @@
     sudo tests/package/in_guest.py SUITE PACKAGE.deb...
 
 Makes a root of Debian SUITE (bookworm, trixie) by debootstrap, installs the packages in it by apt, writes a configuration, and boots it
-twice; in each boot guest/check runs after everything else has started, and what it prints comes to the console. At last the
-package is purged. Needs the network for debootstrap and apt, and the kernel that ./quickstart test has fetched. By hand, not in CI.
+twice; in each boot guest/check runs after everything else has started, and what it prints comes to the console; in the first one
+the package is upgraded, too. At last it is purged. Needs the network for debootstrap and apt, and the kernel that ./quickstart test has fetched. By hand, not in CI.
 """
 import os
 import shutil
@@ -18,7 +18,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "..", "dts"))
 
 from framework import vm_image  # noqa: E402
 
-TOOLS = "systemd,systemd-sysv,udev,dbus,iproute2,iputils-ping,kmod,procps,ca-certificates"
+TOOLS = "systemd,systemd-sysv,udev,dbus,iproute2,iputils-ping,kmod,procps,ca-certificates,dnsmasq-base"
 
 
 def run(*command, **options):
@@ -30,26 +30,50 @@ def source_of_this_machine():
     return next(site for site in told.splitlines() if "debian" in site and "security" not in site)
 
 
-def make_root(suite, root, packages):
-    mirror = source_of_this_machine()
-    run("debootstrap", "--variant=minbase", f"--include={TOOLS}", suite, root, mirror, stdout=subprocess.DEVNULL)
+def bootstrap(suite, root):
+    """A copy of a bare Debian that is made once."""
+    base = os.path.join(vm_image.directory(), f"debian-{suite}")
+    if not os.path.exists(base):
+        shutil.rmtree(f"{base}.new", ignore_errors=True)
+        run("debootstrap", "--variant=minbase", f"--include={TOOLS}", suite, f"{base}.new", source_of_this_machine(), stdout=subprocess.DEVNULL)
+        os.rename(f"{base}.new", base)
+    run("cp", "-a", "--reflink=auto", f"{base}/.", root)
+
+
+def install(root, packages):
+    """Names, or files of the root, by apt."""
     for name in ("apt.conf.d", "auth.conf.d"):  # a proxy of this machine's, for example
         if os.path.isdir(f"/etc/apt/{name}"):
             shutil.copytree(f"/etc/apt/{name}", f"{root}/etc/apt/{name}", dirs_exist_ok=True)
-    for package in packages:
-        shutil.copy(package, f"{root}/root/")
     shutil.copy("/etc/resolv.conf", f"{root}/etc/resolv.conf")
     environment = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
     run("chroot", root, "apt-get", "-qq", "update", env=environment)
-    run("chroot", root, "apt-get", "-qqy", "install", "--no-install-recommends",
-        *(f"/root/{os.path.basename(package)}" for package in packages), env=environment, stdout=subprocess.DEVNULL)
+    run("chroot", root, "apt-get", "-qqy", "install", "--no-install-recommends", *packages, env=environment, stdout=subprocess.DEVNULL)
+
+
+def make_root(suite, root, packages):
+    bootstrap(suite, root)
+    for package in packages:
+        shutil.copy(package, f"{root}/root/")
+    install(root, [f"/root/{os.path.basename(package)}" for package in packages])
+    raise_version(root)
     run("chroot", root, "systemctl", "enable", "dpdk-bond", "systemd-networkd")
     os.makedirs(f"{root}/etc/dpdk-bond", exist_ok=True)
     for name, where in (("dpdk-bond.yaml", "etc/dpdk-bond"), ("links.service", "etc/systemd/system"), ("check.service", "etc/systemd/system"),
-                        ("10-bond1.network", "etc/systemd/network"), ("10-unmanaged.network", "etc/systemd/network"),
+                        ("10-bond1.network", "etc/systemd/network"), ("10-bond2.network", "etc/systemd/network"),
+                        ("10-unmanaged.network", "etc/systemd/network"),
                         ("links", "root"), ("check", "root")):
         shutil.copy(os.path.join(HERE, "guest", name), f"{root}/{where}/{name}")
     run("chroot", root, "systemctl", "enable", "links", "check")
+
+
+def raise_version(root):
+    """/root/upgrade.deb: the program's package again, as the next version."""
+    package = next(name for name in os.listdir(f"{root}/root") if name.startswith("dpdk-bond_") and name.endswith(".deb"))
+    run("chroot", root, "dpkg-deb", "-R", f"/root/{package}", "/root/next")
+    run("sed", "-i", "s/^Version: .*/&+next/", f"{root}/root/next/DEBIAN/control")
+    run("chroot", root, "dpkg-deb", "-b", "/root/next", "/root/upgrade.deb", stdout=subprocess.DEVNULL)
+    shutil.rmtree(f"{root}/root/next")
 
 
 def first_root(tree):
@@ -66,9 +90,31 @@ def first_root(tree):
     return archive.done()
 
 
-def boot(root, initramfs):
+def work_folder(name):
+    """Empty, with an empty folder `root` in it."""
+    if reason := vm_image.why_not():
+        sys.exit(f"SKIP: {reason}")
+    work = os.path.join(vm_image.directory(), name)
+    shutil.rmtree(work, ignore_errors=True)
+    os.makedirs(f"{work}/root")
+    return work
+
+
+def prepare_boot(work):
+    """The kernel's modules into the root; returns the initramfs that finds it."""
+    vm_image.build()
+    version = vm_image.kernel_version()
+    tree = os.path.join(vm_image.directory(), "kernel", "lib", "modules", version)
+    shutil.copytree(tree, f"{work}/root/usr/lib/modules/{version}")
+    with open(f"{work}/initramfs", "wb") as out:
+        out.write(first_root(tree))
+    return f"{work}/initramfs"
+
+
+def boot(root, initramfs, seconds=1800):
+    """Until the guest powers itself off; its lines "check: …" come to stdout. True: it said "check: done", and nothing failed."""
     kernel, _, _ = vm_image.build()
-    command = ["timeout", "600", "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
+    command = ["timeout", str(seconds), "qemu-system-x86_64", "-nodefaults", "-no-user-config", "-display", "none", "-no-reboot",
                "-machine", "q35", "-accel", "tcg,thread=multi", "-cpu", "max", "-m", "1024", "-smp", "2",
                "-kernel", kernel, "-initrd", initramfs, "-append",
                "console=ttyS0 quiet panic=-1 tsc=reliable no_timer_check mitigations=off net.ifnames=0 systemd.show_status=no",
@@ -81,23 +127,14 @@ def boot(root, initramfs):
 
 def main():
     suite, packages = sys.argv[1], [os.path.abspath(package) for package in sys.argv[2:]]
-    if reason := vm_image.why_not():
-        sys.exit(f"SKIP: {reason}")
-    work = os.path.join(vm_image.directory(), f"package-{suite}")
+    work = work_folder(f"package-{suite}")
     root = f"{work}/root"
-    shutil.rmtree(work, ignore_errors=True)
-    os.makedirs(root)
     make_root(suite, root, packages)
-    version = vm_image.kernel_version()
-    tree = os.path.join(vm_image.directory(), "kernel", "lib", "modules", version)
-    vm_image.build()
-    shutil.copytree(tree, f"{root}/usr/lib/modules/{version}")
-    with open(f"{work}/initramfs", "wb") as out:
-        out.write(first_root(tree))
+    initramfs = prepare_boot(work)
     good = True
     for number in ("first boot", "after the reboot"):
         print(f"== {number}", flush=True)
-        good = boot(root, f"{work}/initramfs") and good
+        good = boot(root, initramfs) and good
     print("== purge", flush=True)
     run("chroot", root, "dpkg", "--purge", "dpdk-bond")
     left = subprocess.run(["find", root, "-xdev", "-path", f"{root}/root", "-prune", "-o", "-name", "*dpdk-bond*", "-print"],
@@ -106,4 +143,5 @@ def main():
     sys.exit(0 if good and not left.strip() else 1)
 
 
-main()
+if __name__ == "__main__":
+    main()
