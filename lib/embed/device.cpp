@@ -122,7 +122,7 @@ void BondedDevice::close_if_removed() {
 
 rte_eth_dev_info BondedDevice::capabilities() const {
     rte_eth_dev_info info{};
-    if (here()) rte_eth_dev_info_get(port_, &info);
+    if (here() && rte_eth_dev_info_get(port_, &info) != 0) info = {};
     return info;
 }
 
