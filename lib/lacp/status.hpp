@@ -38,7 +38,7 @@ struct Forwarding {
 struct BondStatus {
     LacpOptions options{};
     AggregatorId active_aggregator = kNoAggregator;
-    std::uint32_t active_ports = 0; // ports of the active aggregator ("Number of ports")
+    std::uint32_t active_ports = 0; // ports of the active aggregator, with a link or without
     std::uint32_t usable_ports = 0; // that may send data
     SystemPriority actor_system_priority{};
     Mac actor_system{};

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "ops/render_lacp.hpp"
 
+#include <algorithm>
+
 #include "ops/put.hpp"
 #include "ops/render.hpp"
 
@@ -58,16 +60,16 @@ std::string lacp_info_lines(const BondView& view) {
     put(out, "Aggregator selection policy (ad_select): {}\n", option_text(view, "ad_select"));
     put(out, "System priority: {}\n", s.actor_system_priority.value);
     put(out, "System MAC address: {}\n", s.actor_system.to_string());
-    // Linux has none while no port of it has a link.
-    bool has_link = false;
-    for (const lacp::PortStatus& port : s.ports)
-        has_link |= port.port_enabled && port.aggregator == s.active_aggregator;
-    if (s.active_aggregator == lacp::kNoAggregator || !has_link) {
+    // Linux counts those that have a link, and without one it has no active aggregator.
+    const auto ports = std::ranges::count_if(s.ports, [&](const lacp::PortStatus& port) {
+        return port.port_enabled && port.aggregator == s.active_aggregator;
+    });
+    if (s.active_aggregator == lacp::kNoAggregator || ports == 0) {
         put(out, "bond {} has no active aggregator\n", view.status.name.view());
         return out;
     }
     put(out, "Active Aggregator Info:\n\tAggregator ID: {}\n", s.active_aggregator.value);
-    put(out, "\tNumber of ports: {}\n\tActor Key: {}\n", s.active_ports, s.actor_key.value);
+    put(out, "\tNumber of ports: {}\n\tActor Key: {}\n", ports, s.actor_key.value);
     put(out, "\tPartner Key: {}\n\tPartner Mac Address: {}\n", s.partner_key.value,
         s.partner_system.to_string());
     return out;

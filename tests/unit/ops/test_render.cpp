@@ -275,6 +275,8 @@ TEST_CASE("802.3ad with a partner reads as on Linux") {
     }
     for (MemberView& m : v.members) m.status.link_failures = 1;
     CHECK(rendered(v) == recorded("lacp-pair"));
+    v.lacp->ports[0].port_enabled = false; // Linux counts those with a link
+    CHECK(rendered(v).find("Number of ports: 1\n") != std::string::npos);
 }
 
 TEST_CASE("802.3ad without a partner reads as on Linux") {
