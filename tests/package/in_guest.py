@@ -9,6 +9,7 @@ twice; in each boot guest/check runs after everything else has started, and what
 the package is upgraded, too. At last it is purged. Needs the network for debootstrap and apt, and the kernel that ./quickstart test has fetched. By hand, not in CI.
 """
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -121,6 +122,7 @@ def boot(root, initramfs, seconds=1800):
                "-serial", "stdio", "-fsdev", f"local,id=root,path={root},security_model=passthrough,multidevs=remap",
                "-device", "virtio-9p-pci,fsdev=root,mount_tag=root,bus=pcie.0"]
     told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace").stdout
+    told = re.sub(r"\x1b(\][^\x07\x1b]*(\x07|\x1b\\)|\[[0-9;?]*[A-Za-z])|\r", "", told)  # what systemd sets a terminal up with
     print("\n".join(line for line in told.splitlines() if line.startswith(("check:", "  "))), flush=True)
     return "check: done" in told and "check: FAILED" not in told
 
