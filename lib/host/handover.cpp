@@ -200,7 +200,7 @@ Error run_again(const HandedFds& fds) {
 }
 
 std::string why_not_run_again(const std::string& config) {
-    constexpr int kPatienceMs = 10'000;
+    constexpr int kPatienceMs = 60'000; // an emulated processor with other work takes ten seconds
     int ends[2];
     if (::pipe2(ends, O_CLOEXEC) != 0) return "no pipe: " + errno_text(errno);
     const Fd said(ends[0]);

@@ -26,7 +26,7 @@ void remember_command_line(int argc, char** argv);
 // error.
 Error run_again(const HandedFds& fds);
 // Asks the program's file, whatever it is by now, whether it would start with this configuration: `FILE -c
-// CONFIG --check`. Empty: it would; else why not. Takes as long as that does, ten seconds at most.
+// CONFIG --check`. Empty: it would; else why not. Takes as long as that does, a minute at most.
 std::string why_not_run_again(const std::string& config);
 
 // What was passed on by run_again() or the service manager (sd_listen_fds(3)). The environment says so no
