@@ -2,7 +2,7 @@
 """Warm restarts with a guest as the partner: Linux's bonding sees nothing of them; NICs of vfio-pci, told as it is.
 
 DPDKBOND_WARM_RESTARTS: how often each is restarted (2 by sockets, 1 by NICs); given, NICs are tried in every mode that differs, and
-LACP over them at the fast rate too.
+LACP over both at the fast rate too.
 """
 import os
 import statistics
@@ -22,6 +22,9 @@ NIC_TIMES = TIMES if MANY else 1
 NIC_CASES = [("802.3ad", {"lacp_rate": "slow"})]
 if MANY:
     NIC_CASES += [("802.3ad", {"lacp_rate": "fast"}), ("active-backup", {}), ("balance-xor", {}), ("balance-alb", {})]
+# The partner gives 3 s at the fast rate, which a machine that is busy with other tests may not: on demand, as the further models.
+RATES = ["fast", "slow"] if MANY else ["slow"]
+NICS = list(MODELS) if MANY else list(MODELS)[:1]
 RATE = 100
 IN_SYNC = {"slow": 0x3D, "fast": 0x3F}
 NO_CHURN = "none none 0 0", "monitoring monitoring 0 0"
@@ -44,7 +47,7 @@ def noticed(watch):
 
 
 @pytest.mark.seconds(120 + 20 * TIMES)
-@pytest.mark.parametrize("rate", ["fast", "slow"])
+@pytest.mark.parametrize("rate", RATES)
 def test_linux_as_the_lacp_partner_sees_nothing(guests, rate):
     state = IN_SYNC[rate]
     guests.partner_bond(NEAR, "802.3ad", lacp_rate=rate)
@@ -71,7 +74,7 @@ def test_linux_as_the_lacp_partner_sees_nothing(guests, rate):
         assert bond.stop() == 0
 
 
-@pytest.fixture(scope="module", params=MODELS)
+@pytest.fixture(scope="module", params=NICS)
 def on_nics(request, guests):
     """(model, dpdk-bond on its NICs), the same through all modes."""
     model = request.param
