@@ -110,6 +110,17 @@ void LogicalWatch::settle() {
     for (auto& [bond, l] : logicals_) tell_missing(bond, l);
 }
 
+// Before anybody watched, udev may have given it one by its MACAddressPolicy, behind the bond's own. What
+// comes for the bond's would be refused by the kernel, and what comes for that one by us.
+void LogicalWatch::keep_mac(std::uint32_t bond, const Logical& l, const Mac& mac) {
+    Mac own{};
+    control_.call([&] {
+        if (const BondCore* core = control_.bond(bond)) own = core->bond.mac();
+    });
+    if (!own.is_zero() && own != mac)
+        (void)l.port->visit([&](const LinkEvent& at) { return dpdkbond::set_mac(at.ifindex, own); });
+}
+
 void LogicalWatch::take_mac(std::uint32_t bond, Logical& l, const Mac& mac) {
     Mac before = mac, kept = mac;
     control_.call([&] {
@@ -186,7 +197,10 @@ void LogicalWatch::look(std::uint32_t bond, Logical& l) {
         l.elsewhere = elsewhere;
         l.there = std::move(there);
         const LinkEvent& at = *link;
-        if (l.seen && at.mac != l.link.mac) take_mac(bond, l, at.mac);
+        if (!l.seen)
+            keep_mac(bond, l, at.mac);
+        else if (at.mac != l.link.mac)
+            take_mac(bond, l, at.mac);
         if (!l.seen || at.mtu != l.link.mtu) l.wishes.mtu = take_mtu(bond, l, at.mtu);
         l.link = at;
         l.list = std::move(list);

@@ -85,6 +85,7 @@ private:
     void tell_missing(std::uint32_t bond, Logical& l);
     void look_at_uses(Watched& member);
     void tell(std::uint32_t bond, MemberId member, EventKind kind, TellLimit& limit, const std::string& what);
+    void keep_mac(std::uint32_t bond, const Logical& l, const Mac& mac); // at the first look
     void take_mac(std::uint32_t bond, Logical& l, const Mac& mac);
     std::uint32_t take_mtu(std::uint32_t bond, const Logical& l, std::uint32_t mtu);
     void tell_members(std::uint32_t bond, const MemberWishes& wishes);

@@ -20,8 +20,13 @@
 #include <vector>
 
 #include "dpdk/eal.hpp"
+#include "dpdk/rcu.hpp"
+#include "drivers/registry.hpp"
+#include "engine/bond_core.hpp"
+#include "engine/control.hpp"
 #include "namespace.hpp"
 #include "ports/logical_port.hpp"
+#include "ports/logical_watch.hpp"
 #include "ports/member_port.hpp"
 
 using namespace dpdkbond;
@@ -135,4 +140,34 @@ TEST_CASE("a tap serves where vhost-net is there and does not, unless virtio-use
         CHECK(command("ip link show log0 up"));
     });
     if (!possible) WARN("no mount namespace with devices here: nothing was tested");
+}
+
+TEST_CASE("a MAC that somebody gives the logical interface before it is watched does not stay", "[logical]") {
+    const Mac own = *Mac::parse("02:bd:00:00:00:07");
+    std::vector<std::string> warnings;
+    auto logical = open(LogicalBackend::tap, 1, warnings);
+    INFO((logical ? "" : logical.error()));
+    REQUIRE(logical.ok());
+    Rcu rcu(1);
+    Control control(Idle::busy, frame_pool());
+    BondCore core("log0", *find_mode(Mode::active_backup), BondOptions{}, own, 1500, rcu, 1, "0");
+    control.set_bond(0, &core);
+    REQUIRE(command("ip link set log0 address 02:00:00:00:00:99")); // as udev by MACAddressPolicy
+    LogicalWatch watch(control);
+    watch.watch(0, *logical.value(), 1500, 1500);
+    const auto link = get_link("log0");
+    REQUIRE(link.ok());
+    CHECK(link.value().mac == own);
+    CHECK(core.bond.mac() == own);
+
+    watch.handle(link.value());
+    watch.settle();
+    CHECK(core.bond.mac() == own);
+    REQUIRE(command("ip link set log0 address 02:00:00:00:00:99")); // by an operator, while it is watched
+    watch.reread();
+    watch.settle();
+    CHECK(core.bond.mac() == get_link("log0").value().mac);
+    CHECK(core.bond.mac() == *Mac::parse("02:00:00:00:00:99"));
+    watch.forget(0);
+    control.set_bond(0, nullptr);
 }
