@@ -14,9 +14,10 @@ struct Right {
     std::string_view name; // as in capabilities(7), without CAP_
     unsigned number;
 };
-inline constexpr std::array<Right, 13> kKeptRights{{{"NET_ADMIN", 12},
+inline constexpr std::array<Right, 14> kKeptRights{{{"NET_ADMIN", 12},
                                                     {"NET_RAW", 13},
                                                     {"NET_BROADCAST", 11},
+                                                    {"NET_BIND_SERVICE", 10},
                                                     {"BPF", 39},
                                                     {"PERFMON", 38},
                                                     {"SYS_ADMIN", 21},
