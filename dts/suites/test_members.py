@@ -228,6 +228,6 @@ def test_check_and_start_say_what_is_not_done_as_written(fresh):
     wires = fresh.sink(1)
     bond = fresh.bond(wires, addresses=[], updelay=150)
     said = "bond0: updelay: 150 ms is no multiple of miimon (100 ms): it is 100 ms"
-    assert f"warning: {said}" in bond.log
+    eventually(lambda: f"warning: {said}" in bond.log, 3)
     check = wires.a.run(app.binary(), "-c", bond.config_path, "--check")
     assert f"note: {said}" in check.stderr

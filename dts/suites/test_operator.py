@@ -239,7 +239,8 @@ def test_what_stood_on_a_members_netdev_before_the_start_is_known(fresh):
     wires = fresh.sink(2)
     wires.a.run("ip", "link", "add", "link", "m1", "name", "mv0", "type", "macvlan")
     bond = fresh.bond(wires, members=[wires.devargs(0), {"device": wires.devargs(1), "force": True}], addresses=[])
-    assert "warning bond0: warning: member m1: macvlan mv0 stands on m1; as a member it serves the bond alone" in bond.log
+    said = "warning bond0: warning: member m1: macvlan mv0 stands on m1; as a member it serves the bond alone"
+    eventually(lambda: said in bond.log, 3)
     wires.a.run("ip", "link", "del", "mv0")
     eventually(lambda: "info bond0 m1: device_changed: its netdev has macvlan mv0 no longer" in bond.log, 3)
     assert "has macvlan mv0 now" not in bond.log
