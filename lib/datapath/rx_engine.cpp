@@ -115,9 +115,6 @@ inline bool is_tagged_slow(const rte_mbuf* m, const std::uint8_t* bytes, std::ui
            (is_vlan_ethertype(inner) && m->data_len >= 22 && load_be16(bytes + 20) == ethertype::slow);
 }
 
-// Ethernet types in memory order.
-constexpr std::uint16_t kIpv4InMemory = 0x0008, kIpv6InMemory = 0xdd86;
-
 [[gnu::cold]] void give_to_control(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept {
     if (!offer_to_control(lane, MemberId{member}, frame))
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::control_full)], &frame, 1);
@@ -146,8 +143,8 @@ std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mb
     // Most are untagged IP and stay where they are.
     std::uint16_t kept = 0;
     for (; kept < n; ++kept) {
-        const std::uint16_t type = load_raw16(rte_pktmbuf_mtod(frames[kept], const std::uint8_t*) + 12);
-        if (type != kIpv4InMemory && type != kIpv6InMemory) break;
+        const std::uint16_t type = load_be16(rte_pktmbuf_mtod(frames[kept], const std::uint8_t*) + 12);
+        if (type != ethertype::ipv4 && type != ethertype::ipv6) break;
     }
     for (std::uint16_t i = kept; i < n; ++i) {
         rte_mbuf* const m = frames[i];
