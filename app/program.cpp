@@ -469,12 +469,9 @@ Result<void> Program::leave_warm(bool again) {
     if (ending_) return Error{"the program is ending"};
     if (config_.runtime.warm_restart == 0)
         return Error{"runtime.warm_restart is 0: it can only end for good"};
-    if (again) // what cannot start is not to stop
-        if (const std::string why = why_not_again(); !why.empty())
-            return Error{why + "; it runs on as it is"};
-    if (again) { // what has the program's name by now may be another version, or nothing at all
-        std::string why;
-        {
+    if (again) { // what cannot start is not to stop
+        std::string why = why_not_again();
+        if (why.empty()) { // what has the program's name by now may be another version, or nothing at all
             const Meanwhile others(*this);
             why = why_not_run_again(config_file_);
         }
