@@ -110,8 +110,9 @@ void LogicalWatch::settle() {
     for (auto& [bond, l] : logicals_) tell_missing(bond, l);
 }
 
-// Before anybody watched, udev may have given it one by its MACAddressPolicy, behind the bond's own. What
-// comes for the bond's would be refused by the kernel, and what comes for that one by us.
+// Puts the bond's MAC back on a netdev that has another when it is first looked at: udev (MACAddressPolicy)
+// may have changed it since we made it, when nobody watched yet. With two different ones nothing is received:
+// the kernel refuses frames to the bond's, our filter those to the netdev's.
 void LogicalWatch::keep_mac(std::uint32_t bond, const Logical& l, const Mac& mac) {
     Mac own{};
     control_.call([&] {
