@@ -516,6 +516,56 @@ TEST_CASE("what a mode does not take is back with the next that does, as Linux k
     CHECK(aside.which == given({"lacp_rate"}));
 }
 
+TEST_CASE("from any mode to any other and back leaves each option as it was, but what Linux ends") {
+    constexpr std::pair<const char*, const char*> kOthers[] = {{"ad_actor_sys_prio", "9"},
+                                                               {"ad_select", "count"},
+                                                               {"ad_user_port_key", "7"},
+                                                               {"all_slaves_active", "1"},
+                                                               {"arp_all_targets", "all"},
+                                                               {"arp_ip_target", "192.0.2.1"},
+                                                               {"arp_missed_max", "5"},
+                                                               {"fail_over_mac", "active"},
+                                                               {"lacp_active", "off"},
+                                                               {"lacp_rate", "fast"},
+                                                               {"lp_interval", "5"},
+                                                               {"miimon", "50"},
+                                                               {"min_links", "2"},
+                                                               {"num_grat_arp", "3"},
+                                                               {"packets_per_slave", "5"},
+                                                               {"primary", "m0"},
+                                                               {"primary_reselect", "failure"},
+                                                               {"resend_igmp", "3"},
+                                                               {"tlb_dynamic_lb", "0"},
+                                                               {"use_carrier", "1"},
+                                                               {"xmit_hash_policy", "layer3+4"}};
+    for (const ModeDef& from : mode_table())
+        for (const ModeDef& to : mode_table())
+            for (const auto& [name, text] : kOthers) {
+                const OptionDef* def = find_option(name);
+                REQUIRE(def != nullptr);
+                if (!takes(from.mode, *def)) continue;
+                INFO(from.name << " to " << to.name << " and back with " << name);
+                BondOptions options;
+                OptionSet set = given({name});
+                REQUIRE(set_bond_option(options, name, text));
+                if (std::string_view(name).starts_with("arp_") &&
+                    takes(from.mode, *find_option("arp_interval"))) {
+                    REQUIRE(set_bond_option(options, "arp_interval", "200"));
+                    REQUIRE(set_bond_option(options, "arp_ip_target", "192.0.2.1"));
+                    set |= given({"arp_interval", "arp_ip_target"});
+                }
+                REQUIRE(check_options(from.mode, options, set).empty());
+                const std::string before = bond_option_text(options, *def);
+                OptionsAside aside;
+                for (const Mode mode : {to.mode, from.mode}) {
+                    take_over_options(mode, options, set, aside);
+                    REQUIRE(check_options(mode, options, set).empty());
+                }
+                CHECK(bond_option_text(options, *def) == before);
+                CHECK((set & given({name})) != 0);
+            }
+}
+
 TEST_CASE("values that are taken and do less than they say are remarked upon", "[A16]") {
     const auto texts = [](Mode mode, std::initializer_list<std::pair<const char*, const char*>> options) {
         BondOptions o;
