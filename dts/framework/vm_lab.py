@@ -153,6 +153,9 @@ class GuestPing:
         return self
 
 
+ANY_SWITCH = ("active-backup", "balance-tlb", "balance-alb", "balance-spray")  # modes that need nothing of the switch
+
+
 class PortWatch:
     """Ports of Linux's bonding in a guest, looked at fifty times a second until stop(). Then `changes`: what changed, as (seconds,
     port, what, from, to); `first`: what each port was at first; `blind`: the longest time between two looks, in seconds."""
@@ -285,7 +288,7 @@ class VmLab:
     def partner_of(self, model, mode, **options):
         """What a bond of this mode wants for its other end: Linux's bonding in the same mode, or a bridge where the mode needs nothing of
         the switch."""
-        if mode in ("active-backup", "balance-tlb", "balance-alb", "balance-spray"):
+        if mode in ANY_SWITCH:
             self.partner_bridge(model)
         else:
             self.partner_bond(model, mode, **options)

@@ -12,7 +12,7 @@ import pytest
 
 from framework import app
 from framework.app import DpdkBond, bond_config
-from framework.vm_lab import BOND_ADDRESS, MODELS, NEAR, PARTNER_ADDRESS, GuestStream
+from framework.vm_lab import ANY_SWITCH, BOND_ADDRESS, MODELS, NEAR, PARTNER_ADDRESS, GuestStream
 from framework.wait import eventually
 
 MANY = "DPDKBOND_WARM_RESTARTS" in os.environ
@@ -96,11 +96,7 @@ def test_nics_over_a_restart(on_nics, guests, mode, options):
     model, bond = on_nics
     config = guests.config(model, mode, miimon=50, **options)
     config["runtime"] = bond.config["runtime"]
-    bridged = mode in ("active-backup", "balance-alb")  # it has no ports of a bond to look at
-    if bridged:
-        guests.partner_bridge(model)
-    else:
-        guests.partner_bond(model, mode, **options)
+    guests.partner_of(model, mode, **options)
     if config["bonds"] != bond.config["bonds"]:
         bond.change(config)
 
@@ -115,7 +111,7 @@ def test_nics_over_a_restart(on_nics, guests, mode, options):
     blocked, silent, away, seen = [], [], [], []
     for _ in range(NIC_TIMES):
         told = len(bond.log)
-        watch = None if bridged else guests.watch_partner(model)
+        watch = None if mode in ANY_SWITCH else guests.watch_partner(model)  # a bridge has no ports of a bond
         streams = [GuestStream(guests.a, guests.b, PARTNER_ADDRESS, RATE), GuestStream(guests.b, guests.a, BOND_ADDRESS, RATE, 5202)]
         time.sleep(0.5)
         said = guests.a.run(f"{app.binary()} restart --file-prefix {bond.file_prefix} 2>&1", timeout=90)
