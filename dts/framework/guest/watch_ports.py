@@ -32,6 +32,12 @@ def read(path):
         return ""
 
 
+def number(path):
+    """-1: there is none, or (LACP's states in other modes than 802.3ad) "N/A"."""
+    text = read(path).strip()
+    return int(text) if text.isdigit() else -1
+
+
 def churn(port):
     with open("/proc/net/bonding/p0", encoding="ascii") as file:
         part = file.read().partition(f"Slave Interface: {port}\n")[2].partition("Slave Interface:")[0]
@@ -41,7 +47,7 @@ def churn(port):
 def look(ports, known, with_churn):
     now = {}
     for port in ports:
-        now[port] = {what: int(read(f"/sys/class/net/{port}/{path}") or -1) for what, path in FILES.items()}
+        now[port] = {what: number(f"/sys/class/net/{port}/{path}") for what, path in FILES.items()}
         now[port]["churn"] = churn(port) if with_churn else known[port]["churn"]
     return now
 
