@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "capture/capture.hpp"
+#include "datapath/merger.hpp"
 #include "engine/control.hpp"
 #include "host/numa.hpp"
 #include "ops/event_history.hpp"
@@ -37,6 +38,7 @@ public:
     OptionsAside aside;         // what was set and its mode does not take
     std::unique_ptr<LogicalPort> logical;
     std::unique_ptr<BondCore> core;                    // control's, once it was told of it
+    std::vector<NodePtr<Merger>> mergers;              // of the lanes, where the kernel takes super-frames
     std::vector<NodePtr<Lane>> lanes;                  // each in memory of its worker's node
     std::vector<std::unique_ptr<MemberPort>> members;  // as order_of() says
     WaitingMembers waiting;                            // wanted, but not there

@@ -4,6 +4,7 @@
 
 #include <fmt/format.h>
 #include <fmt/ranges.h>
+#include <rte_cycles.h>
 #include <rte_mempool.h>
 #include <unistd.h>
 
@@ -39,11 +40,6 @@ void wait_for_links(const Saved& before, const BondConfig& config,
         usleep(kPauseUs);
 }
 
-bool takes_long_frames(const BondConfig& config) {
-    const ModeDescriptor* mode = find_mode(config.mode);
-    return config.logical.offloads && (mode->long_frames == nullptr || mode->long_frames(config.options));
-}
-
 } // namespace
 
 MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& member) const {
@@ -51,7 +47,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
     s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
-    s.merge = takes_long_frames(config) && LogicalPort::will_be_tap(config.logical);
+    s.merge = config.logical.offloads && LogicalPort::will_be_tap(config.logical);
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
     s.adopt = warm_.is_warm();
@@ -108,10 +104,9 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
     if (!mac && before != nullptr && before->mac("mac").is_valid_unicast()) mac = before->mac("mac");
     if (!mac && !opened.empty() && opened.front()->port->permanent_mac().is_valid_unicast())
         mac = opened.front()->port->permanent_mac();
-    LogicalConfig up = config.logical;
-    up.offloads = takes_long_frames(config);
-    auto logical = LogicalPort::open(config.name, up, mac, pool_, config_.runtime.idle == Idle::adaptive,
-                                     warnings, warm_.take_handed(LogicalPort::handed_names(config.name)));
+    auto logical =
+        LogicalPort::open(config.name, config.logical, mac, pool_, config_.runtime.idle == Idle::adaptive,
+                          warnings, warm_.take_handed(LogicalPort::handed_names(config.name)));
     if (!logical) return Error{logical.error()};
     unit->logical = std::move(logical).value();
     if (unit->logical->backend() == "virtio-user") place_vhost_threads(spare_cpus_);
@@ -131,6 +126,10 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
         unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
         unit->lanes.back()->doubt = &host_->doubt();
+        if (queue.offloads) {
+            unit->mergers.push_back(make_on_node<Merger>(node, rte_get_tsc_hz()));
+            unit->lanes.back()->merger = unit->mergers.back().get();
+        }
         unit->lanes.back()->punted = unit->core->punted[w].get();
         unit->core->lanes.push_back(unit->lanes.back().get());
     }

@@ -49,6 +49,17 @@ def test_tcp_over_ipv4_and_ipv6_without_a_bad_checksum(fresh, mode):
     assert stats["tx_bytes"] / stats["tx_packets"] > 2000, "frames were cut before the bond"
 
 
+def test_segments_that_the_other_end_has_cut_go_up_merged(fresh):
+    topology = fresh.topology(2, pcap=False, offloads=False)
+    bond = bond_over(fresh, topology)
+    fresh.iperf_server(topology.h)
+    assert iperf(topology.a, HOST_ADDRESS, seconds=1, reverse=True) > 10
+    stats, seen = bond.stats(), topology.a.ip_json("-s", "link", "show", "dev", "bond0")[0]["stats64"]["rx"]["packets"]
+    assert stats["merged"] > stats["rx_packets"] / 2 and stats["reordered"] == 0
+    assert seen == stats["rx_packets"] - stats["merged"]
+    assert bad_checksums(topology.a) == 0 and not frames_lost(bond)
+
+
 def test_ethtool_shows_what_the_kernel_may_leave_undone(fresh):
     topology = fresh.topology(2, pcap=False)
     bond_over(fresh, topology)

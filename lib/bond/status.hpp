@@ -91,6 +91,8 @@ struct MemberCounters {
 
 struct BondCounters {
     std::uint64_t rx_packets = 0, rx_bytes = 0; // handed up to the logical interface
+    std::uint64_t merged = 0;                   // … of them, inside of the frame before
+    std::uint64_t reordered = 0;                // … of them, after a wait for an earlier segment
     std::uint64_t tx_packets = 0, tx_bytes = 0; // taken from the logical interface
     std::uint64_t punted = 0;                   // received frames given to control
     std::uint64_t held = 0;                     // frames that waited while their flow moved

@@ -43,6 +43,8 @@ struct alignas(64) MemberLaneCounters {
 
 struct alignas(64) LaneCounters {
     Counter up;                              // received frames handed to the logical interface
+    Counter merged;                          // … of them, inside of the frame before
+    Counter reordered;                       // … of them, after a wait for an earlier segment
     Counter down;                            // frames taken from the logical interface
     Counter injected;                        // control's own frames put on the wire
     Counter answered;                        // frames of the logical interface answered on the spot

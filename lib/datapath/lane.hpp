@@ -69,6 +69,8 @@ struct UnsentFrames {
     std::array<rte_mbuf*, kMaxBurst> frames;
 };
 
+class Merger;
+
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
@@ -102,10 +104,11 @@ public:
     Ring<rte_mbuf*>* inject =
         nullptr; // frames of control's for this worker to send; mbuf->port is the MemberId
     Ring<rte_mbuf*>* punted = nullptr; // received frames for control; mbuf->port is the MemberId
-    UnsentFrames* unsent = nullptr;    // takes what members' queues refuse; nullptr: it is freed and counted
-    bool bell = false;                 // there is something new in it; owner: the worker
-    std::uint64_t clock = 0;           // when this round began, in cycles of rte_rdtsc(); 0: nobody says
-    Doubt* doubt = nullptr;            // rung for frames that sort_out() refuses; nullptr: none
+    Merger* merger = nullptr;       // of received frames; nullptr: they go up as they came. Not this lane's
+    UnsentFrames* unsent = nullptr; // takes what members' queues refuse; nullptr: it is freed and counted
+    bool bell = false;              // there is something new in it; owner: the worker
+    std::uint64_t clock = 0;        // when this round began, in cycles of rte_rdtsc(); 0: nobody says
+    Doubt* doubt = nullptr;         // rung for frames that sort_out() refuses; nullptr: none
     PolicyState policy;
     HeldFrames held;
     GapWatch gap;

@@ -3,9 +3,12 @@
 
 #include <rte_pause.h>
 
+#include <numeric>
+
 #include "capture/port_tap.hpp"
 #include "datapath/checksum.hpp"
 #include "datapath/link_local.hpp"
+#include "datapath/merger.hpp"
 #include "datapath/offload.hpp"
 #include "datapath/rx_filter.hpp"
 #include "datapath/tx_engine.hpp"
@@ -130,6 +133,18 @@ void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
              static_cast<std::uint16_t>(n - sent));
 }
 
+void hand_up_merged(Lane& lane, rte_mbuf** frames, const std::uint16_t* contained, std::uint16_t n) noexcept {
+    const std::uint16_t sent = offer_up(lane, frames, n);
+    const auto sum = [&](unsigned from, unsigned to) {
+        return std::accumulate(contained + from, contained + to, std::uint64_t{0});
+    };
+    lane.counters.up.add(sum(0, sent));
+    if (sent == n) [[likely]]
+        return;
+    rte_pktmbuf_free_bulk(frames + sent, n - sent);
+    lane.counters.drops[static_cast<unsigned>(DropReason::logical_full)].add(sum(sent, n));
+}
+
 bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept {
     frame->port = from.value;
     if (lane.punted == nullptr || !lane.punted->push(frame)) return false;
@@ -200,13 +215,17 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
             n = take_in(lane, s, id, frames, n);
             if (n == 0) continue;
             lane.counters.member[id].rx_at.set(lane.clock);
-            if (m.offloads && !lane.logical.offloads)
+            if (lane.merger != nullptr)
+                lane.merger->take(lane, id, frames, n);
+            else if (m.offloads && !lane.logical.offloads)
                 hand_up_finished(lane, frames, n);
             else
                 hand_up(lane, frames, n);
         }
     }
-    return seen;
+    if (lane.merger == nullptr) return seen;
+    lane.merger->end_round(lane);
+    return seen + lane.merger->waiting(); // which is no time to sleep
 }
 
 const Snapshot& newest(Lane& lane) noexcept {

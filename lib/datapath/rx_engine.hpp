@@ -31,6 +31,8 @@ bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept;
 // Gives frames to the logical interface and counts them; what it does not take after a bounded retry is freed
 // and counted.
 void hand_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept;
+// The same where frame i stands for contained[i] received ones, by which it counts.
+void hand_up_merged(Lane& lane, rte_mbuf** frames, const std::uint16_t* contained, std::uint16_t n) noexcept;
 unsigned inject(Lane& lane, const Snapshot& s) noexcept; // what control wants sent
 
 } // namespace dpdkbond

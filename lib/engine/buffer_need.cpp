@@ -9,6 +9,7 @@
 #include <charconv>
 
 #include "datapath/lane.hpp"
+#include "datapath/merger.hpp"
 #include "dpdk/port.hpp"
 
 namespace dpdkbond {
@@ -20,7 +21,7 @@ constexpr std::uint64_t kXdpQueue = 4096;      // the driver's fill, receive and
 constexpr std::uint64_t kPacketQueue = 8 * 33; // room for so many frames of 64 KB
 constexpr std::uint64_t kPuntedRoom = 256;     // BondCore::punted
 constexpr std::uint64_t kForLane =
-    Stage::kFull + kMaxBurst + HeldFrames::kRoom + kMaxBurst + kPuntedRoom + kBurst;
+    Stage::kFull + kMaxBurst + HeldFrames::kRoom + kMaxBurst + Merger::kRoom + kPuntedRoom + kBurst;
 
 unsigned number_of(const std::string& device, const std::string& key, unsigned otherwise) {
     const std::string text = devargs_value(device, key);

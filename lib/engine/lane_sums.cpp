@@ -31,6 +31,8 @@ template <class F> void each(BondCounters& a, const BondCounters& b, F f) {
     f(a.injected, b.injected);
     f(a.answered, b.answered);
     f(a.punted, b.punted);
+    f(a.merged, b.merged);
+    f(a.reordered, b.reordered);
     f(a.held, b.held);
     f(a.held_overflow, b.held_overflow);
     f(a.copied, b.copied);
@@ -78,6 +80,8 @@ BondCounters sum_of_bond(const BondCore& core) {
         sum.injected += c.injected.get();
         sum.answered += c.answered.get();
         sum.punted += c.punted.get();
+        sum.merged += c.merged.get();
+        sum.reordered += c.reordered.get();
         sum.held += c.held.get();
         sum.held_overflow += c.held_overflow.get();
         sum.copied += c.copied.get();

@@ -234,6 +234,8 @@ int answer_stats(Instance& instance, std::string_view params, rte_tel_data* d) {
     put_traffic(out, view->counters);
     put_drops(out, view->counters.drops);
     out.number("punted", view->counters.punted);
+    out.number("merged", view->counters.merged);
+    out.number("reordered", view->counters.reordered);
     out.number("held", view->counters.held);
     out.number("held_overflow", view->counters.held_overflow);
     out.number("copied", view->counters.copied);
