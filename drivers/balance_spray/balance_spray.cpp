@@ -189,8 +189,6 @@ const ModeDescriptor balance_spray_mode{
         return {false, "not for one of the peers: the active member sends it"};
     },
     .queries = spray_queries,
-    // A path's share is counted in frames, and short queues along it hold no 45 at once.
-    .long_frames = [](const BondOptions& o) { return o.spray.granularity != SprayGranularity::packet; },
 };
 
 } // namespace dpdkbond

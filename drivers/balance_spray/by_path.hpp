@@ -7,6 +7,7 @@
 #include <rte_cycles.h>
 
 #include "datapath/hash_burst.hpp"
+#include "datapath/offload.hpp"
 #include "datapath/punt_neighbors.hpp"
 #include "datapath/tx_engine.hpp"
 #include "proto/eth.hpp"
@@ -27,6 +28,7 @@ std::uint64_t peer_mac(std::uint32_t address) noexcept;
 
 class PathInTurn {
 public:
+    static constexpr bool kForEachFrame = true; // of a super-frame, which is cut before
     PathInTurn(Lane& lane, const Snapshot& s, rte_mbuf* const*, std::uint16_t) noexcept
         : position_(lane.spray.position), table_(s.spray) {}
     unsigned operator()(const SprayPeer& peer, std::uint16_t) noexcept {
@@ -42,6 +44,7 @@ private:
 
 class PathByFlow {
 public:
+    static constexpr bool kForEachFrame = false;
     PathByFlow(Lane&, const Snapshot&, rte_mbuf* const* frames, std::uint16_t n) noexcept {
         hash_burst<HashPolicy::layer34>(frames, n, hash_);
     }
@@ -55,6 +58,7 @@ private:
 
 class PathByFlowlet {
 public:
+    static constexpr bool kForEachFrame = false;
     PathByFlowlet(Lane& lane, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t n) noexcept
         : in_turn_(lane, s, frames, n), flowlets_(lane.spray.flowlets), gap_(s.spray.flowlet_gap),
           now_(rte_rdtsc()) {
@@ -81,21 +85,21 @@ inline void put_macs(std::uint8_t* f, std::uint64_t destination, std::uint64_t s
     std::memcpy(f + 8, &last4, 4);
 }
 
-template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-    if (s.tx_count == 0) [[unlikely]] {
-        drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_member)], frames, n);
-        return;
-    }
+// The peer that a frame goes to; nullptr: it is not sprayed. A buffer has room for headers, come what may.
+inline const SprayPeer* peer_of(const Snapshot& s, const std::uint8_t* f, std::uint16_t type) noexcept {
+    return type == ethertype::ipv4 && (f[0] & 1U) == 0 ? s.spray.find(load_raw32(f + 30)) : nullptr;
+}
+
+template <class Path>
+void spray_frames(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
     Path path(lane, s, frames, n);
     const std::uint64_t active_mac = s.mac[s.active.value];
     stage(lane, s, n, [&](auto& counts) noexcept {
         rte_mbuf** const* const of = lane.stage.of.data();
         for (std::uint16_t i = 0; i < n; ++i) {
-            auto* f =
-                rte_pktmbuf_mtod(frames[i], std::uint8_t*); // a buffer has room for headers, come what may
+            auto* f = rte_pktmbuf_mtod(frames[i], std::uint8_t*);
             const std::uint16_t type = load_be16(f + 12);
-            const SprayPeer* peer = nullptr;
-            if (type == ethertype::ipv4 && (f[0] & 1U) == 0) peer = s.spray.find(load_raw32(f + 30));
+            const SprayPeer* const peer = peer_of(s, f, type);
             if (peer != nullptr) [[likely]] {
                 if (peer->slots == 0) [[unlikely]] {
                     drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_path)], &frames[i], 1);
@@ -113,6 +117,42 @@ template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frame
             of[s.active.value][counts.add(s.active.value, 1)] = frames[i];
         }
     });
+}
+
+// A super-frame to a peer, as the frames that it stands for: each leaves by a path of its own, and is
+// counted.
+template <class Path> void spray_cut(Lane& lane, const Snapshot& s, rte_mbuf* super) noexcept {
+    std::uint64_t pieces = 0;
+    const CutResult done = cut(super, [&](rte_mbuf** frames, std::uint16_t n) noexcept {
+        spray_frames<Path>(lane, s, frames, n);
+        pieces += n;
+        return true;
+    });
+    rte_pktmbuf_free(super);
+    if (done == CutResult::all) {
+        lane.counters.down.add(pieces - 1); // it was counted as one
+        return;
+    }
+    lane.counters.down.add(pieces);
+    lane.counters.drops[static_cast<unsigned>(DropReason::no_buffer)].add(1); // the rest
+}
+
+template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (s.tx_count == 0) [[unlikely]] {
+        drop(lane.counters.drops[static_cast<unsigned>(DropReason::no_member)], frames, n);
+        return;
+    }
+    std::uint16_t first = 0; // of those that are sprayed together
+    if (Path::kForEachFrame && lane.logical.offloads) {
+        for (std::uint16_t i = 0; i < n; ++i) {
+            const auto* f = rte_pktmbuf_mtod(frames[i], const std::uint8_t*);
+            if (!is_super(frames[i]) || peer_of(s, f, load_be16(f + 12)) == nullptr) continue;
+            if (first < i) spray_frames<Path>(lane, s, frames + first, static_cast<std::uint16_t>(i - first));
+            spray_cut<Path>(lane, s, frames[i]);
+            first = static_cast<std::uint16_t>(i + 1);
+        }
+    }
+    if (first < n) spray_frames<Path>(lane, s, frames + first, static_cast<std::uint16_t>(n - first));
 }
 
 } // namespace dpdkbond

@@ -49,6 +49,10 @@ def change(bond, config):
     bond.wait_reloaded()
 
 
+def tcp_counter(ns, name):
+    return int(ns.run("nstat", "-az", name).stdout.split()[-2])
+
+
 def with_spray(bond, **more):
     config = copy.deepcopy(bond.config)
     config["bonds"][0]["spray"].update(more)
@@ -87,6 +91,16 @@ def test_one_connection_uses_every_link(healthy, reverse):
     assert near(shares(grown(bond, topology, before, field)), [1] * MEMBERS)
     if not reverse:  # and every card of the other end, though each answers for all of them
         assert near(shares([now - old for now, old in zip(topology.host.received(), on_cards)]), [1] * MEMBERS)
+
+
+def test_the_kernel_gets_the_segments_of_one_connection_in_order(healthy):
+    topology, bond = healthy
+    out_of_order = tcp_counter(topology.a, "TcpExtTCPOFOQueue")
+    before = bond.stats()
+    assert iperf(topology.a, PEER_VIRTUAL, seconds=1, reverse=True) > 10
+    after = bond.stats()
+    assert after["reordered"] - before["reordered"] > 50
+    assert tcp_counter(topology.a, "TcpExtTCPOFOQueue") - out_of_order < (after["reordered"] - before["reordered"]) / 10
 
 
 @pytest.mark.parametrize("sending", [True, False], ids=["sending", "receiving"])

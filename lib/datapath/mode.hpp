@@ -77,9 +77,6 @@ struct ModeDescriptor {
     // count.
     TxBurstFn (*counting)(const BondOptions& options) = nullptr;
     std::unique_ptr<ModeQueries> (*queries)() = nullptr; // nullptr: nothing of its own
-    // Whether a frame of 64 KB that is yet to be cut may leave by one member as a whole; nullptr: it may.
-    // Where it may not the logical interface is offered no segmentation.
-    bool (*long_frames)(const BondOptions& options) = nullptr;
     const ModeDef* def = nullptr; // of a mode that lib/options has no row for (add_mode() in registry.hpp)
 };
 

@@ -5,6 +5,7 @@
 
 #include <algorithm>
 #include <map>
+#include <numeric>
 #include <set>
 
 #include "base/bytes.hpp"
@@ -108,6 +109,54 @@ rte_mbuf* from(const Mac& source, rte_mbuf* m) {
 }
 
 } // namespace
+
+namespace {
+
+// TCP over IPv4 to `address`, of which hardware would make `segments` frames of 100 bytes of payload each.
+rte_mbuf* super_frame(Ipv4 address, unsigned segments) {
+    rte_mbuf* m = rte_pktmbuf_alloc(World::get().pool);
+    REQUIRE(m != nullptr);
+    auto* f = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, 154));
+    std::fill_n(f, 154, std::uint8_t{0});
+    store_be16(f + 12, 0x0800);
+    f[14] = 0x45;
+    store_be16(f + 16, static_cast<std::uint16_t>(40 + segments * 100));
+    f[23] = 6;
+    std::copy(address.bytes.begin(), address.bytes.end(), f + 30);
+    f[46] = 0x50;
+    for (unsigned i = 1; i < segments; ++i) {
+        rte_mbuf* more = rte_pktmbuf_alloc(World::get().pool);
+        REQUIRE(more != nullptr);
+        rte_pktmbuf_append(more, 100);
+        REQUIRE(rte_pktmbuf_chain(m, more) == 0);
+    }
+    m->l2_len = 14;
+    m->l3_len = 20;
+    m->l4_len = 20;
+    m->tso_segsz = 100;
+    m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM | RTE_MBUF_F_TX_IPV4;
+    return m;
+}
+
+} // namespace
+
+TEST_CASE("each frame of a super-frame takes a path of its own; by flow it keeps to one, as a whole") {
+    const NothingLost check;
+    SprayRig rig(4, spray(4));
+    const std::atomic<const Snapshot*> slot{&rig.snapshot};
+    Lane lane(0, 1, slot, LogicalQueue{.port = World::get().logical->id(), .offloads = true, .rx_queues = 1});
+    Frames burst{super_frame(kPeer, 10), to(kPeer, 1), super_frame(kPeer, 33)};
+    lane.counters.down.add(burst.size()); // as transmit() does
+    spray<PathInTurn>(lane, rig.snapshot, burst.data(), static_cast<std::uint16_t>(burst.size()));
+    CHECK(rig.sprayed() == std::vector<std::size_t>{11, 11, 11, 11});
+    CHECK(lane.counters.down.get() == 44);
+
+    for (unsigned m = 0; m < 4; ++m) rig.snapshot.member[m].offloads = true;
+    rte_mbuf* whole = super_frame(kPeer, 10);
+    spray<PathByFlow>(lane, rig.snapshot, &whole, 1);
+    const std::vector<std::size_t> by = rig.sprayed();
+    CHECK(std::accumulate(by.begin(), by.end(), std::size_t{0}) == 1);
+}
 
 TEST_CASE("one flow's packets leave by all paths in turn, exactly by weight, over bursts of any size") {
     const NothingLost check;
