@@ -45,31 +45,35 @@ def why_not():
 class SprayHost:
     """A Linux host as in the textbook: a virtual address, an ordinary one for each card, routes with next hops.
 
-    `granularity`: packet (marks in turn, by nftables) or flow (an ECMP route).
+    `granularity`: packet (marks in turn, by nftables) or flow (an ECMP route). `in_place`: it has the addresses that are else the
+    bond's.
     """
 
-    def __init__(self, bridge, cards, granularity="packet"):
+    def __init__(self, bridge, cards, granularity="packet", in_place=False):
         self.ns = Netns("lx")
         self.cards = [f"e{i}" for i in range(cards)]
-        self.ports = [f"swe{i}" for i in range(cards)]
+        self.ports = [f"sw{'b' if in_place else 'e'}{i}" for i in range(cards)]
+        mine, other = (VIRTUAL, own), (PEER_VIRTUAL, hop)
+        if not in_place:
+            mine, other = other, mine
         for scope in ("all", "default"):
             self.ns.sysctl(f"net.ipv4.conf.{scope}.rp_filter", 2)
-        self.ns.address("lo", f"{PEER_VIRTUAL}/32")
+        self.ns.address("lo", f"{mine[0]}/32")
         for i, (card, port) in enumerate(zip(self.cards, self.ports)):
             bridge.cable(port, self.ns, card)
             self.ns.sysctl(f"net.ipv4.conf.{card}.rp_filter", 2)
-            self.ns.address(card, f"{hop(i)}/24")
-        hops = [word for i, card in enumerate(self.cards) for word in ("nexthop", "via", own(i), "dev", card)]
-        self.ns.run("ip", "route", "add", f"{VIRTUAL}/32", "src", PEER_VIRTUAL, *hops)
+            self.ns.address(card, f"{mine[1](i)}/24")
+        hops = [word for i, card in enumerate(self.cards) for word in ("nexthop", "via", other[1](i), "dev", card)]
+        self.ns.run("ip", "route", "add", f"{other[0]}/32", "src", mine[0], *hops)
         if granularity == "packet":
             for i, card in enumerate(self.cards):
-                self.ns.run("ip", "route", "add", f"{VIRTUAL}/32", "via", own(i), "dev", card, "src", PEER_VIRTUAL,
+                self.ns.run("ip", "route", "add", f"{other[0]}/32", "via", other[1](i), "dev", card, "src", mine[0],
                             "table", 100 + i)
                 self.ns.run("ip", "rule", "add", "fwmark", i + 1, "table", 100 + i)
             self.ns.run("nft", f"""
                 add table ip spray
                 add chain ip spray out {{ type route hook output priority mangle; }}
-                add rule ip spray out ip daddr {VIRTUAL} meta mark set numgen inc mod {cards} offset 1""")
+                add rule ip spray out ip daddr {other[0]} meta mark set numgen inc mod {cards} offset 1""")
 
     def received(self):
         """Bytes that each card has received."""

@@ -3,9 +3,7 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
-#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -14,7 +12,6 @@
 #include "dpdk/clock.hpp"
 #include "dpdk/port.hpp"
 #include "embed/face.hpp"
-#include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
 
 namespace dpdkbond {
@@ -23,17 +20,11 @@ namespace {
 
 std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
 
-// What the devargs that the device was made with say of a key.
-std::string made_with(const rte_device* device, const std::string& key) {
+// "iface" of the devargs that the device was made with.
+std::string netdev_of(const rte_device* device) {
     const rte_devargs* devargs = device != nullptr ? rte_dev_devargs(device) : nullptr;
     if (devargs == nullptr || devargs->args == nullptr) return {};
-    return devargs_value(fmt::format("{},{}", devargs->name, devargs->args), key);
-}
-
-// Frames are read from it; others are eventfds.
-bool is_tun(int fd) {
-    struct stat status {};
-    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
+    return devargs_value(fmt::format("{},{}", devargs->name, devargs->args), "iface");
 }
 
 // By which DPDK knows the port of a member's device.
@@ -141,16 +132,13 @@ rte_eth_stats BondedDevice::stats() const {
     return stats;
 }
 
-Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interrupts, bool rx_interrupts) {
+Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interrupts) {
     const rte_eth_dev_info info = capabilities();
     const auto wanted_rx = static_cast<std::uint16_t>(setup.rx.size());
     rx_queues_ = std::clamp<std::uint16_t>(wanted_rx, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
     // One more, for control's own frames, where it has so many.
     tx_queues_ = std::clamp<std::uint16_t>(static_cast<std::uint16_t>(setup.tx.size() + 1), 1,
                                            std::max<std::uint16_t>(info.max_tx_queues, 1));
-    if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
-        rx_queues_ = tx_queues_ =
-            std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
     rte_eth_conf conf{};
     conf.link_speeds = 0;
     conf.rxmode = setup.conf->rxmode;
@@ -165,14 +153,13 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     conf.txmode.offloads = setup.conf->txmode.offloads & info.tx_offload_capa &
                            ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};
     conf.intr_conf.lsc = link_interrupts ? 1 : 0;
-    conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
     if (const int rc = rte_eth_dev_configure(port_, rx_queues_, tx_queues_, &conf); rc != 0)
         return Error{fmt::format("configuring it failed: {}", reason(rc))};
     if (auto set = set_mtu(setup.mtu); !set) return set;
     const int socket = rte_eth_dev_socket_id(port_);
     const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);
     for (std::uint16_t q = 0; q < rx_queues_; ++q) {
-        const DeviceSetup::Rx& wanted = setup.rx[q % setup.rx.size()]; // of the one that reads it
+        const DeviceSetup::Rx& wanted = setup.rx[q];
         std::uint16_t rx = wanted.descriptors, tx = 512;
         rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx);
         rte_eth_rxconf rxconf = info.default_rxconf;
@@ -193,38 +180,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
         return Error{fmt::format("starting it failed: {}", reason(rc))};
     started_ = true;
     interrupts_ = link_interrupts;
-    rx_interrupts_ = rx_interrupts;
-    for (std::uint16_t q = 0; q < rx_queues_ && rx_interrupts_; ++q)
-        rx_interrupts_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, q) >= 0;
     return {};
-}
-
-bool BondedDevice::may_tell() const {
-    return driver_ == "net_af_packet" || driver_ == "net_af_xdp" || face_.has_rx_interrupts(port_);
-}
-
-RxSource BondedDevice::rx_source(std::uint16_t queue) const {
-    RxSource source;
-    if (rx_interrupts_) {
-        source.kind = RxSource::Kind::interrupt;
-        if (const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, queue); is_tun(fd))
-            source = {RxSource::Kind::sockets, {fd}, true};
-        return source;
-    }
-    const auto netdev = static_cast<int>(capabilities().if_index);
-    std::size_t opened = rx_queues_;
-    if (driver_ == "net_af_packet") {
-        source.sockets = find_packet_socket_fds(netdev);
-        const std::string pairs = made_with(device_, "qpairs");
-        opened = pairs.empty() ? 1 : std::strtoul(pairs.c_str(), nullptr, 0);
-    } else if (driver_ == "net_af_xdp") {
-        source.sockets = find_xdp_socket_fds(netdev).value_or(std::vector<int>{});
-    }
-    if (source.sockets.empty()) return source;
-    source.kind = RxSource::Kind::sockets;
-    source.exact = source.sockets.size() == opened && queue < opened; // they were opened one by one
-    if (source.exact) source.sockets = {source.sockets[queue]};
-    return source;
 }
 
 Result<void> BondedDevice::start(const DeviceSetup& setup) {
@@ -236,16 +192,14 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     read_mac();
     mac_refused_ = false;
     const bool lsc = link_interrupts_work(info);
-    const bool rxq = setup.rx_interrupts && !is_kernel_socket_driver(driver_) && rx_interrupts_work(driver_);
-    auto done = configure(setup, lsc, rxq);
-    if (!done && rxq) done = configure(setup, lsc, false);
-    if (!done && lsc) done = configure(setup, false, false);
+    auto done = configure(setup, lsc);
+    if (!done && lsc) done = configure(setup, false);
     if (!done) return Error{fmt::format("{}: {}", config.device, done.error())};
     filter_ = std::make_unique<PortFilter>(ethdev_filter(port_));
     carrier_.reset();
     std::string netdev = config.carrier.netdev;
     if (config.carrier.kind == CarrierKind::automatic && is_kernel_socket_driver(driver_))
-        netdev = made_with(info.device, "iface");
+        netdev = netdev_of(info.device);
     if (!netdev.empty()) carrier_ = std::make_unique<CarrierPoll>(netdev);
     return {};
 }
