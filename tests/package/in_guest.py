@@ -124,7 +124,12 @@ def boot(root, initramfs, seconds=1800):
     told = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, errors="replace").stdout
     told = re.sub(r"\x1b(\][^\x07\x1b]*(\x07|\x1b\\)|\[[0-9;?]*[A-Za-z])|\r", "", told)  # what systemd sets a terminal up with
     print("\n".join(line for line in told.splitlines() if line.startswith(("check:", "  "))), flush=True)
-    return "check: done" in told and "check: FAILED" not in told
+    good = "check: done" in told and "check: FAILED" not in told
+    if not good:
+        with open(f"{root}.console", "w", encoding="utf-8") as log:
+            log.write(told)
+        print(f"  all that it said is in {root}.console", flush=True)
+    return good
 
 
 def main():
