@@ -47,7 +47,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
     s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
-    s.merge = config.logical.offloads && LogicalPort::will_be_tap(config.logical);
+    s.merge = LogicalPort::may_take_super_frames(config.logical);
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
     s.adopt = warm_.is_warm();
@@ -126,7 +126,7 @@ Result<std::unique_ptr<BondUnit>> Program::make_bond(std::uint32_t number, const
         const auto node = numa_node_of_cpu_id(static_cast<int>(config_.runtime.worker_lcores[w]));
         unit->lanes.push_back(make_on_node<Lane>(node, w, workers, unit->core->publisher.slot(), queue));
         unit->lanes.back()->doubt = &host_->doubt();
-        if (queue.offloads) {
+        if (queue.offloads != Offloads::none) {
             unit->mergers.push_back(make_on_node<Merger>(node, rte_get_tsc_hz()));
             unit->lanes.back()->merger = unit->mergers.back().get();
         }

@@ -143,7 +143,7 @@ template <class Path> void spray(Lane& lane, const Snapshot& s, rte_mbuf** frame
         return;
     }
     std::uint16_t first = 0; // of those that are sprayed together
-    if (Path::kForEachFrame && lane.logical.offloads) {
+    if (Path::kForEachFrame && lane.logical.offloads != Offloads::none) {
         for (std::uint16_t i = 0; i < n; ++i) {
             const auto* f = rte_pktmbuf_mtod(frames[i], const std::uint8_t*);
             if (!is_super(frames[i]) || peer_of(s, f, load_be16(f + 12)) == nullptr) continue;

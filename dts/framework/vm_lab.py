@@ -16,7 +16,8 @@ from .vm import Nic, TapNic, Vm, nic_address
 from .wait import eventually
 
 MODELS = {"virtio-net-pci": "speed=1000,duplex=full,mq=on,vectors=6", "e1000e": "", "vmxnet3": ""}
-NEAR = "near"  # in place of a model: the NICs whose other ends are in the outer machine
+NEAR = "near"  # in place of a model: B's NICs whose other ends are in the outer machine
+EDGE = "edge"  # … A's, virtio NICs that take super-frames; the other ends are a bridge's there
 PARTNER_MODEL, PARTNER_PROPERTIES = "virtio-net-pci", "speed=1000,duplex=full"
 BOND_ADDRESS, PARTNER_ADDRESS = "192.0.2.1", "192.0.2.2"
 # The processors of each thread of vhost-net: until Linux 6.3 a process of its own, since then a thread of the program.
@@ -199,7 +200,8 @@ class GuestStream:
 
 
 class VmLab:
-    """Guest B has two more NICs, whose wires end as near0 and near1 in a namespace of the outer machine (`near`)."""
+    """Guest B has two more NICs, whose wires end as near0 and near1 in a namespace of the outer machine (`near`), and guest A
+    two whose wires end as edge0 and edge1 in another (`edge`)."""
 
     def __init__(self):
         self._wires = tempfile.mkdtemp(prefix=f"dts-{os.getpid()}-wires-")
@@ -216,6 +218,10 @@ class VmLab:
         self.first[NEAR] = len(b)
         for name in self.near_members:
             b.append(TapNic(PARTNER_MODEL, self.near, name, f"52:54:00:00:0b:{len(b):02x}", PARTNER_PROPERTIES))
+        self.edge = Netns("edge")
+        self.first[EDGE] = len(a)
+        for i in (0, 1):
+            a.append(TapNic("virtio-net-pci", self.edge, f"edge{i}", f"52:54:00:00:0a:{len(a):02x}", virtio_header=True))
         self.a = Vm("a", a, memory_mb=1024, cpus=3, iommu=True, hugepages=160)
         self.b = Vm("b", b, memory_mb=384)
 
@@ -236,6 +242,7 @@ class VmLab:
         self.a.stop()
         self.b.stop()
         self.near.delete()
+        self.edge.delete()
         shutil.rmtree(self._wires, ignore_errors=True)
 
     # ---- side A

@@ -3,13 +3,14 @@
 import json
 import os
 import re
+import subprocess
 import time
 
 import pytest
 
 from framework import app
 from framework.netns import CommandFailed
-from framework.vm_lab import BOND_ADDRESS, KERNEL_DRIVERS, PARTNER_ADDRESS, VHOST_CPUS, GuestBond, GuestProcess, unique_prefix
+from framework.vm_lab import BOND_ADDRESS, EDGE, KERNEL_DRIVERS, PARTNER_ADDRESS, VHOST_CPUS, GuestBond, GuestProcess, unique_prefix
 from framework.wait import eventually
 
 VIRTIO, E1000E = "virtio-net-pci", "e1000e"
@@ -162,6 +163,33 @@ def test_a_card_that_is_absent_keeps_nobody_from_starting(guests):
         assert "no PCI device 0000:00:1e.7" in bond.member(absent)["objection"]
         assert bond.stop() == 0
     assert guests.machine() == before
+
+
+def test_super_frames_from_the_kernel_to_the_nic_and_back(guests):
+    """Over vhost-net and virtio NICs that take them, a peer on the outer machine."""
+    edge = guests.edge
+    edge.run("ip", "link", "add", "br0", "type", "bridge", "stp_state", "0", "forward_delay", "0")
+    for i in (0, 1):
+        edge.run("ip", "link", "set", f"edge{i}", "master", "br0", "up")
+    edge.address("br0", f"{PARTNER_ADDRESS}/24")
+    edge.set_link("br0", True)
+    server = edge.popen("iperf3", "-s", stdout=subprocess.DEVNULL)
+    try:
+        with guests.bond(EDGE, "active-backup") as bond:
+            guests.a.until(f"ping -c1 -W1 {PARTNER_ADDRESS}", 20)
+            for reverse in ("", "-R"):
+                before = bond.stats()
+                said = json.loads(guests.a.run(f"iperf3 -c {PARTNER_ADDRESS} -t 1 -J {reverse}", timeout=40))
+                assert said["end"]["sum_received"]["bytes"] > 1e6
+                kind, after = "rx" if reverse else "tx", bond.stats()
+                grown = {key: after[f"{kind}_{key}"] - before[f"{kind}_{key}"] for key in ("bytes", "packets")}
+                assert grown["bytes"] / grown["packets"] > 3000, "frames were cut on the way"
+            assert "tcp-segmentation-offload: on" in guests.a.run("ethtool -k bond0")
+    finally:
+        server.kill()
+        server.wait()
+    for where in (edge.run("nstat", "-az", "TcpInCsumErrors").stdout, guests.a.run("nstat -az TcpInCsumErrors")):
+        assert re.search(r"TcpInCsumErrors\s+0 ", where)
 
 
 @pytest.fixture(scope="module")

@@ -7,6 +7,7 @@
 #include <cstdint>
 
 #include "base/member_set.hpp"
+#include "base/offloads.hpp"
 #include "bond/buckets.hpp"
 #include "bond/failover.hpp"
 #include "bond/rx_filter.hpp"
@@ -36,8 +37,8 @@ struct SnapshotMember {
     std::uint8_t first_worker =
         0; // reads receive queue 0; the workers after it read the next queues, in turn
     bool kernel_socket =
-        false;                 // frames come from a socket of the kernel's: checksums and lengths need a look
-    bool offloads = false;     // takes and gives frames with work left undone (datapath/offload.hpp)
+        false; // frames come from a socket of the kernel's: checksums and lengths need a look
+    Offloads offloads = Offloads::none;
     bool sorts_itself = false; // its hardware receives only what the logical interface asks for
 };
 

@@ -55,7 +55,8 @@ constexpr std::array kLogical = {
     SectionKey{"queues", "auto, 1-16", "auto",
                "auto: one a worker, and one where backend is device; virtio-user has 8 at most"},
     SectionKey{"offloads", "auto, off", "auto",
-               "auto: checksums and segments may be left undone between the kernel and the bond; a tap only"},
+               "auto: checksums and segments may be left undone between the kernel and the bond; not with "
+               "backend device"},
     SectionKey{
         "manage", "self, none", "self",
         "self: addresses, MTU and up are this file's; none: networkd's, NetworkManager's or ifupdown's"},

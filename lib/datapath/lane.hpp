@@ -10,6 +10,7 @@
 
 #include <atomic>
 
+#include "base/offloads.hpp"
 #include "bond/flowlets.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
@@ -74,8 +75,8 @@ class Merger;
 struct LogicalQueue {
     std::uint16_t port = 0;
     std::uint16_t tx_queue = 0;
-    bool shared = false;   // tx_queue is used by several workers
-    bool offloads = false; // takes and gives frames with work left undone (offload.hpp)
+    bool shared = false; // tx_queue is used by several workers
+    Offloads offloads = Offloads::none;
     std::uint16_t rx_queues = 0;
     std::uint16_t first_worker =
         0; // reads receive queue 0; the workers after it read the next queues, in turn

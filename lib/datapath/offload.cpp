@@ -35,6 +35,33 @@ std::uint32_t network_header(const rte_mbuf* m, std::uint16_t& type) {
     return at;
 }
 
+// Behind the headers of IPv6 that a sender on this machine puts there: the next header, and where it starts.
+std::uint32_t behind_options(const rte_mbuf* m, std::uint32_t at, std::uint32_t end, std::uint8_t& next) {
+    while (at + 2 <= end && (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING)) {
+        const auto* option = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, at);
+        next = option[0];
+        at += 8U + 8U * option[1];
+    }
+    return at;
+}
+
+// Where the transport's header starts, and whose it is; 0: the frame has none in its first buffer.
+std::uint32_t transport_header(const rte_mbuf* m, std::uint8_t& protocol) {
+    std::uint16_t type = 0;
+    std::uint32_t at = network_header(m, type);
+    if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV4) && m->data_len >= at + sizeof(rte_ipv4_hdr)) {
+        const auto* ip = rte_pktmbuf_mtod_offset(m, const rte_ipv4_hdr*, at);
+        protocol = ip->next_proto_id;
+        return at + rte_ipv4_hdr_len(ip);
+    }
+    if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6) && m->data_len >= at + sizeof(rte_ipv6_hdr)) {
+        protocol = rte_pktmbuf_mtod_offset(m, const rte_ipv6_hdr*, at)->proto;
+        return behind_options(m, at + static_cast<std::uint32_t>(sizeof(rte_ipv6_hdr)), m->data_len,
+                              protocol);
+    }
+    return 0;
+}
+
 void complete_at(rte_mbuf* m, std::uint32_t start, std::uint32_t offset, bool never_zero) {
     auto* field = rte_pktmbuf_mtod_offset(m, unaligned_uint16_t*, start + offset);
     auto sum = static_cast<std::uint16_t>(~raw_sum(m, start, m->pkt_len - start));
@@ -81,6 +108,24 @@ bool leave_checksum(rte_mbuf* m, std::uint32_t start, std::uint32_t offset) noex
     return true;
 }
 
+bool is_plain_tcp_super(const rte_mbuf* m) noexcept {
+    if ((m->ol_flags & RTE_MBUF_F_TX_TCP_SEG) == 0) return false;
+    const auto* tcp = rte_pktmbuf_mtod_offset(m, const rte_tcp_hdr*, m->l2_len + m->l3_len);
+    return (tcp->tcp_flags & RTE_TCP_CWR_FLAG) == 0;
+}
+
+void read_virtio_flags(rte_mbuf* m) noexcept {
+    if ((m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) != RTE_MBUF_F_RX_L4_CKSUM_NONE) return;
+    const bool super = (m->ol_flags & RTE_MBUF_F_RX_LRO) != 0;
+    m->ol_flags &= ~(RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO);
+    std::uint8_t protocol = 0;
+    const std::uint32_t start = transport_header(m, protocol);
+    if (start == 0) return;
+    if (super && protocol == IPPROTO_TCP && m->tso_segsz != 0 && describe_super(m, start, true)) return;
+    if (protocol == IPPROTO_TCP || protocol == IPPROTO_UDP)
+        leave_checksum(m, start, protocol == IPPROTO_TCP ? kTcpField : kUdpField);
+}
+
 void complete_undone(rte_mbuf* m) noexcept {
     const bool udp = (m->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_UDP_CKSUM;
     complete_at(m, static_cast<std::uint32_t>(m->l2_len + m->l3_len), udp ? kUdpField : kTcpField, udp);
@@ -105,13 +150,8 @@ bool describe_super(rte_mbuf* m, std::uint32_t checksum_start, bool tcp) noexcep
     } else if (type == rte_cpu_to_be_16(RTE_ETHER_TYPE_IPV6)) {
         if (l3 < sizeof(rte_ipv6_hdr)) return false;
         std::uint8_t next = rte_pktmbuf_mtod_offset(m, const rte_ipv6_hdr*, l2)->proto;
-        std::uint32_t at = l2 + sizeof(rte_ipv6_hdr);
-        while (at < checksum_start &&
-               (next == IPPROTO_HOPOPTS || next == IPPROTO_DSTOPTS || next == IPPROTO_ROUTING)) {
-            const auto* option = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, at);
-            next = option[0];
-            at += 8U + 8U * option[1];
-        }
+        const std::uint32_t at =
+            behind_options(m, l2 + static_cast<std::uint32_t>(sizeof(rte_ipv6_hdr)), checksum_start, next);
         if (at != checksum_start || next != protocol) return false;
         flags |= RTE_MBUF_F_TX_IPV6;
     } else {

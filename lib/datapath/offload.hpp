@@ -11,14 +11,24 @@
 
 #include <cstdint>
 
+#include "base/offloads.hpp"
+
 namespace dpdkbond {
 
 inline constexpr std::uint64_t kToCut = RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_UDP_SEG;
 inline constexpr std::uint64_t kUndone = RTE_MBUF_F_TX_L4_MASK | kToCut;
 
 inline bool is_super(const rte_mbuf* m) noexcept { return (m->ol_flags & kToCut) != 0; }
+bool is_plain_tcp_super(
+    const rte_mbuf* m) noexcept; // TCP, and no congestion mark (CWR) that is the first segment's alone
 inline std::uint32_t headers_of_super(const rte_mbuf* m) noexcept {
     return static_cast<std::uint32_t>(m->l2_len + m->l3_len + m->l4_len);
+}
+
+// Whether a port takes it so.
+inline bool may_stay_undone(const rte_mbuf* m, Offloads port) noexcept {
+    if (port == Offloads::all || (m->ol_flags & kUndone) == 0) return true;
+    return port == Offloads::tcp && (!is_super(m) || is_plain_tcp_super(m));
 }
 
 // The length of the longest frame that is sent of it.
@@ -29,6 +39,9 @@ inline std::uint32_t longest_frame(const rte_mbuf* m) noexcept {
 // Tells the mbuf that a checksum that starts at `start` and lies `offset` behind it is undone; what cannot be
 // told is completed at once. False: the frame does not have these bytes.
 bool leave_checksum(rte_mbuf* m, std::uint32_t start, std::uint32_t offset) noexcept;
+// From what DPDK's virtio driver tells of a received frame to what is told here. One that makes no sense
+// passes as it is.
+void read_virtio_flags(rte_mbuf* m) noexcept;
 // Completes an undone checksum of a frame that is no super-frame, and says so.
 void complete_undone(rte_mbuf* m) noexcept;
 // Whether the headers of a super-frame are such that Cutter can write each segment's: IPv4 or IPv6, not

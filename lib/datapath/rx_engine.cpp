@@ -27,18 +27,20 @@ std::uint16_t hand_up_once(const LogicalQueue& q, rte_mbuf** frames, std::uint16
     return sent;
 }
 
-// Frames of a kernel's socket: drops what is longer than the logical interface takes (a peer on this machine
-// that left the cutting to hardware that is not there) and completes checksums left to such hardware. Returns
-// how many stay.
+// Frames of a kernel's socket or of a virtio device: drops what is longer than the logical interface takes (a
+// peer on this machine that left the cutting to hardware that is not there), and sees to checksums left to
+// such hardware. Returns how many stay.
 std::uint16_t mend(MemberLaneCounters& counters, const Snapshot& s, const SnapshotMember& m,
                    rte_mbuf** frames, std::uint16_t n) noexcept {
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
+        if (m.offloads == Offloads::tcp) read_virtio_flags(frames[i]);
         if (longest_frame(frames[i]) > s.max_frame) [[unlikely]] {
             drop(counters.drops[static_cast<unsigned>(DropReason::oversize)], &frames[i], 1);
             continue;
         }
-        if (!m.offloads) complete_checksum(frames[i]); // else the frame says whether it is done
+        if (m.offloads == Offloads::none)
+            complete_checksum(frames[i]); // else the frame says whether it is done
         frames[kept++] = frames[i];
     }
     return kept;
@@ -55,14 +57,23 @@ std::uint16_t offer_up(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept 
     return sent;
 }
 
-// hand_up() to a logical interface that takes only finished frames. A super-frame counts as one.
-[[gnu::noinline]] void hand_up_finished(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+// Frames of a member on their way up: to be merged, or at once.
+void pass_up(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (lane.merger != nullptr)
+        lane.merger->take(lane, member, frames, n);
+    else
+        hand_up(lane, frames, n);
+}
+
+// pass_up() of frames that the logical interface may not take as they are. A super-frame counts as one.
+[[gnu::noinline]] void pass_up_finished(Lane& lane, std::uint8_t member, rte_mbuf** frames,
+                                        std::uint16_t n) noexcept {
     std::uint16_t first = 0; // of the finished ones that wait
     const auto hand_up_waiting = [&](std::uint16_t end) {
-        if (first < end) hand_up(lane, frames + first, static_cast<std::uint16_t>(end - first));
+        if (first < end) pass_up(lane, member, frames + first, static_cast<std::uint16_t>(end - first));
     };
     for (std::uint16_t i = 0; i < n; ++i) {
-        if ((frames[i]->ol_flags & kUndone) == 0) continue;
+        if (may_stay_undone(frames[i], lane.logical.offloads)) continue;
         if (!is_super(frames[i])) {
             complete_undone(frames[i]);
             continue;
@@ -198,7 +209,7 @@ std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf**
         return 0;
     }
     n = sort_out(lane, s, id, frames, n);
-    return m.kernel_socket ? mend(counters, s, m, frames, n) : n;
+    return m.kernel_socket || m.offloads == Offloads::tcp ? mend(counters, s, m, frames, n) : n;
 }
 
 unsigned receive(Lane& lane, const Snapshot& s) noexcept {
@@ -215,12 +226,10 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
             n = take_in(lane, s, id, frames, n);
             if (n == 0) continue;
             lane.counters.member[id].rx_at.set(lane.clock);
-            if (lane.merger != nullptr)
-                lane.merger->take(lane, id, frames, n);
-            else if (m.offloads && !lane.logical.offloads)
-                hand_up_finished(lane, frames, n);
+            if (m.offloads > lane.logical.offloads)
+                pass_up_finished(lane, id, frames, n);
             else
-                hand_up(lane, frames, n);
+                pass_up(lane, id, frames, n);
         }
     }
     if (lane.merger == nullptr) return seen;
@@ -247,7 +256,9 @@ unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
         seen += n;
         lane.counters.down.add(n);
         // A call for some super-frames is worth itself: they wait for no more.
-        many |= n >= kWorthWaiting && !(lane.logical.offloads && is_super(frames[n - 1]));
+        if (lane.logical.offloads == Offloads::tcp)
+            for (std::uint16_t i = 0; i < n; ++i) read_virtio_flags(frames[i]);
+        many |= n >= kWorthWaiting && !(lane.logical.offloads != Offloads::none && is_super(frames[n - 1]));
         lane.stage.more_to_come = many;
         const std::uint8_t own = s.by_queue[q];
         if (own == kNoMember.value) [[likely]]

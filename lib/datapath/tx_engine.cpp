@@ -122,7 +122,7 @@ void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** fr
     MemberLaneCounters& counters = lane.counters.member[id];
     std::uint16_t first = 0; // of the finished ones that wait
     for (std::uint16_t i = 0; i < n; ++i) {
-        if ((frames[i]->ol_flags & kUndone) == 0) continue;
+        if (may_stay_undone(frames[i], s.member[id].offloads)) continue;
         if (!is_super(frames[i])) {
             complete_undone(frames[i]);
             continue;

@@ -33,15 +33,15 @@ inline void note_sent(Lane& lane, std::uint8_t id, std::uint16_t sent) noexcept 
     counters.tx_at.set(sent != 0 ? lane.clock : counters.tx_at.get());
 }
 
-// The same for frames with work left undone (offload.hpp), by a member that takes only finished ones: a
-// super-frame leaves as segments and counts as one frame, sent or dropped.
+// The same for frames with work left undone (offload.hpp) that the member does not take so: a super-frame
+// leaves as segments and counts as one frame, sent or dropped.
 [[gnu::noinline]] void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                                      std::uint16_t n) noexcept;
 
 inline void send(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                  std::uint16_t n) noexcept {
     const SnapshotMember& m = s.member[id];
-    if (lane.logical.offloads && !m.offloads) {
+    if (lane.logical.offloads > m.offloads) {
         send_finished(lane, s, id, frames, n);
         return;
     }

@@ -46,6 +46,17 @@ std::optional<std::uint16_t> port_of(const std::string& devargs) {
     return found;
 }
 
+// What DPDK's virtio driver tells of undone work, and takes; the device may offer less.
+constexpr std::uint64_t kVirtioRx =
+    RTE_ETH_RX_OFFLOAD_TCP_LRO | RTE_ETH_RX_OFFLOAD_TCP_CKSUM | RTE_ETH_RX_OFFLOAD_UDP_CKSUM;
+constexpr std::uint64_t kVirtioTx = RTE_ETH_TX_OFFLOAD_TCP_TSO | RTE_ETH_TX_OFFLOAD_TCP_CKSUM |
+                                    RTE_ETH_TX_OFFLOAD_UDP_CKSUM | RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+
+bool carries_virtio_offloads(std::string_view driver, const rte_eth_dev_info& info) {
+    return (driver == "net_virtio" || driver == "net_virtio_user") &&
+           (info.rx_offload_capa & kVirtioRx) == kVirtioRx && (info.tx_offload_capa & kVirtioTx) == kVirtioTx;
+}
+
 bool own(std::uint16_t id) {
     const std::lock_guard lock(g_owned_mutex);
     return g_owned.insert(id).second;
@@ -126,6 +137,7 @@ Port& Port::operator=(Port&& other) noexcept {
     started_ = std::exchange(other.started_, false);
     rx_interrupts_ = other.rx_interrupts_;
     link_interrupts_ = other.link_interrupts_;
+    offloads_ = other.offloads_;
     id_ = other.id_;
     rx_queues_ = other.rx_queues_;
     tx_queues_ = other.tx_queues_;
@@ -181,6 +193,11 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
     if (driver_ == "net_virtio") conf.rxmode.offloads = info.rx_offload_capa & RTE_ETH_RX_OFFLOAD_VLAN_FILTER;
     // Frames of several segments and shared buffers (broadcast) must be sendable: never MBUF_FAST_FREE.
     conf.txmode.offloads = info.tx_offload_capa & RTE_ETH_TX_OFFLOAD_MULTI_SEGS;
+    offloads_ = setup.offloads && carries_virtio_offloads(driver_, info) ? Offloads::tcp : Offloads::none;
+    if (offloads_ != Offloads::none) {
+        conf.rxmode.offloads |= kVirtioRx;
+        conf.txmode.offloads |= kVirtioTx;
+    }
     if (const int rc = rte_eth_dev_configure(id_, rx_queues_, tx_queues_, &conf); rc != 0)
         return Error{fmt::format("configuring it failed: {}", reason(rc))};
     if (setup.mtu != 0)
@@ -229,10 +246,15 @@ Result<void> Port::start(const PortSetup& setup) {
         return Error{fmt::format("{}: it does not tell what it can do: {}", device_, reason(rc))};
     const bool lsc = setup.link_interrupts && link_interrupts_work(info);
     const bool rxq = setup.rx_interrupts && !interrupts_get_lost(driver_);
-    // Interrupts are a wish: a port that does not start with them starts without.
+    // Interrupts and offloads are wishes: a port that does not start with them starts without.
     auto done = configure(setup, rxq, lsc);
     if (!done && (rxq || lsc)) done = configure(setup, false, lsc);
     if (!done && lsc) done = configure(setup, false, false);
+    if (!done && offloads_ != Offloads::none) {
+        PortSetup plain = setup;
+        plain.offloads = false;
+        return start(plain);
+    }
     if (done && setup.slow_queue && info.max_rx_queues > rx_queues_ && !kernel_fills_queues(driver_) &&
         SlowFlow::possible(id_))
         done = add_slow_queue(setup);

@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "base/mac.hpp"
+#include "base/offloads.hpp"
 #include "base/result.hpp"
 #include "base/strong_id.hpp"
 #include "dpdk/port_ops.hpp"
@@ -38,6 +39,7 @@ struct PortSetup {
     bool link_interrupts = false;
     bool slow_queue = false; // wished for: one more receive queue, for the slow protocols alone, where the
                              // NIC can keep others out of it
+    bool offloads = false;   // wished for: Offloads::tcp, where the driver is virtio's
     rte_mempool* pool = nullptr; // for reception; outlives the port
 };
 
@@ -84,8 +86,8 @@ public:
     [[nodiscard]] std::uint16_t tx_queues() const { return tx_queues_; }
     [[nodiscard]] bool has_rx_interrupts() const { return rx_interrupts_; }
     [[nodiscard]] bool has_link_interrupts() const { return link_interrupts_; }
-    // Its frames carry what is undone of their checksums and their cutting (datapath/offload.hpp), both ways.
-    [[nodiscard]] bool carries_offloads() const { return ops_ != nullptr; }
+    // Which of its frames carry what is undone of them, both ways; a PMD's as PortSetup wished.
+    [[nodiscard]] Offloads offloads() const { return ops_ ? Offloads::all : offloads_; }
     // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums
     // unfinished.
     [[nodiscard]] bool is_kernel_socket() const; // see is_kernel_socket_driver()
@@ -104,6 +106,7 @@ private:
     bool started_ = false;
     bool rx_interrupts_ = false;
     bool link_interrupts_ = false;
+    Offloads offloads_ = Offloads::none;
     std::uint16_t id_ = 0;
     std::uint16_t rx_queues_ = 0;
     std::uint16_t tx_queues_ = 0;

@@ -27,8 +27,8 @@ public:
                                                      std::vector<std::string>& warnings,
                                                      HandedFds handed = {});
 
-    // Whether open() would make a tap.
-    static bool will_be_tap(const LogicalConfig& config);
+    // Whether it takes super-frames, as far as that can be known before it is opened.
+    static bool may_take_super_frames(const LogicalConfig& config);
 
     // Of a netdev that is to stay when this program ends: its queues, for open() of the next one. Empty: it
     // goes.
@@ -42,7 +42,7 @@ public:
     [[nodiscard]] const Port& port() const { return *port_; }
 
     // The kernel gives and takes super-frames and leaves checksums undone.
-    [[nodiscard]] bool offloads() const { return offloads_; }
+    [[nodiscard]] Offloads offloads() const { return offloads_; }
     [[nodiscard]] bool is_gone() const; // its netdev was deleted
 
     Result<void> set_carrier(bool up);
@@ -68,7 +68,8 @@ private:
     std::vector<int> tun_fds_; // the queues of the netdev; the driver owns them
     std::optional<Port> port_;
     Mac mac_{};
-    bool steered_ = false, offloads_ = false;
+    bool steered_ = false;
+    Offloads offloads_ = Offloads::none;
 };
 
 } // namespace dpdkbond

@@ -89,6 +89,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
     s.rx_interrupts = setup.sleepy;
     s.link_interrupts = true;
     s.slow_queue = true;
+    s.offloads = setup.merge;
     s.pool = setup.pool;
     if (auto started = p.start(s); !started) return Error{started.error()};
     member->worn_ = p.mac();
@@ -99,7 +100,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         member->sockets = find_packet_socket_fds(member->guard_->ifindex());
         for (const int socket : member->sockets) never_wait_for_room(socket);
     }
-    if (member->guard_ && (p.driver() == "net_af_packet" || p.carries_offloads())) {
+    if (member->guard_ && (p.driver() == "net_af_packet" || p.offloads() == Offloads::all)) {
         if (auto opened = LacpSocket::open(below))
             member->lacp_socket.emplace(std::move(opened).value());
         else
@@ -340,7 +341,7 @@ MemberInfo MemberPort::info() const {
     i.data.tx_queues = static_cast<std::uint8_t>(std::min<unsigned>(port->tx_queues(), 255));
     i.data.first_worker = static_cast<std::uint8_t>(first_worker());
     i.data.kernel_socket = port->is_kernel_socket();
-    i.data.offloads = port->carries_offloads();
+    i.data.offloads = port->offloads();
     return i;
 }
 

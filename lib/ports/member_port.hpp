@@ -33,8 +33,7 @@ struct MemberSetup {
     rte_mempool* pool = nullptr;
     unsigned workers = 1;
     std::uint32_t mtu = 1500;
-    bool merge =
-        false; // the logical interface takes super-frames: the netdev below may merge what it receives
+    bool merge = false; // the logical interface takes super-frames: the member may receive such
     bool sleepy = true; // idle: adaptive: receive interrupts are worth having
     std::string state_dir;
     bool adopt = false;    // after a warm stop: NetdevGuardOptions::adopt

@@ -144,14 +144,15 @@ TEST_CASE("each frame of a super-frame takes a path of its own; by flow it keeps
     const NothingLost check;
     SprayRig rig(4, spray(4));
     const std::atomic<const Snapshot*> slot{&rig.snapshot};
-    Lane lane(0, 1, slot, LogicalQueue{.port = World::get().logical->id(), .offloads = true, .rx_queues = 1});
+    Lane lane(0, 1, slot,
+              LogicalQueue{.port = World::get().logical->id(), .offloads = Offloads::all, .rx_queues = 1});
     Frames burst{super_frame(kPeer, 10), to(kPeer, 1), super_frame(kPeer, 33)};
     lane.counters.down.add(burst.size()); // as transmit() does
     spray<PathInTurn>(lane, rig.snapshot, burst.data(), static_cast<std::uint16_t>(burst.size()));
     CHECK(rig.sprayed() == std::vector<std::size_t>{11, 11, 11, 11});
     CHECK(lane.counters.down.get() == 44);
 
-    for (unsigned m = 0; m < 4; ++m) rig.snapshot.member[m].offloads = true;
+    for (unsigned m = 0; m < 4; ++m) rig.snapshot.member[m].offloads = Offloads::all;
     rte_mbuf* whole = super_frame(kPeer, 10);
     spray<PathByFlow>(lane, rig.snapshot, &whole, 1);
     const std::vector<std::size_t> by = rig.sprayed();

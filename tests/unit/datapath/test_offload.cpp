@@ -148,6 +148,51 @@ TEST_CASE("10,000 super-frames are cut as the RFCs have it", "[offload]") {
     }
 }
 
+TEST_CASE("what DPDK's virtio driver tells of a frame is understood", "[offload]") {
+    std::mt19937 random(31);
+    for (int round = 0; round < 2'000; ++round) {
+        Shape s;
+        s.v6 = random() % 2 != 0;
+        s.udp = random() % 3 == 0;
+        s.tags = random() % 3;
+        s.ip_words = random() % 3;
+        const Octets frame = super_frame(s, random);
+        const auto parts = parts_of(frame, s.data(), random);
+        HandMbuf m = HandMbuf::in_parts(parts), expected = HandMbuf::in_parts(parts);
+        const bool super = !s.udp && random() % 2 != 0;
+        m.get()->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE;
+        if (super) {
+            m.get()->ol_flags |= RTE_MBUF_F_RX_LRO;
+            m.get()->tso_segsz = expected.get()->tso_segsz = s.segment;
+            REQUIRE(describe_super(expected.get(), static_cast<std::uint32_t>(s.l4()), true));
+        } else {
+            REQUIRE(leave_checksum(expected.get(), static_cast<std::uint32_t>(s.l4()), s.udp ? 6 : 16));
+        }
+        read_virtio_flags(m.get());
+        REQUIRE(m.get()->ol_flags == expected.get()->ol_flags);
+        REQUIRE(m.get()->tx_offload == expected.get()->tx_offload);
+        REQUIRE(m.bytes() == frame);
+        CHECK(may_stay_undone(m.get(), Offloads::all));
+        CHECK_FALSE(may_stay_undone(m.get(), Offloads::none));
+        const bool marked = super && (frame[s.l4() + 13] & 0x80U) != 0;
+        CHECK(may_stay_undone(m.get(), Offloads::tcp) != marked);
+    }
+    for (const std::uint64_t told : {std::uint64_t{0}, std::uint64_t{RTE_MBUF_F_RX_L4_CKSUM_GOOD}}) {
+        HandMbuf m = HandMbuf(super_frame({}, random));
+        m.get()->ol_flags = told;
+        read_virtio_flags(m.get());
+        CHECK(m.get()->ol_flags == told);
+    }
+    const Octets whole = super_frame({.v6 = true, .ip_words = 2}, random);
+    for (std::size_t length = 14; length < whole.size() && length < 120; ++length) { // cut short anywhere
+        HandMbuf m = HandMbuf(Octets(whole.begin(), whole.begin() + static_cast<std::ptrdiff_t>(length)));
+        m.get()->ol_flags = RTE_MBUF_F_RX_L4_CKSUM_NONE | RTE_MBUF_F_RX_LRO;
+        m.get()->tso_segsz = 300;
+        read_virtio_flags(m.get());
+        CHECK((m.get()->ol_flags & (RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO)) == 0);
+    }
+}
+
 TEST_CASE("headers that are not what they are said to be are no super-frame's", "[offload]") {
     std::mt19937 random(14);
     Shape s;
