@@ -43,6 +43,12 @@ bool EthdevFace::is_probed(std::uint16_t port) const {
     return device != nullptr && rte_dev_is_probed(device) != 0;
 }
 
+bool EthdevFace::has_rx_interrupts(std::uint16_t port) const {
+    const rte_eth_dev& dev = rte_eth_devices[port];
+    return dev.intr_handle != nullptr ||
+           (dev.dev_ops != nullptr && dev.dev_ops->rx_queue_intr_enable != nullptr);
+}
+
 const std::vector<std::uint32_t>& PluginPort::ptypes() {
     const std::lock_guard lock(bond.devices());
     bool first = true;

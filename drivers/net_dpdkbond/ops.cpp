@@ -26,10 +26,28 @@ Mac mac_of(const rte_ether_addr& address) { return Mac::from_bytes(address.addr_
 
 int configure(rte_eth_dev* dev) {
     return guarded(dev, [&](EmbeddedBond& p) {
-        if (dev->data->dev_conf.intr_conf.rxq == 0) return p.configure();
-        log_line(LogLevel::error,
-                 p.name() + ": receive interrupts: a bond has none; poll its queues, or sleep between polls");
-        return -ENOTSUP;
+        const std::uint16_t sleeping =
+            dev->data->dev_conf.intr_conf.rxq != 0 ? dev->data->nb_rx_queues : std::uint16_t{0};
+        RxInterrupts& interrupts = plugin_port_of(dev).interrupts;
+        interrupts.withdraw(); // the descriptors may be others from now on
+        const int rc = p.configure(sleeping);
+        return rc == 0 && sleeping != 0 ? interrupts.offer(p, sleeping) : rc;
+    });
+}
+
+int rx_queue_intr_enable(rte_eth_dev* dev, std::uint16_t queue) {
+    return guarded(dev, [&](EmbeddedBond& p) {
+        if (p.wake_of(queue) == nullptr) return -ENOTSUP;
+        p.arm(*static_cast<RxQueue*>(dev->data->rx_queues[queue]));
+        return 0;
+    });
+}
+
+int rx_queue_intr_disable(rte_eth_dev* dev, std::uint16_t queue) {
+    return guarded(dev, [&](EmbeddedBond& p) {
+        if (p.wake_of(queue) == nullptr) return -ENOTSUP;
+        p.wake_of(queue)->disarm();
+        return 0;
     });
 }
 
@@ -83,10 +101,8 @@ int close_port(rte_eth_dev* dev) {
 }
 
 int reset(rte_eth_dev* dev) {
-    return guarded(dev, [](EmbeddedBond& p) {
-        const int rc = p.stop();
-        return rc != 0 ? rc : p.configure();
-    });
+    const int rc = guarded(dev, [](EmbeddedBond& p) { return p.stop(); });
+    return rc != 0 ? rc : configure(dev);
 }
 
 int info_get(rte_eth_dev* dev, rte_eth_dev_info* info) {
@@ -219,6 +235,8 @@ eth_dev_ops port_ops() {
     ops.rx_queue_setup = rx_queue_setup;
     ops.tx_queue_setup = tx_queue_setup;
     ops.rx_queue_release = rx_queue_release;
+    ops.rx_queue_intr_enable = rx_queue_intr_enable;
+    ops.rx_queue_intr_disable = rx_queue_intr_disable;
     ops.tx_queue_release = tx_queue_release;
     ops.rxq_info_get = rxq_info_get;
     ops.txq_info_get = txq_info_get;

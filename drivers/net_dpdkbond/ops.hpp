@@ -3,6 +3,7 @@
 #pragma once
 
 #include "drivers/net_dpdkbond/ethdev.hpp"
+#include "drivers/net_dpdkbond/rx_interrupts.hpp"
 #include "drivers/net_dpdkbond/shared.hpp"
 #include "embed/embedded_bond.hpp"
 
@@ -25,6 +26,7 @@ public:
     [[nodiscard]] std::string name_of_new(std::uint16_t port) const override;
     [[nodiscard]] bool is_started(std::uint16_t port) const override;
     [[nodiscard]] bool is_probed(std::uint16_t port) const override;
+    [[nodiscard]] bool has_rx_interrupts(std::uint16_t port) const override;
 
     SharedSettings shared; // EmbeddedBond::devices() is held
 
@@ -35,11 +37,12 @@ private:
 // What is behind dev->data->dev_private.
 struct PluginPort {
     PluginPort(rte_eth_dev& dev, PortArgs args)
-        : face(dev), bond(face, std::move(args), dev.data->numa_node) {}
+        : face(dev), bond(face, std::move(args), dev.data->numa_node), interrupts(dev) {}
     // Packet types that all members know, and an end; until it is asked again.
     const std::vector<std::uint32_t>& ptypes();
     EthdevFace face;
     EmbeddedBond bond;
+    RxInterrupts interrupts; // of its queues
 
 private:
     std::vector<std::uint32_t> ptypes_;

@@ -41,6 +41,11 @@ def probe_driver():
     return shutil.copy(built, os.path.dirname(loadable()))
 
 
+def sleeper():
+    """An application that sleeps on the bond's receive queues, from the same build."""
+    return os.path.abspath(os.path.join(os.path.dirname(plugin()), "..", "..", "tests", "plugin", "sleeper"))
+
+
 def as_secondary():
     """To be preloaded: lets the plug-in believe that its process is a secondary one."""
     return os.path.abspath(os.path.join(os.path.dirname(plugin()), "..", "..", "tests", "plugin", "libas_secondary.so"))
@@ -57,7 +62,28 @@ def member(i):
     return f"net_af_packet{i}"
 
 
-class BondPmd(DpdkProcess):
+class BondApp(DpdkProcess):
+    """An application with net_dpdkbond0, asked by its telemetry."""
+
+    def info(self):
+        return self.ask(f"/bond/info,{BOND}")
+
+    def member(self, i):
+        return self.ask(f"/bond/member,{BOND},{member(i)}")
+
+    def lacp(self):
+        return self.ask(f"/bond/lacp,{BOND}")["ports"]
+
+    def agreed(self, state=0x3F):
+        """`state` at both ends of every link. 0x3F: all bits that are good; 0x3D: so are these at the slow rate."""
+        ports = self.lacp()
+        return len(ports) != 0 and all(p["actor_state"] == p["partner_state"] == state for p in ports.values())
+
+    def usable(self):
+        return self.info()["usable_members"]
+
+
+class BondPmd(BondApp):
     """testpmd in namespace `ns`: `members` (names of netdevs) below net_dpdkbond0, which has `options` in its devargs; `up`: the netdev
     behind it, or None; `devices`: devargs of net_probe devices that are the members instead. The bond is port `port`."""
 
@@ -106,28 +132,11 @@ class BondPmd(DpdkProcess):
         """The ports that testpmd has, by their devices' names."""
         return re.findall(r"^\d+ +[0-9A-F:]{17} (\S+)", self.command("show port summary all"), re.MULTILINE)
 
-    def info(self):
-        return self.ask(f"/bond/info,{BOND}")
-
-    def member(self, i):
-        return self.ask(f"/bond/member,{BOND},{member(i)}")
-
     def stats(self):
         return self.ask(f"/ethdev/stats,{self.port}")
 
     def xstats(self):
         return self.ask(f"/ethdev/xstats,{self.port}")
-
-    def lacp(self):
-        return self.ask(f"/bond/lacp,{BOND}")["ports"]
-
-    def agreed(self, state=0x3F):
-        """`state` at both ends of every link. 0x3F: all bits that are good; 0x3D: so are these at the slow rate."""
-        ports = self.lacp()
-        return len(ports) != 0 and all(p["actor_state"] == p["partner_state"] == state for p in ports.values())
-
-    def usable(self):
-        return self.info()["usable_members"]
 
 
 class Guest:

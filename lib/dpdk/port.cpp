@@ -92,6 +92,8 @@ bool link_interrupts_work(const rte_eth_dev_info& info) {
     return (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 && !interrupts_get_lost(driver);
 }
 
+bool rx_interrupts_work(std::string_view driver) { return !interrupts_get_lost(driver); }
+
 Result<Port> Port::open(const std::string& device) {
     auto id = port_of(device);
     if (!id) {
@@ -245,7 +247,7 @@ Result<void> Port::start(const PortSetup& setup) {
     if (const int rc = rte_eth_dev_info_get(id_, &info); rc != 0)
         return Error{fmt::format("{}: it does not tell what it can do: {}", device_, reason(rc))};
     const bool lsc = setup.link_interrupts && link_interrupts_work(info);
-    const bool rxq = setup.rx_interrupts && !interrupts_get_lost(driver_);
+    const bool rxq = setup.rx_interrupts && rx_interrupts_work(driver_);
     // Interrupts and offloads are wishes: a port that does not start with them starts without.
     auto done = configure(setup, rxq, lsc);
     if (!done && (rxq || lsc)) done = configure(setup, false, lsc);

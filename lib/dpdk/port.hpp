@@ -30,6 +30,8 @@ bool is_kernel_socket_driver(std::string_view driver);
 // Its driver tells of each change of its link by an interrupt. With link interrupts on, ethdev answers from
 // what the last one said and asks no register, so where one gets lost they stay off and the link is polled.
 bool link_interrupts_work(const rte_eth_dev_info& info);
+// It does not lose receive interrupts, if it has any.
+bool rx_interrupts_work(std::string_view driver);
 
 struct PortSetup {
     std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has

@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <rte_dev.h>
 #include <rte_errno.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <cstring>
@@ -12,6 +13,7 @@
 #include "dpdk/clock.hpp"
 #include "dpdk/port.hpp"
 #include "embed/face.hpp"
+#include "host/fd_finder.hpp"
 #include "host/link_speed.hpp"
 
 namespace dpdkbond {
@@ -20,11 +22,17 @@ namespace {
 
 std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
 
-// "iface" of the devargs that the device was made with.
-std::string netdev_of(const rte_device* device) {
+// What the devargs that the device was made with say of a key.
+std::string made_with(const rte_device* device, const std::string& key) {
     const rte_devargs* devargs = device != nullptr ? rte_dev_devargs(device) : nullptr;
     if (devargs == nullptr || devargs->args == nullptr) return {};
-    return devargs_value(fmt::format("{},{}", devargs->name, devargs->args), "iface");
+    return devargs_value(fmt::format("{},{}", devargs->name, devargs->args), key);
+}
+
+// Frames are read from it; others are eventfds.
+bool is_tun(int fd) {
+    struct stat status {};
+    return fstat(fd, &status) == 0 && S_ISCHR(status.st_mode);
 }
 
 // By which DPDK knows the port of a member's device.
@@ -132,7 +140,7 @@ rte_eth_stats BondedDevice::stats() const {
     return stats;
 }
 
-Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interrupts) {
+Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interrupts, bool rx_interrupts) {
     const rte_eth_dev_info info = capabilities();
     const auto wanted_rx = static_cast<std::uint16_t>(setup.rx.size());
     rx_queues_ = std::clamp<std::uint16_t>(wanted_rx, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
@@ -153,6 +161,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     conf.txmode.offloads = setup.conf->txmode.offloads & info.tx_offload_capa &
                            ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};
     conf.intr_conf.lsc = link_interrupts ? 1 : 0;
+    conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
     if (const int rc = rte_eth_dev_configure(port_, rx_queues_, tx_queues_, &conf); rc != 0)
         return Error{fmt::format("configuring it failed: {}", reason(rc))};
     if (auto set = set_mtu(setup.mtu); !set) return set;
@@ -180,7 +189,38 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
         return Error{fmt::format("starting it failed: {}", reason(rc))};
     started_ = true;
     interrupts_ = link_interrupts;
+    rx_interrupts_ = rx_interrupts;
+    for (std::uint16_t q = 0; q < rx_queues_ && rx_interrupts_; ++q)
+        rx_interrupts_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, q) >= 0;
     return {};
+}
+
+bool BondedDevice::may_tell() const {
+    return driver_ == "net_af_packet" || driver_ == "net_af_xdp" || face_.has_rx_interrupts(port_);
+}
+
+RxSource BondedDevice::rx_source(std::uint16_t queue) const {
+    RxSource source;
+    if (rx_interrupts_) {
+        source.kind = RxSource::Kind::interrupt;
+        if (const int fd = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, queue); is_tun(fd))
+            source = {RxSource::Kind::sockets, {fd}, true};
+        return source;
+    }
+    const auto netdev = static_cast<int>(capabilities().if_index);
+    std::size_t opened = rx_queues_;
+    if (driver_ == "net_af_packet") {
+        source.sockets = find_packet_socket_fds(netdev);
+        const std::string pairs = made_with(device_, "qpairs");
+        opened = pairs.empty() ? 1 : std::strtoul(pairs.c_str(), nullptr, 0);
+    } else if (driver_ == "net_af_xdp") {
+        source.sockets = find_xdp_socket_fds(netdev).value_or(std::vector<int>{});
+    }
+    if (source.sockets.empty()) return source;
+    source.kind = RxSource::Kind::sockets;
+    source.exact = source.sockets.size() == opened && queue < opened; // they were opened one by one
+    if (source.exact) source.sockets = {source.sockets[queue]};
+    return source;
 }
 
 Result<void> BondedDevice::start(const DeviceSetup& setup) {
@@ -192,14 +232,16 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     read_mac();
     mac_refused_ = false;
     const bool lsc = link_interrupts_work(info);
-    auto done = configure(setup, lsc);
-    if (!done && lsc) done = configure(setup, false);
+    const bool rxq = setup.rx_interrupts && !is_kernel_socket_driver(driver_) && rx_interrupts_work(driver_);
+    auto done = configure(setup, lsc, rxq);
+    if (!done && rxq) done = configure(setup, lsc, false);
+    if (!done && lsc) done = configure(setup, false, false);
     if (!done) return Error{fmt::format("{}: {}", config.device, done.error())};
     filter_ = std::make_unique<PortFilter>(ethdev_filter(port_));
     carrier_.reset();
     std::string netdev = config.carrier.netdev;
     if (config.carrier.kind == CarrierKind::automatic && is_kernel_socket_driver(driver_))
-        netdev = netdev_of(info.device);
+        netdev = made_with(info.device, "iface");
     if (!netdev.empty()) carrier_ = std::make_unique<CarrierPoll>(netdev);
     return {};
 }

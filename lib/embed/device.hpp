@@ -17,6 +17,7 @@
 #include "base/time.hpp"
 #include "bond/bond.hpp"
 #include "dpdk/port_filter.hpp"
+#include "embed/rx_wake.hpp"
 #include "host/carrier.hpp"
 #include "options/model.hpp"
 
@@ -40,6 +41,7 @@ struct DeviceSetup {
     std::vector<Rx> rx;            // of each receive queue of the port
     std::vector<std::uint16_t> tx; // descriptors of each of its transmit queues
     std::uint32_t mtu = 0;
+    bool rx_interrupts = false; // the application sleeps on its receive queues
 };
 
 class BondedDevice {
@@ -78,6 +80,13 @@ public:
     void stop(); // gives the permanent MAC back
     [[nodiscard]] bool started() const { return started_; }
 
+    // Whether its queues can tell that something has come, as far as that is known before it starts.
+    [[nodiscard]] bool may_tell() const;
+    // How this receive queue tells it; it has been started with rx_interrupts.
+    [[nodiscard]] RxSource rx_source(std::uint16_t queue) const;
+    [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }
+    [[nodiscard]] const std::string& driver() const { return driver_; }
+
     [[nodiscard]] LinkState read_link();
     LinkState last_posted; // owner: the port's host thread
 
@@ -104,10 +113,10 @@ public:
 private:
     Result<bool> take(std::uint16_t port, const rte_eth_dev_owner& owner);
     void read_mac(); // that it wears now, as its permanent one
-    Result<void> configure(const DeviceSetup& setup, bool link_interrupts);
+    Result<void> configure(const DeviceSetup& setup, bool link_interrupts, bool rx_interrupts);
     std::vector<std::string> apply_filter();
 
-    bool mac_refused_ = false, interrupts_ = false;
+    bool mac_refused_ = false, interrupts_ = false, rx_interrupts_ = false;
     std::atomic<MemberId> reports_{kNoMember};
     std::atomic<bool> started_{false}, taken_{false}, probed_{false}, lost_{false}, removed_{false};
     std::atomic<bool> banned_{false}; // between let_go() and may_come_back()

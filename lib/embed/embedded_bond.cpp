@@ -97,7 +97,7 @@ void EmbeddedBond::find_devices() {
     }
 }
 
-int EmbeddedBond::configure() {
+int EmbeddedBond::configure(std::size_t sleeping) {
     const std::lock_guard lock(mutex_);
     const std::lock_guard devices(device_mutex_);
     find_devices();
@@ -105,6 +105,19 @@ int EmbeddedBond::configure() {
         log_line(LogLevel::error, fmt::format("{}: member: none of its members is here: {}", config_.name,
                                               devices_[0]->config.device));
         return -ENODEV;
+    }
+    for (const auto& device : devices_)
+        if (sleeping != 0 && device->here() && !device->may_tell()) {
+            log_line(
+                LogLevel::error,
+                fmt::format("{}: receive interrupts: member {} ({}) has none, nor a descriptor to wait on; "
+                            "poll the bond's queues, or sleep between polls",
+                            config_.name, device->config.name, device->driver()));
+            return -ENOTSUP;
+        }
+    if (wakes_.size() != sleeping) {
+        wakes_.clear();
+        for (std::size_t q = 0; q < sleeping; ++q) wakes_.push_back(std::make_unique<RxWake>());
     }
     own_mac_of_first();
     return 0;
@@ -116,6 +129,7 @@ DeviceSetup EmbeddedBond::device_setup() const {
     for (const RxQueue* q : rx_) setup.rx.push_back({q->pool, q->descriptors, &q->conf});
     for (const TxQueue* q : tx_) setup.tx.push_back(q->descriptors);
     setup.mtu = config_.logical.mtu;
+    setup.rx_interrupts = !wakes_.empty();
     return setup;
 }
 

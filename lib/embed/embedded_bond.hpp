@@ -29,6 +29,8 @@
 namespace dpdkbond {
 
 inline constexpr unsigned kMaxAddresses = 64; // of the port
+// So often control looks whether the application polls.
+inline constexpr Duration kLook = std::chrono::milliseconds(10);
 
 // What the bond counts from start to start.
 struct PortCounters {
@@ -46,7 +48,16 @@ public:
     EmbeddedBond& operator=(const EmbeddedBond&) = delete;
 
     // ---- what ethdev calls; 0 or a negative errno, and the reason is in the log
-    int configure();
+    // `sleeping`: the application sleeps on so many receive queues (intr_conf.rxq); 0: on none.
+    int configure(std::size_t sleeping = 0);
+    // Of a receive queue on which it sleeps, until the next configure(); nullptr: it is none.
+    [[nodiscard]] RxWake* wake_of(std::size_t queue) {
+        return queue < wakes_.size() ? wakes_[queue].get() : nullptr;
+    }
+    // It is about to sleep on the queue, whose wake_of() there is.
+    void arm(const RxQueue& queue) {
+        wakes_[queue.number]->arm([&] { return queue.has_parked(); });
+    }
     int start();
     int stop();
     int info(rte_eth_dev_info& out);
@@ -112,7 +123,8 @@ private:
     // It leaves the bond. False: a queue may still use it, and it has not been stopped.
     bool part(BondedDevice& device, Duration patience);
     void stop_device(BondedDevice& device);
-    void wait_a_moment(); // for control
+    void watch_queues_of(const BondedDevice& device); // for an application that sleeps
+    void wait_a_moment();                             // for control
     DeviceSetup device_setup() const;
     void start_threads();
     void stop_threads();
@@ -154,6 +166,7 @@ private:
     std::vector<std::unique_ptr<BondedDevice>> devices_;
     std::mutex list_mutex_;       // held for moments only, also by whoever makes or closes a device
     rte_mempool* pool_ = nullptr; // of control's own frames
+    std::vector<std::unique_ptr<RxWake>> wakes_; // of the receive queues, or none
 
     std::mutex mutex_;        // one at a time: start, stop, and whoever asks
     std::mutex device_mutex_; // one at a time tells members anything; never waits for mutex_

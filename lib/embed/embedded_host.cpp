@@ -16,8 +16,7 @@ namespace dpdkbond {
 
 namespace {
 
-// So often control looks whether the application polls; and so long without a burst it is absent.
-constexpr Duration kLook = std::chrono::milliseconds(10);
+// So long without a burst the application is absent.
 constexpr Duration kAbsent = std::chrono::milliseconds(100);
 constexpr std::uint32_t kSlowPollMs = 100;
 constexpr Duration kSearch = std::chrono::seconds(1); // for members that are not here
@@ -75,9 +74,12 @@ Time EmbeddedBond::look_after_queues() {
         return at - look.since >= kAbsent;
     };
     for (std::size_t q = 0; q < rx_.size(); ++q) {
-        if (!absent(rx_looks_[q], rx_[q]->gate) || !rx_[q]->gate.close()) continue;
-        rx_[q]->receive_for_absent();
+        RxWake* const wake = wake_of(q);
+        const bool asleep = wake != nullptr && wake->needs_looks();
+        if ((!absent(rx_looks_[q], rx_[q]->gate) && !asleep) || !rx_[q]->gate.close()) continue;
+        const unsigned parked = rx_[q]->receive_for_absent();
         rx_[q]->gate.open();
+        if (parked != 0 && wake != nullptr) wake->ring();
     }
     for (std::size_t q = 0; q < tx_.size(); ++q) {
         if (!tx_[q]->holds.load(std::memory_order_relaxed)) continue;

@@ -47,12 +47,36 @@ Result<void> EmbeddedBond::join(BondedDevice& device) {
 Result<void> EmbeddedBond::start_device(BondedDevice& device) {
     if (auto done = device.start(device_setup()); !done) return done;
     auto done = face_.member_joins(device.port());
-    if (!done) stop_device(device);
+    if (!done) {
+        stop_device(device);
+        return done;
+    }
+    watch_queues_of(device);
     return done;
 }
 
+// Which of them read which of its queues: as RxQueue::receive() has it.
+void EmbeddedBond::watch_queues_of(const BondedDevice& device) {
+    bool silent = false;
+    for (std::size_t w = 0; w < wakes_.size(); ++w)
+        for (std::size_t q = w; q < device.rx_queues(); q += wakes_.size()) {
+            const RxSource source = device.rx_source(static_cast<std::uint16_t>(q));
+            silent |= source.kind == RxSource::Kind::none;
+            wakes_[w]->add(device.port(), static_cast<std::uint16_t>(q), source);
+        }
+    if (silent)
+        log_line(LogLevel::warning,
+                 fmt::format("{}: receive interrupts: member {} ({}) has none, nor a descriptor to wait on; "
+                             "while the application sleeps its queues are looked at every {} ms",
+                             config_.name, device.config.name, device.driver(),
+                             std::chrono::duration_cast<std::chrono::milliseconds>(kLook).count()));
+}
+
 void EmbeddedBond::stop_device(BondedDevice& device) {
-    if (device.started()) face_.member_leaves(device.port(), device.is_lost());
+    if (device.started()) {
+        for (const auto& wake : wakes_) wake->remove(device.port());
+        face_.member_leaves(device.port(), device.is_lost());
+    }
     device.stop();
 }
 

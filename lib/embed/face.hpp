@@ -58,6 +58,8 @@ public:
     // Its bus has finished with the probe. ethdev shows a port before that, and rte_eth_dev_info_get() needs
     // what the bus sets last.
     [[nodiscard]] virtual bool is_probed(std::uint16_t /*port*/) const { return true; }
+    // Its driver has receive interrupts, or may have once it is configured.
+    [[nodiscard]] virtual bool has_rx_interrupts(std::uint16_t /*port*/) const { return true; }
 };
 
 } // namespace dpdkbond

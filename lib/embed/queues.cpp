@@ -62,14 +62,22 @@ inline std::uint64_t octets(rte_mbuf* const* frames, std::size_t n) noexcept {
 
 } // namespace
 
+std::uint16_t RxQueue::take_parked(rte_mbuf** frames, std::uint16_t room) noexcept {
+    unsigned left = parked_count.load(std::memory_order_relaxed);
+    std::uint16_t got = 0;
+    for (; left != 0 && got < room; --left) {
+        frames[got++] = parked[parked_first];
+        parked_first = (parked_first + 1) % kParked;
+    }
+    parked_count.store(left, std::memory_order_relaxed);
+    return got;
+}
+
 std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
     const Snapshot& s = newest_of(*lane);
     std::uint16_t got = 0;
-    while (parked_count != 0 && got < room) [[unlikely]] {
-            frames[got++] = parked[parked_first];
-            parked_first = (parked_first + 1) % kParked;
-            --parked_count;
-        }
+    if (parked_count.load(std::memory_order_relaxed) != 0) [[unlikely]]
+        got = take_parked(frames, room);
     const unsigned members = s.rx_count;
     unsigned k = turn < members ? turn : 0;
     turn = k + 1;
@@ -98,9 +106,12 @@ std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
     return got;
 }
 
-void RxQueue::receive_for_absent() noexcept {
+unsigned RxQueue::receive_for_absent() noexcept {
     constexpr unsigned kAtOnce = 2048; // of each queue of a member: no more lie in one
     const Snapshot& s = newest_of(*lane);
+    const unsigned room = std::min<unsigned>(kParked, descriptors);
+    const unsigned before = parked_count.load(std::memory_order_relaxed);
+    unsigned count = before;
     rte_mbuf* frames[kBurst];
     for (unsigned k = 0; k < s.rx_count; ++k) {
         const std::uint8_t id = s.rx[k];
@@ -112,8 +123,7 @@ void RxQueue::receive_for_absent() noexcept {
                 n = rte_eth_rx_burst(m.port, q, frames, kBurst);
                 std::uint16_t stay = n == 0 ? std::uint16_t{0} : take_in(*lane, s, id, frames, n);
                 std::uint16_t i = 0;
-                for (; i < stay && parked_count < std::min<unsigned>(kParked, descriptors); ++i)
-                    parked[(parked_first + parked_count++) % kParked] = frames[i];
+                for (; i < stay && count < room; ++i) parked[(parked_first + count++) % kParked] = frames[i];
                 stay = static_cast<std::uint16_t>(stay - i);
                 if (stay != 0)
                     drop(lane->counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + i,
@@ -122,13 +132,13 @@ void RxQueue::receive_for_absent() noexcept {
         }
     }
     lane->bell = false; // control is here
+    parked_count.store(count, std::memory_order_release);
+    return count - before;
 }
 
 void RxQueue::free_parked() noexcept {
-    for (; parked_count != 0; --parked_count) {
-        rte_pktmbuf_free(parked[parked_first]);
-        parked_first = (parked_first + 1) % kParked;
-    }
+    rte_mbuf* frames[kBurst];
+    while (const std::uint16_t n = take_parked(frames, kBurst)) rte_pktmbuf_free_bulk(frames, n);
 }
 
 std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {

@@ -29,8 +29,10 @@ struct alignas(64) RxQueue {
     std::uint16_t port = 0, number = 0;
     unsigned turn = 0; // which member is the first to be asked next time
     QueueCounters counters;
-    // Frames that control has received in the application's absence, which are its own.
-    unsigned parked_first = 0, parked_count = 0;
+    // Frames that control has received in the application's absence, which are its own. Inside the gate, but
+    // that others may ask whether there are any.
+    unsigned parked_first = 0;
+    std::atomic<unsigned> parked_count{0};
     std::array<rte_mbuf*, kParked> parked;
     // As it was set up.
     rte_mempool* pool = nullptr;
@@ -40,8 +42,15 @@ struct alignas(64) RxQueue {
     // Inside the gate. Up to `room` frames for the application, which owns them.
     std::uint16_t receive(rte_mbuf** frames, std::uint16_t room) noexcept;
     // Control, inside the gate: takes what has come for control, and keeps the rest while there is room.
-    void receive_for_absent() noexcept;
+    // Returns how many it has kept.
+    unsigned receive_for_absent() noexcept;
     void free_parked() noexcept;
+    [[nodiscard]] bool has_parked() const noexcept {
+        return parked_count.load(std::memory_order_acquire) != 0;
+    }
+
+private:
+    [[gnu::cold]] std::uint16_t take_parked(rte_mbuf** frames, std::uint16_t room) noexcept;
 };
 
 struct alignas(64) TxQueue {

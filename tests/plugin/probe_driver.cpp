@@ -2,7 +2,8 @@
 // net_probe: a device that has what virtual devices lack (flow rules, VLAN filter, RSS, packet types,
 // removal), carries nothing, and prints a line for everything that it is told: "net_probe0: vlan 5 on".
 // Devargs: refuse=flow|vlan|reta: it refuses these. gone=FILE: it says that it has been removed once FILE is
-// there. slow=MS: so long its probe goes on after ethdev has shown the port.
+// there. slow=MS: so long its probe goes on after ethdev has shown the port. frame=FILE: it has receive
+// interrupts, and each time that FILE appears, which it removes, a broadcast frame comes by its queue 0.
 #include <rte_version.h>
 
 #include <bus_vdev_driver.h>
@@ -11,8 +12,11 @@
 #include <rte_alarm.h>
 #include <rte_flow_driver.h>
 
+#include <sys/eventfd.h>
 #include <unistd.h>
 
+#include <array>
+#include <atomic>
 #include <cstdarg>
 #include <cstdio>
 #include <cstring>
@@ -25,13 +29,18 @@ struct rte_flow {
 namespace {
 
 struct Probe {
-    std::string name, refuses, gone;
+    std::string name, refuses, gone, frame;
     unsigned flows = 0;
     std::uint16_t port = 0;
     bool freed = false;
     rte_eth_rss_reta_entry64 reta[2]{};
     std::uint8_t key[40]{};
     std::uint64_t rss_hf = 0;
+    // Receive interrupts, and frames that wait in queue 0.
+    rte_intr_handle* interrupts = nullptr;
+    std::array<int, 16> events{};
+    std::array<std::atomic<bool>, 16> enabled{};
+    std::atomic<unsigned> waiting{0};
 };
 
 Probe& of(rte_eth_dev* dev) { return **static_cast<Probe**>(dev->data->dev_private); }
@@ -49,6 +58,8 @@ Probe& of(rte_eth_dev* dev) { return **static_cast<Probe**>(dev->data->dev_priva
 // A queue of a device that has been freed is touched no more: whoever does ends the process.
 struct Queue {
     std::uint64_t magic = 0x1234567812345678ULL;
+    Probe* probe = nullptr;
+    rte_mempool* pool = nullptr; // of queue 0
     ~Queue() { *const_cast<volatile std::uint64_t*>(&magic) = 0; }
 };
 void check(void* queue) {
@@ -57,9 +68,15 @@ void check(void* queue) {
         _exit(99);
     }
 }
-std::uint16_t rx(void* queue, rte_mbuf**, std::uint16_t) {
+std::uint16_t rx(void* queue, rte_mbuf** frames, std::uint16_t room) {
     check(queue);
-    return 0;
+    const Queue& q = *static_cast<const Queue*>(queue);
+    if (q.pool == nullptr || room == 0 || q.probe->waiting == 0) return 0;
+    --q.probe->waiting;
+    frames[0] = rte_pktmbuf_alloc(q.pool);
+    if (frames[0] == nullptr) return 0;
+    memset(rte_pktmbuf_append(frames[0], 60), 0xff, 60);
+    return 1;
 }
 std::uint16_t tx(void* queue, rte_mbuf** frames, std::uint16_t n) {
     check(queue);
@@ -77,7 +94,46 @@ void look_whether_gone(void* with) {
     rte_eth_dev_callback_process(&rte_eth_devices[p.port], RTE_ETH_EVENT_INTR_RMV, nullptr);
 }
 
-int configure(rte_eth_dev*) { return 0; }
+void interrupt(Probe& p, unsigned queue) {
+    const std::uint64_t one = 1;
+    if (write(p.events[queue], &one, sizeof one) == sizeof one) say(p, "interrupt %u", queue);
+}
+
+void look_for_frame(void* with) {
+    Probe& p = *static_cast<Probe*>(with);
+    rte_eal_alarm_set(20'000, look_for_frame, with);
+    if (unlink(p.frame.c_str()) != 0) return;
+    ++p.waiting;
+    if (p.enabled[0]) interrupt(p, 0);
+}
+
+int interrupt_on(rte_eth_dev* dev, std::uint16_t queue) {
+    Probe& p = of(dev);
+    p.enabled[queue] = true;
+    if (queue == 0 && p.waiting != 0) interrupt(p, 0);
+    return 0;
+}
+int interrupt_off(rte_eth_dev* dev, std::uint16_t queue) {
+    of(dev).enabled[queue] = false;
+    return 0;
+}
+
+int configure(rte_eth_dev* dev) {
+    Probe& p = of(dev);
+    if (dev->data->dev_conf.intr_conf.rxq == 0 || p.interrupts == nullptr) return 0;
+    const int queues = dev->data->nb_rx_queues;
+    say(p, "receive interrupts of %d queues", queues);
+    rte_intr_type_set(p.interrupts, RTE_INTR_HANDLE_VDEV);
+    rte_intr_efd_counter_size_set(p.interrupts, sizeof(std::uint64_t));
+    rte_intr_nb_efd_set(p.interrupts, queues);
+    rte_intr_vec_list_free(p.interrupts);
+    rte_intr_vec_list_alloc(p.interrupts, nullptr, queues);
+    for (int q = 0; q < queues; ++q) {
+        rte_intr_efds_index_set(p.interrupts, q, p.events[static_cast<unsigned>(q)]);
+        rte_intr_vec_list_index_set(p.interrupts, q, RTE_INTR_VEC_RXTX_OFFSET + q);
+    }
+    return 0;
+}
 int start(rte_eth_dev* dev) {
     dev->data->dev_link.link_status = RTE_ETH_LINK_UP;
     dev->data->dev_link.link_speed = RTE_ETH_SPEED_NUM_10G;
@@ -92,6 +148,15 @@ int close_device(rte_eth_dev* dev) {
     Probe* const p = &of(dev);
     say(*p, "close");
     rte_eal_alarm_cancel(look_whether_gone, p);
+    rte_eal_alarm_cancel(look_for_frame, p);
+    if (p->interrupts != nullptr) {
+        dev->intr_handle = nullptr;
+        rte_intr_free_epoll_fd(p->interrupts);
+        rte_intr_vec_list_free(p->interrupts);
+        rte_intr_instance_free(p->interrupts);
+        p->interrupts = nullptr;
+        for (const int event : p->events) close(event);
+    }
     for (unsigned q = 0; q < dev->data->nb_rx_queues; ++q)
         delete static_cast<Queue*>(dev->data->rx_queues[q]);
     for (unsigned q = 0; q < dev->data->nb_tx_queues; ++q)
@@ -111,8 +176,11 @@ int info(rte_eth_dev*, rte_eth_dev_info* out) {
     return 0;
 }
 int rx_setup(rte_eth_dev* dev, std::uint16_t q, std::uint16_t, unsigned, const rte_eth_rxconf*,
-             rte_mempool*) {
-    dev->data->rx_queues[q] = new Queue;
+             rte_mempool* pool) {
+    auto* queue = new Queue;
+    queue->probe = &of(dev);
+    queue->pool = q == 0 ? pool : nullptr;
+    dev->data->rx_queues[q] = queue;
     return 0;
 }
 int tx_setup(rte_eth_dev* dev, std::uint16_t q, std::uint16_t, unsigned, const rte_eth_txconf*) {
@@ -262,6 +330,8 @@ eth_dev_ops make_ops() {
     ops.rx_queue_release = rx_release;
     ops.tx_queue_release = tx_release;
     ops.link_update = link_update;
+    ops.rx_queue_intr_enable = interrupt_on;
+    ops.rx_queue_intr_disable = interrupt_off;
     ops.rx_metadata_negotiate = rx_metadata;
     ops.stats_get = stats;
     ops.mac_addr_set = set_mac;
@@ -310,6 +380,12 @@ int probe(rte_vdev_device* vdev) {
     dev->dev_ops = &device_ops;
     dev->rx_pkt_burst = rx;
     dev->tx_pkt_burst = tx;
+    p->frame = value_of(args != nullptr ? args : "", "frame");
+    if (!p->frame.empty()) {
+        p->interrupts = dev->intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
+        for (int& event : p->events) event = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+        rte_eal_alarm_set(20'000, look_for_frame, p);
+    }
     if (!p->gone.empty()) {
         dev->data->dev_flags |= RTE_ETH_DEV_INTR_RMV;
         rte_eal_alarm_set(20'000, look_whether_gone, p);
