@@ -181,3 +181,12 @@ def test_one_that_joins_later_and_cannot_wake_is_looked_after(fresh):
     assert "member net_null5 (net_null) has none, nor a descriptor to wait on; while the application sleeps its queues are" in app.log
     app.at_rest()
     assert pings(net, 5, 0.3) == 5
+
+
+def test_a_tap_as_a_member(fresh):
+    ns = fresh.sink(1).a
+    app = fresh.enter(Sleeper(ns, "mode=1", ["net_tap0,iface=tm0"]))
+    ns.address("tm0", f"{HOST_ADDRESS}/24")
+    ns.set_link("tm0", True)
+    fresh.ping(ns, BOND_ADDRESS).settled()
+    assert "looked at every" not in app.log

@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
+#include <rte_eal.h>
 #include <rte_errno.h>
 #include <sys/stat.h>
 
@@ -147,6 +148,9 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     // One more, for control's own frames, where it has so many.
     tx_queues_ = std::clamp<std::uint16_t>(static_cast<std::uint16_t>(setup.tx.size() + 1), 1,
                                            std::max<std::uint16_t>(info.max_tx_queues, 1));
+    if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
+        rx_queues_ = tx_queues_ =
+            std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
     rte_eth_conf conf{};
     conf.link_speeds = 0;
     conf.rxmode = setup.conf->rxmode;
@@ -168,7 +172,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     const int socket = rte_eth_dev_socket_id(port_);
     const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);
     for (std::uint16_t q = 0; q < rx_queues_; ++q) {
-        const DeviceSetup::Rx& wanted = setup.rx[q];
+        const DeviceSetup::Rx& wanted = setup.rx[q % setup.rx.size()]; // of the one that reads it
         std::uint16_t rx = wanted.descriptors, tx = 512;
         rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx);
         rte_eth_rxconf rxconf = info.default_rxconf;
