@@ -26,8 +26,11 @@ constexpr std::uint16_t kNoPort = 65535; // of a member whose device is not ther
 
 MemberView member_view(const BondUnit& unit, const MemberPort& member, const MemberStatus& status) {
     const MemberPort::ReceiveMode mode = member.receive_mode();
-    return {status,     unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups,
-            mode.sorts, member.tap_name()};
+    MemberView view{status,     unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups,
+                    mode.sorts, member.tap_name()};
+    if (member.lacp_socket) view.control_rx = "socket";
+    if (member.port->has_slow_queue()) view.control_rx = "queue";
+    return view;
 }
 
 MemberView waiting_view(const WaitingMember& waiting) {

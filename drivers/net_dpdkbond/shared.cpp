@@ -27,6 +27,50 @@ template <class Get> int on_first(rte_eth_dev* dev, Get get) {
     return ports.empty() ? -ENODEV : get(ports.front());
 }
 
+// The actions of a rule as members get them. They may have one receive queue more than the port, which is
+// control's: a rule that names one that the port does not have is refused, and "all queues" (RSS that names
+// none) are the port's.
+class QueuesOf {
+public:
+    QueuesOf(const rte_eth_dev& dev, const rte_flow_action* actions) : queues_(dev.data->nb_rx_queues) {
+        for (std::uint16_t q = 0; q < queues_; ++q) all_.push_back(q);
+        rss_.reserve(8); // what points to one of them stays good
+        for (;; ++actions) {
+            actions_.push_back(*actions);
+            if (actions->type == RTE_FLOW_ACTION_TYPE_END) break;
+            if (actions->conf == nullptr) continue;
+            if (actions->type == RTE_FLOW_ACTION_TYPE_QUEUE)
+                look_at(static_cast<const rte_flow_action_queue*>(actions->conf)->index);
+            if (actions->type == RTE_FLOW_ACTION_TYPE_RSS)
+                look_at(*static_cast<const rte_flow_action_rss*>(actions->conf));
+        }
+    }
+    // 0, or a negative errno with the reason in `error`.
+    int check(rte_flow_error* error) const {
+        if (good_) return 0;
+        return rte_flow_error_set(error, EINVAL, RTE_FLOW_ERROR_TYPE_ACTION_CONF, nullptr,
+                                  "the port has no such receive queue");
+    }
+    [[nodiscard]] const rte_flow_action* get() const { return actions_.data(); }
+
+private:
+    void look_at(std::uint16_t queue) { good_ &= queue < queues_; }
+    void look_at(const rte_flow_action_rss& rss) {
+        for (std::uint32_t i = 0; i < rss.queue_num; ++i) look_at(rss.queue[i]);
+        if (rss.queue_num != 0 || rss_.size() == rss_.capacity()) return;
+        rss_.push_back(rss);
+        rss_.back().queue = all_.data();
+        rss_.back().queue_num = queues_;
+        actions_.back().conf = &rss_.back();
+    }
+
+    const std::uint16_t queues_;
+    bool good_ = true;
+    std::vector<std::uint16_t> all_;
+    std::vector<rte_flow_action_rss> rss_;
+    std::vector<rte_flow_action> actions_;
+};
+
 int validate_on(const std::vector<std::uint16_t>& ports, const rte_flow_attr* attr,
                 const rte_flow_item* pattern, const rte_flow_action* actions, rte_flow_error* error) {
     for (const std::uint16_t port : ports)
@@ -37,7 +81,9 @@ int validate_on(const std::vector<std::uint16_t>& ports, const rte_flow_attr* at
 int flow_validate(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flow_item* pattern,
                   const rte_flow_action* actions, rte_flow_error* error) {
     return with_settings(dev, [&](SharedSettings&, const auto&) {
-        return validate_on(port_of(dev).members(), attr, pattern, actions, error);
+        const QueuesOf checked(*dev, actions);
+        const int rc = checked.check(error);
+        return rc != 0 ? rc : validate_on(port_of(dev).members(), attr, pattern, checked.get(), error);
     });
 }
 
@@ -46,14 +92,14 @@ rte_flow* flow_create(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flo
                       const rte_flow_action* actions, rte_flow_error* error) {
     rte_flow* made = nullptr;
     const int rc = with_settings(dev, [&](SharedSettings& settings, const auto& running) {
-        if (running.empty()) {
-            const int valid = validate_on(port_of(dev).members(), attr, pattern, actions, error);
-            if (valid != 0) {
-                rte_errno = -valid;
-                return 0;
-            }
-        }
-        made = settings.create(running, *attr, pattern, actions, *error);
+        const QueuesOf checked(*dev, actions);
+        int valid = checked.check(error);
+        if (valid == 0 && running.empty())
+            valid = validate_on(port_of(dev).members(), attr, pattern, checked.get(), error);
+        if (valid != 0)
+            rte_errno = -valid;
+        else
+            made = settings.create(running, *attr, pattern, checked.get(), *error);
         return 0;
     });
     if (rc != 0) rte_flow_error_set(error, -rc, RTE_FLOW_ERROR_TYPE_UNSPECIFIED, nullptr, "out of memory");

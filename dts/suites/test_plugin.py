@@ -395,6 +395,62 @@ def test_what_one_member_refuses_none_has(fresh):
     assert lines_of(pmd, start, "net_probe0") == ["flow 1 created, 1 items, action 7", "flow 1 destroyed"]
 
 
+def test_lacp_by_a_queue_of_its_own_where_the_hardware_can(fresh):
+    """It is read by control alone, so an application that never polls, or leaves its queues full, loses none; and what the application
+    sets on its own queues leaves it alone."""
+    frame = f"{fresh._directory}/frame"
+    pmd = probes(fresh, f"net_probe0,slow_queue=1,frame={frame}", "net_probe1", options="mode=4")
+    port = pmd.port
+    assert "net_probe0: slow protocols go to queue 2" in pmd.log
+    assert [(pmd.ask(f"/bond/member,{plugin.BOND},net_probe{i}")[key]) for i in (0, 1) for key in ("control_rx", "control_tx")] == \
+        ["queue", "queue", "data", "queue"]
+    spread = set(re.findall(r"net_probe0: reta \d+=(\d+)", pmd.log))
+    assert spread == {"0", "1"}, spread
+
+    def hear_one(number):
+        with open(frame + ".new", "w", encoding="utf-8") as file:
+            file.write("lacp")
+        os.rename(frame + ".new", frame)
+        eventually(lambda: pmd.lacp()["net_probe0"]["lacpdu_rx"] == number, 3, f"{number} LACPDUs have been heard")
+    hear_one(1)
+    assert pmd.stats()["ipackets"] == 0
+    for command in (f"flow create {port} ingress pattern eth / end actions queue index 2 / end",
+                    f"flow create {port} ingress pattern eth / end actions rss queues 0 2 end / end"):
+        assert "no such receive queue" in pmd.command(command)
+    start = len(pmd.log)
+    assert "Flow rule #0 created" in pmd.command(f"flow create {port} ingress pattern eth type is 0x8809 / end actions drop / end")
+    assert "Flow rule #1 created" in pmd.command(f"flow create {port} ingress pattern eth / end actions rss queues end / end")
+    assert "rss over 2 queues" in lines_of(pmd, start, "net_probe0")
+    pmd.command(f"flow flush {port}")
+    pmd.command(f"port config {port} rss reta (3,1),(64,1)")
+    assert "flow 1 destroyed" not in lines_of(pmd, start, "net_probe0")  # its own rule
+    hear_one(2)
+    start = len(pmd.log)
+    pmd.command(f"port stop {port}")
+    assert "flow 1 destroyed" in lines_of(pmd, start, "net_probe0")
+    pmd.command(f"port start {port}")
+    hear_one(1)  # ports of LACP begin anew
+
+
+def test_hardware_that_refuses_a_part_of_it_keeps_the_queues_that_it_had(fresh):
+    pmd = probes(fresh, "net_probe0,slow_queue=1,refuse=reta")
+    assert pmd.ask(f"/bond/member,{plugin.BOND},net_probe0")["control_rx"] == "data"
+    assert "slow protocols go to queue" not in pmd.log
+    assert pmd.usable() == 1
+
+
+def test_frames_of_a_queue_for_lacp_that_are_not_controls_are_the_applications(fresh):
+    frame = f"{fresh._directory}/frame"
+    pmd = probes(fresh, f"net_probe0,slow_queue=1,frame={frame}", options="mode=1")
+    with open(frame + ".new", "w", encoding="utf-8") as file:
+        file.write("lacp")
+    os.rename(frame + ".new", frame)
+    pmd.command("set fwd rxonly")
+    pmd.command("set promisc all on")
+    pmd.command("start")
+    eventually(lambda: pmd.stats()["ipackets"] == 1, 3, "it has come up")
+
+
 def test_a_vlan_that_one_member_refuses_passes_by_none(fresh):
     pmd = probes(fresh, "net_probe0", "net_probe1,refuse=vlan")
     pmd.command(f"vlan set filter on {pmd.port}")

@@ -76,9 +76,6 @@ bool has_owned_port(const rte_device* device) {
     });
 }
 
-// The kernel spreads what it sends to a tap over all of its queues: none can be kept for one kind of frame.
-bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; }
-
 // net_e1000_em gives one interrupt with MSI-X and then no more, net_vmxnet3 none for its link (22.11): their
 // queues and their links are polled.
 bool interrupts_get_lost(std::string_view driver) {
@@ -91,6 +88,8 @@ bool link_interrupts_work(const rte_eth_dev_info& info) {
     const std::string_view driver = info.driver_name != nullptr ? info.driver_name : "";
     return (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 && !interrupts_get_lost(driver);
 }
+
+bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; }
 
 bool rx_interrupts_work(std::string_view driver) { return !interrupts_get_lost(driver); }
 

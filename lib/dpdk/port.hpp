@@ -30,6 +30,9 @@ bool is_kernel_socket_driver(std::string_view driver);
 // Its driver tells of each change of its link by an interrupt. With link interrupts on, ethdev answers from
 // what the last one said and asks no register, so where one gets lost they stay off and the link is polled.
 bool link_interrupts_work(const rte_eth_dev_info& info);
+// The kernel spreads what it sends to the port over all of its queues: none can be kept for one kind of
+// frame.
+bool kernel_fills_queues(std::string_view driver);
 // It does not lose receive interrupts, if it has any.
 bool rx_interrupts_work(std::string_view driver);
 

@@ -21,6 +21,8 @@ namespace dpdkbond {
 
 namespace {
 
+constexpr std::uint16_t kSlowDescriptors = 128; // of the queue for slow protocols
+
 std::string reason(int code) { return rte_strerror(code < 0 ? -code : code); }
 
 // What the devargs that the device was made with say of a key.
@@ -141,7 +143,7 @@ rte_eth_stats BondedDevice::stats() const {
     return stats;
 }
 
-Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interrupts, bool rx_interrupts) {
+Result<void> BondedDevice::configure(const DeviceSetup& setup, Interrupts interrupts) {
     const rte_eth_dev_info info = capabilities();
     const auto wanted_rx = static_cast<std::uint16_t>(setup.rx.size());
     rx_queues_ = std::clamp<std::uint16_t>(wanted_rx, 1, std::max<std::uint16_t>(info.max_rx_queues, 1));
@@ -151,6 +153,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
         rx_queues_ = tx_queues_ =
             std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
+    const auto all_rx = static_cast<std::uint16_t>(rx_queues_ + (has_slow_queue_ ? 1 : 0));
     rte_eth_conf conf{};
     conf.link_speeds = 0;
     conf.rxmode = setup.conf->rxmode;
@@ -160,20 +163,21 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     conf.rx_adv_conf.rss_conf.rss_hf &= info.flow_type_rss_offloads;
     if (rx_queues_ == 1 && conf.rx_adv_conf.rss_conf.rss_hf == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
     if (info.flow_type_rss_offloads == 0) conf.rxmode.mq_mode = RTE_ETH_MQ_RX_NONE;
+    spreads_ = conf.rxmode.mq_mode != RTE_ETH_MQ_RX_NONE;
     conf.txmode.mq_mode = RTE_ETH_MQ_TX_NONE;
     // Frames of control's own are of another pool, and broadcast shares frames: never MBUF_FAST_FREE.
     conf.txmode.offloads = setup.conf->txmode.offloads & info.tx_offload_capa &
                            ~std::uint64_t{RTE_ETH_TX_OFFLOAD_MBUF_FAST_FREE};
-    conf.intr_conf.lsc = link_interrupts ? 1 : 0;
-    conf.intr_conf.rxq = rx_interrupts ? 1 : 0;
-    if (const int rc = rte_eth_dev_configure(port_, rx_queues_, tx_queues_, &conf); rc != 0)
+    conf.intr_conf.lsc = interrupts.link ? 1 : 0;
+    conf.intr_conf.rxq = interrupts.rx ? 1 : 0;
+    if (const int rc = rte_eth_dev_configure(port_, all_rx, tx_queues_, &conf); rc != 0)
         return Error{fmt::format("configuring it failed: {}", reason(rc))};
     if (auto set = set_mtu(setup.mtu); !set) return set;
     const int socket = rte_eth_dev_socket_id(port_);
     const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);
-    for (std::uint16_t q = 0; q < rx_queues_; ++q) {
+    for (std::uint16_t q = 0; q < all_rx; ++q) {
         const DeviceSetup::Rx& wanted = setup.rx[q % setup.rx.size()]; // of the one that reads it
-        std::uint16_t rx = wanted.descriptors, tx = 512;
+        std::uint16_t rx = q == rx_queues_ ? kSlowDescriptors : wanted.descriptors, tx = 512;
         rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx);
         rte_eth_rxconf rxconf = info.default_rxconf;
         rxconf.offloads = conf.rxmode.offloads;
@@ -192,8 +196,9 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, bool link_interru
     if (const int rc = rte_eth_dev_start(port_); rc != 0)
         return Error{fmt::format("starting it failed: {}", reason(rc))};
     started_ = true;
-    interrupts_ = link_interrupts;
-    rx_interrupts_ = rx_interrupts;
+    has_own_tx_queue_ = tx_queues_ > setup.tx.size();
+    interrupts_ = interrupts.link;
+    rx_interrupts_ = interrupts.rx;
     for (std::uint16_t q = 0; q < rx_queues_ && rx_interrupts_; ++q)
         rx_interrupts_ = rte_eth_dev_rx_intr_ctl_q_get_fd(port_, q) >= 0;
     return {};
@@ -237,9 +242,14 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     mac_refused_ = false;
     const bool lsc = link_interrupts_work(info);
     const bool rxq = setup.rx_interrupts && !is_kernel_socket_driver(driver_) && rx_interrupts_work(driver_);
-    auto done = configure(setup, lsc, rxq);
-    if (!done && rxq) done = configure(setup, lsc, false);
-    if (!done && lsc) done = configure(setup, false, false);
+    has_slow_queue_ = false;
+    // Interrupts are a wish: a device that does not start with them starts without.
+    Interrupts interrupts{lsc, rxq};
+    auto done = configure(setup, interrupts);
+    if (!done && interrupts.rx) done = configure(setup, interrupts = {lsc, false});
+    if (!done && interrupts.link) done = configure(setup, interrupts = {});
+    if (done && info.max_rx_queues > rx_queues_ && !kernel_fills_queues(driver_) && SlowFlow::possible(port_))
+        done = add_slow_queue(setup, interrupts);
     if (!done) return Error{fmt::format("{}: {}", config.device, done.error())};
     filter_ = std::make_unique<PortFilter>(ethdev_filter(port_));
     carrier_.reset();
@@ -250,15 +260,35 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     return {};
 }
 
+Result<void> BondedDevice::add_slow_queue(const DeviceSetup& setup, Interrupts interrupts) {
+    halt();
+    has_slow_queue_ = true;
+    if (configure(setup, interrupts) && (!spreads_ || spread_over(port_, rx_queues_)) &&
+        slow_flow_.create(port_, rx_queues_))
+        return {};
+    halt();
+    has_slow_queue_ = false;
+    return configure(setup, interrupts);
+}
+
+void BondedDevice::halt() {
+    slow_flow_.destroy();
+    if (started_) rte_eth_dev_stop(port_);
+    started_ = false;
+}
+
 void BondedDevice::stop() {
     if (!started_) return;
     reports_ = kNoMember;
-    started_ = false;
     id = kNoMember;
-    if (lost_) return;
+    if (lost_) {
+        slow_flow_ = {};
+        started_ = false;
+        return;
+    }
     (void)wear_mac(permanent_mac_);
     filter_.reset();
-    rte_eth_dev_stop(port_);
+    halt();
 }
 
 LinkState BondedDevice::read_link() {

@@ -17,6 +17,7 @@
 #include "base/time.hpp"
 #include "bond/bond.hpp"
 #include "dpdk/port_filter.hpp"
+#include "dpdk/slow_flow.hpp"
 #include "embed/rx_wake.hpp"
 #include "host/carrier.hpp"
 #include "options/model.hpp"
@@ -84,7 +85,15 @@ public:
     [[nodiscard]] bool may_tell() const;
     // How this receive queue tells it; it has been started with rx_interrupts.
     [[nodiscard]] RxSource rx_source(std::uint16_t queue) const;
+    // Those that the port's queues read.
     [[nodiscard]] std::uint16_t rx_queues() const { return rx_queues_; }
+    // One more, into which a rule in its hardware puts the slow protocols alone; control reads it. nullopt:
+    // they come with everything else.
+    [[nodiscard]] std::optional<std::uint16_t> slow_queue() const {
+        return started_ && has_slow_queue_ ? std::optional(rx_queues_) : std::nullopt;
+    }
+    // Its last transmit queue is control's alone.
+    [[nodiscard]] bool has_own_tx_queue() const { return started_ && has_own_tx_queue_; }
     [[nodiscard]] const std::string& driver() const { return driver_; }
 
     [[nodiscard]] LinkState read_link();
@@ -113,7 +122,13 @@ public:
 private:
     Result<bool> take(std::uint16_t port, const rte_eth_dev_owner& owner);
     void read_mac(); // that it wears now, as its permanent one
-    Result<void> configure(const DeviceSetup& setup, bool link_interrupts, bool rx_interrupts);
+    struct Interrupts {
+        bool link = false, rx = false;
+    };
+    Result<void> configure(const DeviceSetup& setup, Interrupts interrupts);
+    // A device that does not come to it is what it was without.
+    Result<void> add_slow_queue(const DeviceSetup& setup, Interrupts interrupts);
+    void halt();
     std::vector<std::string> apply_filter();
 
     bool mac_refused_ = false, interrupts_ = false, rx_interrupts_ = false;
@@ -121,7 +136,10 @@ private:
     std::atomic<bool> started_{false}, taken_{false}, probed_{false}, lost_{false}, removed_{false};
     std::atomic<bool> banned_{false}; // between let_go() and may_come_back()
     std::atomic<std::uint16_t> port_{0};
-    std::uint16_t rx_queues_ = 0, tx_queues_ = 0;
+    std::uint16_t rx_queues_ = 0, tx_queues_ = 0; // without the one for slow protocols
+    std::atomic<bool> has_slow_queue_{false}, has_own_tx_queue_{false};
+    bool spreads_ = false; // by receive side scaling
+    SlowFlow slow_flow_;
     Time here_since_{};
     std::atomic<const rte_device*> device_{nullptr};
     std::string driver_;

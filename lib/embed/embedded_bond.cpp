@@ -33,7 +33,7 @@ EmbeddedBond::Running::Running(const BondConfig& config, const std::string& tag,
                                std::size_t tx, rte_mempool* pool, int node)
     : control(Idle::adaptive, pool, "-" + tag),
       core(config.name, *find_mode(config.mode), config.options, config.logical.mac, config.logical.mtu,
-           grace, rx + tx, tag) {
+           grace, rx + tx + 1, tag) {
     const std::optional<int> where = node < 0 ? std::nullopt : std::optional(node);
     const auto add = [&](std::size_t worker, std::size_t workers) -> Lane& {
         lanes.push_back(make_on_node<Lane>(where, static_cast<unsigned>(worker),
@@ -48,8 +48,12 @@ EmbeddedBond::Running::Running(const BondConfig& config, const std::string& tag,
         lane.punted = core.punted[rx + q].get();
         lane.policy.random ^= static_cast<std::uint64_t>(to_ns(now())) + q;
     }
-    add(tx, tx + 1).inject = &core.inject;
+    Lane& own = add(tx, tx + 1);
+    own.inject = &core.inject;
+    own.punted = core.punted[rx + tx].get();
 }
+
+EmbeddedBond::Running::~Running() { rte_pktmbuf_free_bulk(other.data(), others); }
 
 EmbeddedBond::EmbeddedBond(Face& face, PortArgs args, int node, bool own_threads)
     : face_(face), node_(args.socket_id >= 0 ? args.socket_id : node), own_threads_(own_threads),

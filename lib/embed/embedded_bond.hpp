@@ -112,6 +112,18 @@ private:
         BondCore core;
         std::vector<NodePtr<Lane>> lanes; // of receive queues, of transmit queues, the last control's own
         Lane& own() { return *lanes.back(); }
+        ~Running();
+        Running(const Running&) = delete;
+        Running& operator=(const Running&) = delete;
+        // ---- owner: control
+        struct SlowQueue {
+            std::uint16_t port = 0, queue = 0; // queue 0: it has none
+        };
+        MemberMap<SlowQueue> slow_queues;
+        // Frames out of them that are the application's (OAM, and all of them in modes without LACP), on
+        // their way into its first receive queue.
+        std::uint16_t others = 0;
+        std::array<rte_mbuf*, 2 * kBurst> other;
         std::optional<Wanted> done; // of what the bond wants of its devices; owner: host thread
     };
 
@@ -130,6 +142,7 @@ private:
     void stop_threads();
     // ---- control
     Time look_after_queues();
+    void hear_slow_queues();
     static dpdk::ThreadResult control_entry(void* self);
     // ---- the host thread
     void host();

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "datapath/rx_engine.hpp"
 #include "dpdk/clock.hpp"
@@ -68,6 +69,7 @@ Time EmbeddedBond::look_after_queues() {
     const Time at = now();
     if (at < next_look_) return next_look_;
     next_look_ = at + kLook;
+    hear_slow_queues();
     const auto absent = [&](QueueLook& look, const Gate& gate) {
         const std::uint32_t turn = gate.turn();
         if (turn != look.turn || look.since == Time{}) look = {turn, at};
@@ -88,6 +90,32 @@ Time EmbeddedBond::look_after_queues() {
         tx_[q]->gate.open();
     }
     return next_look_;
+}
+
+// What members' hardware has put aside for control.
+void EmbeddedBond::hear_slow_queues() {
+    constexpr unsigned kAtOnce = 256; // of each member
+    Running& r = *at_work_.load(std::memory_order_relaxed);
+    Lane& own = r.own();
+    const Snapshot& s = r.core.seen();
+    rte_mbuf* frames[kBurst];
+    for (unsigned k = 0; k < s.rx_count; ++k) {
+        const MemberId id{s.rx[k]};
+        const Running::SlowQueue slow = r.slow_queues[id];
+        if (slow.queue == 0 || s.member[id.value].port != slow.port) continue;
+        std::uint16_t n = kBurst;
+        for (unsigned seen = 0; n == kBurst && seen < kAtOnce && r.others <= kBurst; seen += n) {
+            n = rte_eth_rx_burst(slow.port, slow.queue, frames, kBurst);
+            const std::uint16_t stay = n == 0 ? std::uint16_t{0} : take_in(own, s, id.value, frames, n);
+            std::copy_n(frames, stay, r.other.begin() + r.others);
+            r.others = static_cast<std::uint16_t>(r.others + stay);
+        }
+    }
+    if (std::exchange(own.bell, false)) r.control.ring_bell();
+    if (r.others == 0 || !rx_[0]->gate.close()) return; // or at the next look
+    const bool kept = rx_[0]->park(own, r.other.data(), std::exchange(r.others, std::uint16_t{0})) != 0;
+    rx_[0]->gate.open();
+    if (RxWake* const wake = wake_of(0); kept && wake != nullptr) wake->ring();
 }
 
 dpdk::ThreadResult EmbeddedBond::host_entry(void* self) {

@@ -32,7 +32,10 @@ Result<void> EmbeddedBond::join(BondedDevice& device) {
     if (!*mac) return Error{mac->error()};
     const auto warning = device.wear_mac(mac->value());
     std::optional<Result<MemberId>> id;
-    r.control.call([&] { id.emplace(r.core.bond.add_member(device.info(), link, now())); });
+    r.control.call([&] {
+        id.emplace(r.core.bond.add_member(device.info(), link, now()));
+        if (*id) r.slow_queues[id->value()] = {device.port(), device.slow_queue().value_or(0)};
+    });
     if (!*id) return Error{id->error()};
     device.last_posted = link;
     device.id = id->value();
@@ -97,6 +100,7 @@ bool EmbeddedBond::part(BondedDevice& device, Duration patience) {
         return true;
     }
     r.control.call([&] {
+        r.slow_queues[id] = {};
         r.core.bond.remove_member(id, now());
         r.control.settle(0);
     });

@@ -111,6 +111,8 @@ BondView EmbeddedBond::view() {
             m.promiscuous = devices_[i]->promiscuous();
             m.all_groups = devices_[i]->all_groups();
             m.sorts_itself = devices_[i]->sorts();
+            if (devices_[i]->slow_queue()) m.control_rx = "queue";
+            if (devices_[i]->has_own_tx_queue()) m.control_tx = "queue";
         }
         view.members.push_back(m);
     }

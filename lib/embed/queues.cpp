@@ -109,9 +109,7 @@ std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
 unsigned RxQueue::receive_for_absent() noexcept {
     constexpr unsigned kAtOnce = 2048; // of each queue of a member: no more lie in one
     const Snapshot& s = newest_of(*lane);
-    const unsigned room = std::min<unsigned>(kParked, descriptors);
-    const unsigned before = parked_count.load(std::memory_order_relaxed);
-    unsigned count = before;
+    unsigned kept = 0;
     rte_mbuf* frames[kBurst];
     for (unsigned k = 0; k < s.rx_count; ++k) {
         const std::uint8_t id = s.rx[k];
@@ -121,19 +119,24 @@ unsigned RxQueue::receive_for_absent() noexcept {
             std::uint16_t n = kBurst;
             for (unsigned seen = 0; n == kBurst && seen < kAtOnce; seen += n) {
                 n = rte_eth_rx_burst(m.port, q, frames, kBurst);
-                std::uint16_t stay = n == 0 ? std::uint16_t{0} : take_in(*lane, s, id, frames, n);
-                std::uint16_t i = 0;
-                for (; i < stay && count < room; ++i) parked[(parked_first + count++) % kParked] = frames[i];
-                stay = static_cast<std::uint16_t>(stay - i);
-                if (stay != 0)
-                    drop(lane->counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + i,
-                         stay);
+                if (n != 0) kept += park(*lane, frames, take_in(*lane, s, id, frames, n));
             }
         }
     }
     lane->bell = false; // control is here
+    return kept;
+}
+
+std::uint16_t RxQueue::park(Lane& by, rte_mbuf** frames, std::uint16_t n) noexcept {
+    const unsigned room = std::min<unsigned>(kParked, descriptors);
+    unsigned count = parked_count.load(std::memory_order_relaxed);
+    std::uint16_t kept = 0;
+    for (; kept < n && count < room; ++kept) parked[(parked_first + count++) % kParked] = frames[kept];
     parked_count.store(count, std::memory_order_release);
-    return count - before;
+    if (kept < n)
+        drop(by.counters.drops[static_cast<unsigned>(DropReason::logical_full)], frames + kept,
+             static_cast<std::uint16_t>(n - kept));
+    return kept;
 }
 
 void RxQueue::free_parked() noexcept {

@@ -44,6 +44,9 @@ struct alignas(64) RxQueue {
     // Control, inside the gate: takes what has come for control, and keeps the rest while there is room.
     // Returns how many it has kept.
     unsigned receive_for_absent() noexcept;
+    // Control, inside the gate: keeps frames for the application while there is room; the others are counted
+    // in the lane of control that has received them. Returns how many it has kept.
+    std::uint16_t park(Lane& by, rte_mbuf** frames, std::uint16_t n) noexcept;
     void free_parked() noexcept;
     [[nodiscard]] bool has_parked() const noexcept {
         return parked_count.load(std::memory_order_acquire) != 0;

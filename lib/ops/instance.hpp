@@ -43,6 +43,10 @@ struct MemberView {
     bool promiscuous = false, all_groups = false;
     bool sorts_itself = false; // its hardware keeps foreign frames away, so that software need not
     std::string tap{};         // the netdev of its tap (member_taps); empty: none
+    // How control receives LACP by it: a receive "queue" of its own, a "socket" of its own, or with the
+    // "data".
+    std::string_view control_rx = "data";
+    std::string_view control_tx = "data"; // … and sends: by a transmit "queue" of its own, or with the "data"
 };
 
 struct HealthView {

@@ -208,6 +208,8 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
     out.flag("promiscuous", found->promiscuous);
     out.flag("allmulticast", found->all_groups);
     out.text("filter", found->sorts_itself ? "hardware" : "software");
+    out.text("control_rx", found->control_rx);
+    out.text("control_tx", found->control_tx);
     if (const MemberCounters& c = found->counters; !found->tap.empty()) {
         tel::Dict tap = out.dict("tap");
         tap.text("name", found->tap);

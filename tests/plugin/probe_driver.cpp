@@ -3,7 +3,9 @@
 // removal), carries nothing, and prints a line for everything that it is told: "net_probe0: vlan 5 on".
 // Devargs: refuse=flow|vlan|reta: it refuses these. gone=FILE: it says that it has been removed once FILE is
 // there. slow=MS: so long its probe goes on after ethdev has shown the port. frame=FILE: it has receive
-// interrupts, and each time that FILE appears, which it removes, a broadcast frame comes by its queue 0.
+// interrupts, and each time that FILE appears, which it removes, a frame comes: a broadcast by queue 0, or,
+// if FILE has something in it, an LACPDU by the queue that a rule for the slow protocols names, else by queue
+// 0. slow_queue=1: it takes such a rule.
 #include <rte_version.h>
 
 #include <bus_vdev_driver.h>
@@ -13,6 +15,7 @@
 #include <rte_flow_driver.h>
 
 #include <sys/eventfd.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <array>
@@ -24,6 +27,7 @@
 
 struct rte_flow {
     unsigned number;
+    bool slow;
 };
 
 namespace {
@@ -36,11 +40,13 @@ struct Probe {
     rte_eth_rss_reta_entry64 reta[2]{};
     std::uint8_t key[40]{};
     std::uint64_t rss_hf = 0;
-    // Receive interrupts, and frames that wait in queue 0.
+    // Receive interrupts, and frames that wait.
     rte_intr_handle* interrupts = nullptr;
     std::array<int, 16> events{};
     std::array<std::atomic<bool>, 16> enabled{};
-    std::atomic<unsigned> waiting{0};
+    std::atomic<unsigned> waiting{0}, pdus{0};
+    bool takes_slow = false;
+    std::atomic<unsigned> slow_queue{0};
 };
 
 Probe& of(rte_eth_dev* dev) { return **static_cast<Probe**>(dev->data->dev_private); }
@@ -59,7 +65,8 @@ Probe& of(rte_eth_dev* dev) { return **static_cast<Probe**>(dev->data->dev_priva
 struct Queue {
     std::uint64_t magic = 0x1234567812345678ULL;
     Probe* probe = nullptr;
-    rte_mempool* pool = nullptr; // of queue 0
+    unsigned number = 0;
+    rte_mempool* pool = nullptr;
     ~Queue() { *const_cast<volatile std::uint64_t*>(&magic) = 0; }
 };
 void check(void* queue) {
@@ -68,14 +75,32 @@ void check(void* queue) {
         _exit(99);
     }
 }
+// Version 1, of a partner that is in step and active; nothing of ours has it heard yet.
+void put_lacpdu(rte_mbuf* m) {
+    static const std::uint8_t head[] = {0x01, 0x80, 0xc2, 0x00, 0x00, 0x02, 0x02, 0xbc, 0,    0, 0, 1, 0x88,
+                                        0x09, 1,    1,    1,    20,   0x80, 0,    0x02, 0xbc, 0, 0, 0, 1,
+                                        0,    1,    0x80, 0,    0,    1,    0x0d, 0,    0,    0, 2, 20};
+    auto* const frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, 124));
+    memset(frame, 0, 124);
+    memcpy(frame, head, sizeof head);
+    frame[56] = 3; // the collector, 16 long
+    frame[57] = 16;
+}
+
 std::uint16_t rx(void* queue, rte_mbuf** frames, std::uint16_t room) {
     check(queue);
     const Queue& q = *static_cast<const Queue*>(queue);
-    if (q.pool == nullptr || room == 0 || q.probe->waiting == 0) return 0;
-    --q.probe->waiting;
+    if (room == 0) return 0;
+    const bool broadcast = q.number == 0 && q.probe->waiting != 0;
+    const bool pdu = q.number == q.probe->slow_queue && q.probe->pdus != 0;
+    if (!broadcast && !pdu) return 0;
+    --(broadcast ? q.probe->waiting : q.probe->pdus);
     frames[0] = rte_pktmbuf_alloc(q.pool);
     if (frames[0] == nullptr) return 0;
-    memset(rte_pktmbuf_append(frames[0], 60), 0xff, 60);
+    if (broadcast)
+        memset(rte_pktmbuf_append(frames[0], 60), 0xff, 60);
+    else
+        put_lacpdu(frames[0]);
     return 1;
 }
 std::uint16_t tx(void* queue, rte_mbuf** frames, std::uint16_t n) {
@@ -102,9 +127,11 @@ void interrupt(Probe& p, unsigned queue) {
 void look_for_frame(void* with) {
     Probe& p = *static_cast<Probe*>(with);
     rte_eal_alarm_set(20'000, look_for_frame, with);
-    if (unlink(p.frame.c_str()) != 0) return;
-    ++p.waiting;
-    if (p.enabled[0]) interrupt(p, 0);
+    struct stat status {};
+    if (stat(p.frame.c_str(), &status) != 0 || unlink(p.frame.c_str()) != 0) return;
+    ++(status.st_size != 0 ? p.pdus : p.waiting);
+    const unsigned queue = status.st_size != 0 ? p.slow_queue.load() : 0;
+    if (p.enabled[queue]) interrupt(p, queue);
 }
 
 int interrupt_on(rte_eth_dev* dev, std::uint16_t queue) {
@@ -179,7 +206,8 @@ int rx_setup(rte_eth_dev* dev, std::uint16_t q, std::uint16_t, unsigned, const r
              rte_mempool* pool) {
     auto* queue = new Queue;
     queue->probe = &of(dev);
-    queue->pool = q == 0 ? pool : nullptr;
+    queue->number = q;
+    queue->pool = pool;
     dev->data->rx_queues[q] = queue;
     return 0;
 }
@@ -278,9 +306,16 @@ const std::uint32_t* ptypes(rte_eth_dev*) {
 }
 #endif
 
-int flow_validate(rte_eth_dev* dev, const rte_flow_attr*, const rte_flow_item*, const rte_flow_action*,
-                  rte_flow_error* error) {
-    if (of(dev).refuses != "flow") return 0;
+bool is_for_slow_protocols(const rte_flow_item* pattern, const rte_flow_action* actions) {
+    const auto* const eth = static_cast<const rte_flow_item_eth*>(pattern->spec);
+    return pattern->type == RTE_FLOW_ITEM_TYPE_ETH && eth != nullptr &&
+           eth->type == rte_cpu_to_be_16(RTE_ETHER_TYPE_SLOW) && actions->type == RTE_FLOW_ACTION_TYPE_QUEUE;
+}
+
+int flow_validate(rte_eth_dev* dev, const rte_flow_attr*, const rte_flow_item* pattern,
+                  const rte_flow_action* actions, rte_flow_error* error) {
+    if (of(dev).refuses != "flow" && (of(dev).takes_slow || !is_for_slow_protocols(pattern, actions)))
+        return 0;
     return rte_flow_error_set(error, ENOTSUP, RTE_FLOW_ERROR_TYPE_ITEM, nullptr, "net_probe refuses it");
 }
 rte_flow* flow_create(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flow_item* pattern,
@@ -288,13 +323,20 @@ rte_flow* flow_create(rte_eth_dev* dev, const rte_flow_attr* attr, const rte_flo
     if (flow_validate(dev, attr, pattern, actions, error) != 0) return nullptr;
     unsigned items = 0;
     while (pattern[items].type != RTE_FLOW_ITEM_TYPE_END) ++items;
-    auto* flow = new rte_flow{++of(dev).flows};
+    auto* flow = new rte_flow{++of(dev).flows, is_for_slow_protocols(pattern, actions)};
+    if (flow->slow) {
+        of(dev).slow_queue = static_cast<const rte_flow_action_queue*>(actions->conf)->index;
+        say(of(dev), "slow protocols go to queue %u", of(dev).slow_queue.load());
+    }
+    if (actions->type == RTE_FLOW_ACTION_TYPE_RSS)
+        say(of(dev), "rss over %u queues", static_cast<const rte_flow_action_rss*>(actions->conf)->queue_num);
     say(of(dev), "flow %u created, %u items, action %d", flow->number, items,
         static_cast<int>(actions->type));
     return flow;
 }
 int flow_destroy(rte_eth_dev* dev, rte_flow* flow, rte_flow_error*) {
     say(of(dev), "flow %u destroyed", flow->number);
+    if (flow->slow) of(dev).slow_queue = 0;
     delete flow;
     return 0;
 }
@@ -380,6 +422,7 @@ int probe(rte_vdev_device* vdev) {
     dev->dev_ops = &device_ops;
     dev->rx_pkt_burst = rx;
     dev->tx_pkt_burst = tx;
+    p->takes_slow = value_of(args != nullptr ? args : "", "slow_queue") == "1";
     p->frame = value_of(args != nullptr ? args : "", "frame");
     if (!p->frame.empty()) {
         p->interrupts = dev->intr_handle = rte_intr_instance_alloc(RTE_INTR_INSTANCE_F_PRIVATE);
