@@ -31,12 +31,6 @@ bool release_held(Lane& lane, const Snapshot& s) noexcept {
     return held.count == 0;
 }
 
-Lane::~Lane() {
-    rte_pktmbuf_free_bulk(held.frames.data() + held.first, held.count);
-    for (unsigned id = 0; id < kMaxMembers; ++id) {
-        const unsigned few = id < 8 ? stage.few >> id * 8U & 0xffU : 0;
-        rte_pktmbuf_free_bulk(stage.of[id], stage.many[id] + few);
-    }
-}
+Lane::~Lane() { rte_pktmbuf_free_bulk(held.frames.data() + held.first, held.count); }
 
 } // namespace dpdkbond

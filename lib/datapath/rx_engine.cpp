@@ -239,7 +239,6 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
 
 const Snapshot& newest(Lane& lane) noexcept {
     const Snapshot& s = *lane.snapshot->load(std::memory_order_acquire);
-    if (lane.stage.under != &s) flush(lane);
     if (s.failover.number != lane.gap.taken) [[unlikely]]
         lane.gap.begin(lane, s);
     return s;
@@ -247,27 +246,30 @@ const Snapshot& newest(Lane& lane) noexcept {
 
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
-    bool many = false;
     rte_mbuf* frames[kBurst];
     for (std::uint16_t q = first_queue(lane.worker, lane.workers, lane.logical.first_worker);
          q < lane.logical.rx_queues; q = static_cast<std::uint16_t>(q + lane.workers)) {
-        const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, q, frames, kBurst);
-        if (n == 0) continue;
-        seen += n;
-        lane.counters.down.add(n);
-        // A call for some super-frames is worth itself: they wait for no more.
-        if (lane.logical.offloads == Offloads::tcp)
-            for (std::uint16_t i = 0; i < n; ++i) read_virtio_flags(frames[i]);
-        many |= n >= kWorthWaiting && !(lane.logical.offloads != Offloads::none && is_super(frames[n - 1]));
-        lane.stage.more_to_come = many;
-        const std::uint8_t own = s.by_queue[q];
-        if (own == kNoMember.value) [[likely]]
-            s.tx_burst(lane, s, frames, n);
-        else
-            send(lane, s, own, frames, n);
+        for (unsigned looks = 0; looks < kMostLooks; ++looks) {
+            const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, q, frames, kBurst);
+            if (n == 0) break;
+            seen += n;
+            lane.counters.down.add(n);
+            if (lane.logical.offloads == Offloads::tcp)
+                for (std::uint16_t i = 0; i < n; ++i) read_virtio_flags(frames[i]);
+            // A call for some super-frames is worth itself.
+            const bool many =
+                n >= kWorthWaiting && !(lane.logical.offloads != Offloads::none && is_super(frames[n - 1]));
+            lane.stage.more_to_come = many;
+            const std::uint8_t own = s.by_queue[q];
+            if (own == kNoMember.value) [[likely]]
+                s.tx_burst(lane, s, frames, n);
+            else
+                send(lane, s, own, frames, n);
+            if (!many || lane.stage.total == 0) break;
+        }
+        lane.stage.more_to_come = false;
+        flush(lane);
     }
-    lane.stage.more_to_come = false;
-    if (!many) flush(lane);
     return seen;
 }
 

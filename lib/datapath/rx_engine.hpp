@@ -15,11 +15,12 @@ std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf**
                       std::uint16_t n) noexcept;
 // Frames found at a look at the logical interface for which it is worth to look again before they leave.
 inline constexpr std::uint16_t kWorthWaiting = 8;
-// One burst of each of this worker's queues of the logical interface. While it finds many frames at a look
-// they may wait for the next one (Stage); a look that finds few or none sends them all.
+inline constexpr unsigned kMostLooks = Stage::kFull / kWorthWaiting; // as the stage is full by then
+// One burst of each of this worker's queues of the logical interface; or some, one after the other, where a
+// look finds many frames that are staged: then all of them leave together (Stage). Nothing is staged when it
+// returns.
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept;
-// The bond's newest snapshot. What was placed by an older one leaves first, by that one: the caller must not
-// have passed a quiet point since (Lane::stage.total != 0).
+// The bond's newest snapshot.
 const Snapshot& newest(Lane& lane) noexcept;
 // Gives control the LACP and marker frames (PuntFn), whatever their destination: link-local groups differ
 // between networks. Other slow protocols (OAM, SyncE's) stay.

@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // Frames on their way to members' queues, in order. A data half puts them here; they leave at the end of
-// their burst or, while the worker expects more, with those of the bursts to come: calling a member's queue
-// costs as much as several frames, the more so where it rings a NIC's doorbell. Owner: the lane's worker.
+// their burst or, while the worker takes one burst after the other (transmit()), with those of the bursts to
+// come: calling a member's queue costs as much as several frames, the more so where it rings a NIC's
+// doorbell. Owner: the lane's worker.
 #pragma once
 
 #include <array>
@@ -32,7 +33,7 @@ struct Stage {
     Stage(const Stage&) = delete;
     Stage& operator=(const Stage&) = delete;
 
-    bool more_to_come = false; // the worker looks again at once: what is staged may wait
+    bool more_to_come = false; // the worker looks again before it does anything else: what is staged may wait
     std::uint16_t total = 0;
     const Snapshot* under = nullptr; // by which they were placed; alive until they have left
     BeforeSending before_sending = nullptr;

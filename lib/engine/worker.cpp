@@ -112,7 +112,6 @@ int Worker::entry(void* self) {
 
 unsigned Worker::round() {
     unsigned seen = 0;
-    bool waiting = false;
     const std::size_t count = lane_count_.load(std::memory_order_acquire);
     for (std::size_t i = 0; i < count; ++i) {
         Lane* lane = lanes_[i].load(std::memory_order_acquire);
@@ -130,23 +129,9 @@ unsigned Worker::round() {
             seen += transmit(*lane, snapshot);
         if (lane->gap.waiting) [[unlikely]]
             lane->gap.look(*lane);
-        waiting |= lane->stage.total != 0;
     }
-    pass_quiet_point(waiting);
-    return seen;
-}
-
-// What is staged keeps the snapshot alive by which it was placed. Each lane alone is without staged frames
-// every few looks (Stage), but several lanes need not be so in the same round: then they are made to.
-void Worker::pass_quiet_point(bool staged) {
-    if (staged) {
-        if (++unquiet_ < kUnquietRounds) return;
-        const std::size_t count = lane_count_.load(std::memory_order_acquire);
-        for (std::size_t i = 0; i < count; ++i)
-            if (Lane* lane = lanes_[i].load(std::memory_order_acquire)) flush(*lane);
-    }
-    unquiet_ = 0;
     rcu_.quiescent(index_);
+    return seen;
 }
 
 void Worker::run() {

@@ -43,11 +43,8 @@ public:
     static int entry(void* self); // for rte_eal_remote_launch()
 
     // ---- the thread of entry(), which calls it again and again; it is online in the Rcu
-    // Looks once at each queue of each lane, and passes a quiet point: at once when no lane has frames
-    // staged, else at the latest in the kUnquietRounds-th round, for which all lanes send what they have
-    // staged. Returns how many frames it saw.
+    // Serves each lane once, and passes a quiet point. Returns how many frames it saw.
     unsigned round();
-    static constexpr unsigned kUnquietRounds = 32;
 
 private:
     struct Source {
@@ -57,7 +54,6 @@ private:
     };
 
     void run();
-    void pass_quiet_point(bool staged);
     void sleep();
     void arm(bool on);         // interrupts on or off for the queues that have them
     bool wait(int timeout_ms); // false: nothing rang
@@ -75,7 +71,6 @@ private:
     std::atomic<std::uint64_t> busy_cycles_{0}; // written by this worker alone
     std::atomic<unsigned> clocked_{0};          // queues that only the clock wakes
     std::uint64_t clock_ = 0; // when the last round ended and this one began, in cycles; owner: this worker
-    unsigned unquiet_ = 0;    // rounds since the last quiet point; owner: this worker
     unsigned unheard_ = 0;    // sleeps in a row that frames did not end though they came; owner: this worker
     int epoll_ = -1;          // all that may wake this worker
     int interrupts_ = -1;     // inside it: receive interrupts, kept by DPDK

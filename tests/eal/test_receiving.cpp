@@ -104,8 +104,7 @@ TEST_CASE("what comes from above goes through the mode") {
     Rig rig(Mode::balance_rr, 2);
     Frames burst = frames(0, 50);
     REQUIRE(rte_eth_tx_burst(up(), 0, burst.data(), 50) == 50);
-    CHECK(transmit(rig.lane, rig.snapshot) == kBurst);
-    CHECK(transmit(rig.lane, rig.snapshot) == 50 - kBurst);
+    CHECK(transmit(rig.lane, rig.snapshot) == 50);
     CHECK(transmit(rig.lane, rig.snapshot) == 0);
     CHECK(rig.lane.counters.down.get() == 50);
     CHECK(rig.sent(0) == 25);
