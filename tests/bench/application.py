@@ -1,0 +1,131 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frames a second of the whole program, beside dpdk-testpmd with net_bonding and without a bond.
+
+    sudo tests/bench/application.py [--members N] [--flows N] [--rounds N] [--seconds S] [--modes MODE,…]
+
+One worker moves 64-byte frames of N flows in random order, TCP and UDP, from a file that DPDK's net_pcap gives over and over (infinite_rx) to
+net_null members, as fast as it can: dpdk-bond (`idle: busy`) with the file as its logical interface; testpmd's io forwarding from the file
+to a net_bonding port over the same members; and to one net_null port, which is what a bond that costs nothing would do. They run one
+after the other, N rounds. With two processors also dpdk-bond with two workers, of which control shares one.
+Printed: millions of frames a second of a worker's own processor time (what else the machine does disturbs that less than time on a
+wall), medians, and by net_bonding's of the same round. Needs root, dpdk-testpmd, python3-scapy.
+"""
+import argparse
+import os
+import random
+import statistics
+import sys
+import tempfile
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
+
+from framework import app  # noqa: E402
+from framework.netns import Netns  # noqa: E402
+
+NET_BONDING = {"balance-rr": "mode=0", "active-backup": "mode=1", "balance-xor": "mode=2,xmit_policy=l34", "balance-tlb": "mode=5",
+               "balance-alb": "mode=6"}
+FRAMES = 4096  # of the file: net_pcap keeps them in buffers of its own
+
+
+def write_flows(path, flows):
+    from scapy.layers.inet import IP, TCP, UDP
+    from scapy.layers.l2 import Ether
+    from scapy.packet import Raw
+    from scapy.utils import wrpcap
+    pick = random.Random(16)
+    kinds = [(f"192.0.2.{pick.randrange(1, 255)}", f"198.51.100.{pick.randrange(1, 255)}", pick.choice((TCP, UDP)), pick.randrange(1024, 65536))
+             for _ in range(flows)]
+    frames = []
+    for _ in range(FRAMES):
+        source, target, kind, port = pick.choice(kinds)
+        frame = Ether(src="02:00:00:00:01:01", dst="02:00:00:00:02:02") / IP(src=source, dst=target) / kind(sport=port, dport=443)
+        frames.append(frame / Raw(bytes(60 - len(frame))))
+    wrpcap(path, frames)
+
+
+class Threads:
+    """Those of a process that ran most of the last half second."""
+
+    def __init__(self, pid, count):
+        tasks = [f"/proc/{pid}/task/{task}" for task in os.listdir(f"/proc/{pid}/task")]
+        before = {task: self.ran(task) for task in tasks}
+        time.sleep(0.5)
+        self.busy = sorted(tasks, key=lambda task: before[task] - self.ran(task))[:count]
+
+    @staticmethod
+    def ran(task):
+        """Nanoseconds of processor time."""
+        with open(f"{task}/schedstat", encoding="ascii") as file:
+            return int(file.read().split()[0])
+
+    def total(self):
+        return sum(self.ran(task) for task in self.busy)
+
+
+def window(pid, frames, seconds, count=1):
+    """Frames a second of a thread's processor time, in millions, and the part of `seconds` that each thread had on average."""
+    time.sleep(0.7)
+    threads = Threads(pid, count)
+    began, moved, ran = time.monotonic_ns(), frames(), threads.total()
+    time.sleep(seconds)
+    moved, ran, passed = frames() - moved, threads.total() - ran, time.monotonic_ns() - began
+    return count * moved * 1e3 / ran, ran / passed / count
+
+
+def ours(ns, path, mode, options, workers=1):
+    control, worker = app.processors()
+    lcores = [worker] if workers == 1 else [control, worker]
+    # Each worker has a file of its own to read: net_pcap gives a queue to each.
+    source = "net_pcap0" + f",rx_pcap={path}" * workers + ",infinite_rx=1"
+    policy = {"xmit_hash_policy": "layer3+4"} if mode == "balance-xor" else {}
+    config = app.bond_config([f"net_null{i}" for i in range(options.members)], mode=mode, logical={"backend": "device", "device": source},
+                             runtime={"idle": "busy" if workers == 1 else "adaptive", "worker_lcores": lcores}, **policy)
+    with app.DpdkBond(ns, config) as bond:
+        return window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, workers)
+
+
+def theirs(ns, path, mode, options):
+    """net_bonding in testpmd; mode None: one port, no bond."""
+    devices = [f"net_pcap0,rx_pcap={path},infinite_rx=1"]
+    members = options.members if mode else 1
+    devices += [f"net_null{i}" for i in range(members)]
+    if mode:
+        devices.append(f"net_bonding0,{NET_BONDING[mode]}," + ",".join(f"slave=net_null{i}" for i in range(members)))
+    with app.TestPmd(ns, *devices) as pmd:
+        upper = members + 1 if mode else 1
+        pmd.command(f"set portlist 0,{upper}")
+        pmd.start_forward()
+        return window(pmd.process.pid, lambda: pmd.ask(f"/ethdev/stats,{upper}")["opackets"], options.seconds)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--members", type=int, default=4)
+    parser.add_argument("--flows", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
+    options = parser.parse_args()
+    path = os.path.join(tempfile.mkdtemp(prefix="application-"), "flows.pcap")
+    write_flows(path, options.flows)
+    ns = Netns("app")
+    try:
+        free = [theirs(ns, path, None, options)[0] for _ in range(options.rounds)]
+        print(f"{options.members} members, {options.flows} flows, {options.rounds} rounds; without a bond {statistics.median(free):.1f} Mpps")
+        for mode in options.modes.split(","):
+            rows = [(ours(ns, path, mode, options), theirs(ns, path, mode, options)) for _ in range(options.rounds)]
+            ratios = [mine[0] / other[0] for mine, other in rows]
+            print(f"{mode:14} dpdk-bond {statistics.median(mine[0] for mine, _ in rows):5.1f}, "
+                  f"net_bonding {statistics.median(other[0] for _, other in rows):5.1f} Mpps, "
+                  f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+        two = [ours(ns, path, "balance-xor", options, workers=2) for _ in range(options.rounds)]
+        print(f"two workers in balance-xor: {statistics.median(rate for rate, _ in two):.1f} Mpps if both had a processor each; they had "
+              f"{100 * statistics.median(part for _, part in two):.0f} % of one")
+    finally:
+        ns.delete()
+
+
+if __name__ == "__main__":
+    main()
