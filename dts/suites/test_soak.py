@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """200 link cuts at random under traffic: nothing is lost track of."""
+import json
 import random
+import subprocess
 import time
 
 import pytest
@@ -44,6 +46,34 @@ def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
     sent, heard = out.stop(), into.stop()
     assert sent.rx and heard.rx
     assert bond.running() and bond.ask("/info")["pid"] == pid
+    eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
+    came, went = eventually(lambda: (count := conserved(bond)) == conserved(bond) and count, 2, "counters are at rest")
+    assert came == went, f"{came} frames in, {went} out and dropped"
+
+
+@pytest.mark.parametrize("mode", ["active-backup", "balance-xor"])
+def test_200_random_cuts_under_tcp_lose_no_mbuf_and_no_count(fresh, mode, capsys):
+    chance = random.Random(13)
+    topology = fresh.topology(2, pcap=False)
+    bond = fresh.bond(topology, mode=mode)
+    fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
+    before = bond.mempools()
+    fresh.iperf_server(topology.h)
+    sender = topology.a.popen("iperf3", "-c", HOST_ADDRESS, "-p", 5301, "-t", 60, "-J", stdout=subprocess.PIPE)
+    began = bond.stats()["tx_packets"]
+    eventually(lambda: bond.stats()["tx_packets"] > began + 100, 10, "TCP flows")
+    for _ in range(CUTS):
+        i = chance.randrange(2)
+        topology.cut(i)
+        time.sleep(chance.uniform(0, 0.03))
+        topology.restore(i)
+        time.sleep(chance.uniform(0, 0.03))
+    sender.send_signal(2)
+    said = json.loads(sender.communicate(timeout=20)[0])["end"]["sum_sent"]
+    with capsys.disabled():
+        print(f"\n  {mode}: {said['bits_per_second'] / 1e6:.0f} Mbit/s over {CUTS} cuts, {said['retransmits'] / CUTS:.1f} segments sent again a cut")
+    bond.wait_up(2)
+    fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
     eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
     came, went = eventually(lambda: (count := conserved(bond)) == conserved(bond) and count, 2, "counters are at rest")
     assert came == went, f"{came} frames in, {went} out and dropped"
