@@ -163,7 +163,8 @@ void Merger::go_on(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) no
 // ---- segments behind a gap
 
 bool Merger::hold(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
-    if (free_count_ == 0) return false;
+    if (free_count_ == 0 || buffers_ + frame->nb_segs > kRoom) return false;
+    buffers_ += frame->nb_segs;
     std::uint16_t before = kNone, after = f.first;
     if (f.held != 0 && distance(held_[f.last].seq, s.seq) > 0) { // as most do
         before = f.last;
@@ -193,6 +194,7 @@ Merger::Held Merger::pop(Flow& f) noexcept {
     f.first = held_[at].next;
     if (--f.held == 0) f.first = f.last = kNone;
     free_[free_count_++] = at;
+    buffers_ -= held_[at].frame->nb_segs;
     return held_[at];
 }
 

@@ -29,7 +29,7 @@ public:
     // Some times what equal links with full queues make segments differ by; less than a timeout of TCP's.
     static constexpr Duration kLongestWait = std::chrono::milliseconds(4);
     static constexpr unsigned kFlows = 512; // known at a time, by when they were seen last
-    static constexpr unsigned kRoom = 1024; // segments that wait, of all flows
+    static constexpr unsigned kRoom = 1024; // segments that wait, of all flows, and buffers of these
 
     explicit Merger(std::uint64_t cycles_a_second);
     ~Merger(); // frees what waits
@@ -107,6 +107,7 @@ private:
 
     const std::uint64_t wait_, second_; // in cycles
     std::uint64_t now_ = 0;
+    unsigned buffers_ = 0; // of frames that wait
     unsigned out_count_ = 0, open_count_ = 0, waiting_count_ = 0, free_count_ = 0;
     std::array<rte_mbuf*, kOut> out_;
     std::array<std::uint16_t, kOut> contained_; // received frames in each

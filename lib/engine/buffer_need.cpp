@@ -21,7 +21,7 @@ constexpr std::uint64_t kXdpQueue = 4096;      // the driver's fill, receive and
 constexpr std::uint64_t kPacketQueue = 8 * 33; // room for so many frames of 64 KB
 constexpr std::uint64_t kPuntedRoom = 256;     // BondCore::punted
 constexpr std::uint64_t kForLane =
-    Stage::kFull + kMaxBurst + HeldFrames::kRoom + kMaxBurst + Merger::kRoom + kPuntedRoom + kBurst;
+    Stage::kFull + kMaxBurst + HeldFrames::kRoom + kMaxBurst + kPuntedRoom + kBurst;
 
 unsigned number_of(const std::string& device, const std::string& key, unsigned otherwise) {
     const std::string text = devargs_value(device, key);
@@ -68,6 +68,8 @@ BufferNeed buffer_need(const Config& config, const std::function<bool(const Memb
     BufferNeed need;
     const auto workers = static_cast<unsigned>(config.runtime.worker_lcores.size());
     for (const BondConfig& b : config.bonds) {
+        const bool merges = b.logical.offloads && b.logical.backend != LogicalBackend::device;
+        need.lanes += workers * (kForLane + (merges ? Merger::kRoom : 0));
         for (const MemberConfig& m : b.members)
             if (here(m))
                 need.queues += buffers_in_queues(m.device, workers + 1, workers); // one for slow protocols
@@ -77,7 +79,6 @@ BufferNeed buffer_need(const Config& config, const std::function<bool(const Memb
                                                                                : "net_virtio_user";
         need.queues += buffers_in_queues(device, b.logical.queues, b.logical.queues);
     }
-    need.lanes = config.bonds.size() * workers * kForLane;
     need.caches = std::uint64_t{workers} * kBufferCache * 3 / 2; // which is as far as a cache grows
     return need;
 }

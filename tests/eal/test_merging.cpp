@@ -391,6 +391,34 @@ TEST_CASE("more segments and flows than there is room for: none is lost", "[merg
     CHECK(m.rig.lane.counters.up.get() + m.rig.dropped(DropReason::logical_full) == in);
 }
 
+TEST_CASE("frames that wait hold no more buffers than there are places", "[merge]") {
+    Merging m;
+    m.take({{.seq = 1000, .payload = 100}});
+    m.take({{.seq = 1100, .payload = 100}}, 1);
+    m.end_round_and_free();
+    unsigned taken = 0;
+    for (std::uint32_t i = 0; i < 40; ++i) { // super-frames of 34 buffers each, behind a gap
+        Segment s{.seq = 2000 + i * 3400, .payload = 100};
+        rte_mbuf* frame = mbuf_of(s);
+        for (unsigned k = 1; k < 34; ++k) {
+            rte_mbuf* more = rte_pktmbuf_alloc(World::get().pool);
+            REQUIRE(more != nullptr);
+            REQUIRE(rte_pktmbuf_append(more, 100) != nullptr);
+            REQUIRE(rte_pktmbuf_chain(frame, more) == 0);
+        }
+        store_be16(rte_pktmbuf_mtod_offset(frame, std::uint8_t*, 16),
+                   static_cast<std::uint16_t>(frame->pkt_len - 14));
+        m.take_frames({frame}, static_cast<std::uint8_t>(i % 2));
+        taken = std::max(taken, m.merger->waiting());
+    }
+    CHECK(taken == Merger::kRoom / 34);
+    m.end_round_and_free();
+    m.wait(10);
+    m.end_round_and_free();
+    CHECK(m.merger->waiting() == 0);
+    CHECK(m.rig.lane.counters.up.get() == 42);
+}
+
 TEST_CASE("whatever comes goes up once, byte for byte, and in order where nothing was lost", "[merge]") {
     std::mt19937 random(20261129);
     const auto pick = [&](unsigned n) { return random() % n; };
