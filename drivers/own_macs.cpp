@@ -47,7 +47,7 @@ Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
 
 std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    const std::uint16_t i = take_own(s, member, frames, n, [](const std::uint8_t*) { return true; });
+    const std::uint16_t i = take_own(s, member, frames, n, [](const std::uint8_t*) { return 0U; });
     return i == n ? n : take_rest(lane, s, member, frames, i, n);
 }
 

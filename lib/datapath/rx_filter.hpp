@@ -16,11 +16,17 @@ namespace dpdkbond {
 inline std::uint16_t sort_out(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                               std::uint16_t n) noexcept {
     if (!s.filter.members.has(MemberId{member})) return n;
-    for (std::uint16_t i = 0; i < n; ++i)
-        if (mac_key(rte_pktmbuf_mtod(frames[i], const std::uint8_t*)) != s.filter.own || s.filter.down)
-            [[unlikely]]
-            return sort_out_rest(lane, s, member, frames, i, n);
-    return n;
+    const auto other = [&](const rte_mbuf* m) {
+        return mac_key(rte_pktmbuf_mtod(m, const std::uint8_t*)) ^ s.filter.own;
+    };
+    std::uint64_t others = s.filter.down ? 1 : 0;
+#pragma GCC unroll 4
+    for (std::uint16_t i = 0; i < n; ++i) others |= other(frames[i]);
+    if (others == 0) [[likely]]
+        return n;
+    std::uint16_t first = 0;
+    while (first < n && !s.filter.down && other(frames[first]) == 0) ++first;
+    return sort_out_rest(lane, s, member, frames, first, n);
 }
 
 } // namespace dpdkbond

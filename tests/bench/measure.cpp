@@ -153,12 +153,15 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     const Mac source = ports.busy[0].permanent_mac();
     // In balance-alb each member receives what its own MAC is told for, and ours writes the bond's over it.
     const bool by_member = !tx && cell.setting.mode == Mode::balance_alb;
+    // In 802.3ad net_bonding takes what is for its own MAC alone, which null members cannot do for it.
+    const bool to_the_bond = !tx && cell.setting.mode == Mode::ieee8023ad;
     std::vector<Mac> members_macs;
     for (unsigned k = 0; k < cell.members; ++k) members_macs.push_back(ports.busy[k].permanent_mac());
+    if (to_the_bond) members_macs.resize(1);                // whose MAC it has
     const auto time = [&](TxCall tx_call, RxCall rx_call) { // cycles a packet
         pool.arrange();
         if (rewritten) pool.set_source(source);
-        if (by_member) pool.set_destinations(members_macs, kBurst);
+        if (by_member || to_the_bond) pool.set_destinations(members_macs, kBurst);
         const std::uint64_t start = rte_rdtsc_precise();
         const unsigned n =
             tx ? pass_tx(s, tx_call, pool.get(), pool.size()) : pass_rx(s, rx_call, pool.size());

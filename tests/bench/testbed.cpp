@@ -3,6 +3,7 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
+#include <rte_eth_bond_8023ad.h>
 #include <rte_ethdev.h>
 #include <rte_ether.h>
 #include <rte_ip.h>
@@ -16,6 +17,7 @@
 
 #include "bond_compat.hpp"
 #include "datapath/punt_neighbors.hpp"
+#include "datapath/rx_engine.hpp"
 
 namespace dpdkbond::bench {
 
@@ -128,6 +130,7 @@ bool Setting::in_net_bonding() const {
     case Mode::broadcast: return true;
     case Mode::balance_tlb:
     case Mode::balance_alb: return true;
+    case Mode::ieee8023ad:
     case Mode::balance_xor:
         return policy == HashPolicy::layer2 || policy == HashPolicy::layer23 || policy == HashPolicy::layer34;
     default: return false;
@@ -142,12 +145,34 @@ std::string Setting::name() const {
                      : mode == Mode::balance_xor   ? "balance-xor"
                      : mode == Mode::balance_tlb   ? "balance-tlb"
                      : mode == Mode::balance_alb   ? "balance-alb"
+                     : mode == Mode::ieee8023ad    ? "802.3ad"
                                                    : "broadcast");
-    if (mode == Mode::balance_xor) text += fmt::format(" {}", policies[static_cast<unsigned>(policy)]);
+    if (mode == Mode::balance_xor || mode == Mode::ieee8023ad)
+        text += fmt::format(" {}", policies[static_cast<unsigned>(policy)]);
     if (mode == Mode::balance_rr && packets_per_slave != 1)
         text += fmt::format(" {} a turn", packets_per_slave);
     return text;
 }
+
+namespace {
+
+// Null members have no partner: the state machines are this program's, which says that all members are in
+// use.
+void drive_lacp(std::uint16_t port) {
+    rte_eth_bond_8023ad_conf conf{};
+    check(rte_eth_bond_8023ad_conf_get(port, &conf), "rte_eth_bond_8023ad_conf_get");
+    conf.slowrx_cb = [](std::uint16_t, rte_mbuf* frame) { rte_pktmbuf_free(frame); };
+    check(rte_eth_bond_8023ad_setup(port, &conf), "rte_eth_bond_8023ad_setup");
+}
+
+void collect_and_distribute(std::uint16_t port, const std::vector<std::uint16_t>& members) {
+    for (const std::uint16_t m : members) {
+        check(rte_eth_bond_8023ad_ext_collect(port, m, 1), "rte_eth_bond_8023ad_ext_collect");
+        check(rte_eth_bond_8023ad_ext_distrib(port, m, 1), "rte_eth_bond_8023ad_ext_distrib");
+    }
+}
+
+} // namespace
 
 TheirBond::TheirBond(const std::vector<std::uint16_t>& members, rte_mempool* pool)
     : members_(members), name_(fmt::format("net_bonding_bench{}", members.size())) { // its pool outlives it
@@ -177,12 +202,16 @@ void TheirBond::set(const Setting& s) {
                                 : s.policy == HashPolicy::layer23 ? BALANCE_XMIT_POLICY_LAYER23
                                                                   : BALANCE_XMIT_POLICY_LAYER34;
     check(rte_eth_bond_xmit_policy_set(port_, policy), "rte_eth_bond_xmit_policy_set");
+    if (s.mode == Mode::ieee8023ad) drive_lacp(port_);
     check(rte_eth_dev_start(port_), "rte_eth_dev_start");
     if (s.mode == Mode::active_backup)
         check(rte_eth_bond_primary_set(port_, members_[0]), "rte_eth_bond_primary_set");
     std::uint16_t active[kMostMembers];
     for (int tries = 0; tries < 500; ++tries) { // net_bonding polls links on a thread of its own
-        if (bond_active(port_, active, kMostMembers) == static_cast<int>(members_.size())) return;
+        if (bond_active(port_, active, kMostMembers) == static_cast<int>(members_.size())) {
+            if (s.mode == Mode::ieee8023ad) collect_and_distribute(port_, members_);
+            return;
+        }
         usleep(2000);
     }
     throw std::runtime_error("net_bonding does not bring its members up");
@@ -228,11 +257,13 @@ OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setti
     BondOptions options;
     options.xmit_hash_policy = setting.policy;
     options.packets_per_slave = setting.packets_per_slave;
-    const ModeDescriptor* mode = find_mode(setting.mode);
+    // Members of 802.3ad that collect and distribute are balance-xor's, but that LACPDUs are looked for.
+    const bool lacp = setting.mode == Mode::ieee8023ad;
+    const Mode as = lacp ? Mode::balance_xor : setting.mode;
+    const ModeDescriptor* mode = find_mode(as);
     controller_ = mode->control_half();
-    Bond bond("bench",
-              {setting.mode, controller_.get(), mode->data_half(options), mode->punt, punt_neighbors},
-              options, std::nullopt, 1500);
+    Bond bond("bench", {as, controller_.get(), mode->data_half(options), mode->punt, punt_neighbors}, options,
+              std::nullopt, 1500);
     const Time start = time_from_ns(0);
     for (const std::uint16_t port : members) {
         MemberInfo info;
@@ -244,6 +275,7 @@ OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setti
         if (!added) throw std::runtime_error(added.error());
     }
     bond.fill(*snapshot_);
+    if (lacp) snapshot_->punt = punt_lacp;
     lane_ = std::make_unique<Lane>(0, 1, slot_, LogicalQueue{.port = logical_port});
 }
 

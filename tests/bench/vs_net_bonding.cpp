@@ -138,6 +138,8 @@ std::vector<Setting> wanted_settings(const Wishes& w) {
     for (const HashPolicy p : {HashPolicy::layer2, HashPolicy::layer23, HashPolicy::layer34,
                                HashPolicy::encap23, HashPolicy::encap34, HashPolicy::vlan_srcmac})
         all.push_back({.mode = Mode::balance_xor, .policy = p});
+    for (const HashPolicy p : {HashPolicy::layer2, HashPolicy::layer23, HashPolicy::layer34})
+        all.push_back({.mode = Mode::ieee8023ad, .policy = p});
     all.push_back({.mode = Mode::balance_tlb});
     all.push_back({.mode = Mode::balance_alb});
     all.push_back({.mode = Mode::balance_rr, .packets_per_slave = 0});
