@@ -17,6 +17,7 @@ class Igmp {
 public:
     Igmp(rte_mbuf* const* frames, std::uint16_t n) noexcept : frames_(frames) {
         std::uint8_t first_bytes = 0;
+#pragma GCC unroll 8
         for (std::uint16_t i = 0; i < n; ++i) first_bytes |= *bytes(frames[i]);
         any_multicast_ = (first_bytes & 1U) != 0;
     }
@@ -74,7 +75,7 @@ struct OneEach {
                 at = at + 1 == members ? 0 : at + 1;
             }
         });
-        lane.policy.position = (first + n) % members;
+        lane.policy.position = s.turn_mod(first + n);
     }
 };
 

@@ -112,6 +112,7 @@ void Bond::fill(Snapshot& out) const {
         if (!decision_.may_send.has(m.id)) continue;
         out.tx[out.tx_count++] = m.id.value;
     }
+    out.turn_mod = FastMod(std::max<std::uint32_t>(out.tx_count, 1));
     fill_filter(out.filter, filter_, mac_, sorting);
     out.failover = failover_;
     move_.fill(out);

@@ -50,6 +50,7 @@ struct alignas(64) Snapshot {
         kNoMember; // the active member; in balancing modes the one for frames of a single member
     std::uint16_t packets_per_member = 1; // balance-rr; 0: random
     FastMod bucket_mod{1};
+    FastMod turn_mod{1}; // by tx_count
     MemberSet senders;
     std::array<std::uint8_t, kMaxMembers> tx{}; // the same, in the order in which they joined
 

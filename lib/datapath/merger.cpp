@@ -29,6 +29,15 @@ std::int32_t distance(std::uint32_t from, std::uint32_t to) noexcept {
 
 bool may_be_changed(const rte_mbuf* m) noexcept { return RTE_MBUF_DIRECT(m) && rte_mbuf_refcnt_read(m) == 1; }
 
+// How many segments it stands for, of `segment` bytes each but the last. A division is made for super-frames
+// alone.
+std::uint32_t segments_of(const rte_mbuf* m, const TcpSegment& s, std::uint32_t segment) noexcept {
+    return is_super(m) ? (s.payload + segment - 1) / segment : 1;
+}
+bool ends_short(const rte_mbuf* m, const TcpSegment& s, std::uint32_t segment) noexcept {
+    return is_super(m) ? s.payload % segment != 0 : s.payload != segment;
+}
+
 // Whether all is equal that segments of one merged frame share. The source's MAC may differ, as a peer has
 // one a member.
 bool have_like_headers(rte_mbuf* a, rte_mbuf* b, const TcpSegment& s) noexcept {
@@ -126,12 +135,11 @@ bool Merger::join(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
     const TcpSegment& form = f.form;
     const std::uint32_t segment = is_super(frame) ? frame->tso_segsz : s.payload;
     if (f.closed || s.v6 != form.v6 || s.l2 != form.l2 || s.l4 != form.l4 || s.payload == 0 ||
-        f.payload % f.segment != 0 || segment > f.segment || (is_super(frame) && segment != f.segment) ||
+        segment > f.segment || (is_super(frame) && segment != f.segment) ||
         f.head->pkt_len - form.l2 + s.payload > kMostBytes ||
         f.head->nb_segs + frame->nb_segs > kMostPieces || !may_be_changed(f.head) || !may_be_changed(frame) ||
-        !have_like_headers(f.head, frame, form) ||
-        !has_the_next_id(f.head, f.payload / f.segment, frame, form) || !has_good_checksums(f.head, form) ||
-        !has_good_checksums(frame, s))
+        !have_like_headers(f.head, frame, form) || !has_the_next_id(f.head, f.segments, frame, form) ||
+        !has_good_checksums(f.head, form) || !has_good_checksums(frame, s))
         return false;
     bytes_of(f.head)[form.l2 + form.l3 + 13U] |= s.flags;
     rte_pktmbuf_adj(frame, static_cast<std::uint16_t>(s.headers()));
@@ -139,9 +147,9 @@ bool Merger::join(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
     f.tail = rte_pktmbuf_lastseg(frame);
     f.head->nb_segs = static_cast<std::uint16_t>(f.head->nb_segs + frame->nb_segs);
     f.head->pkt_len += s.payload;
-    f.payload += s.payload;
+    f.segments = static_cast<std::uint16_t>(f.segments + segments_of(frame, s, segment));
     ++f.frames;
-    f.closed = (s.flags & (tcp_flag::psh | tcp_flag::fin)) != 0;
+    f.closed = (s.flags & (tcp_flag::psh | tcp_flag::fin)) != 0 || ends_short(frame, s, f.segment);
     return true;
 }
 
@@ -152,10 +160,11 @@ void Merger::go_on(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) no
     f.head = frame;
     f.tail = rte_pktmbuf_lastseg(frame);
     f.form = s;
-    f.payload = s.payload;
     f.segment = is_super(frame) ? frame->tso_segsz : static_cast<std::uint16_t>(s.payload);
     f.frames = 1;
-    f.closed = f.segment == 0 || (s.flags & (tcp_flag::psh | tcp_flag::fin | tcp_flag::cwr)) != 0;
+    f.closed = f.segment == 0 || (s.flags & (tcp_flag::psh | tcp_flag::fin | tcp_flag::cwr)) != 0 ||
+               ends_short(frame, s, f.segment);
+    f.segments = f.closed ? 1 : static_cast<std::uint16_t>(segments_of(frame, s, f.segment));
     if (!f.open) open_[open_count_++] = index(f);
     f.open = true;
 }

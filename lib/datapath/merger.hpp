@@ -64,11 +64,11 @@ private:
 
         // The frame that is being made in this round; nullptr: none.
         rte_mbuf *head = nullptr, *tail = nullptr;
-        std::uint32_t payload = 0; // bytes of it
-        std::uint16_t segment = 0; // bytes of each of its segments but the last
-        std::uint16_t frames = 0;  // received ones in it
-        TcpSegment form;           // of the first one
-        bool closed = false;       // takes no more
+        std::uint16_t segment = 0;  // bytes of each of its segments but the last
+        std::uint16_t frames = 0;   // received ones in it
+        std::uint16_t segments = 0; // that it stands for
+        TcpSegment form;            // of the first one
+        bool closed = false;        // takes no more
 
         // Segments behind a gap.
         std::uint16_t first = kNone, last = kNone, held = 0;
