@@ -5,7 +5,6 @@
 #include <rte_tcp.h>
 
 #include <algorithm>
-#include <cstdlib>
 #include <cstring>
 
 #include "base/bytes.hpp"
@@ -53,8 +52,8 @@ bool have_like_headers(rte_mbuf* a, rte_mbuf* b, const TcpSegment& s) noexcept {
     constexpr std::uint8_t last_only = tcp_flag::psh | tcp_flag::fin;
     return std::memcmp(tcp + 8, ucp + 8, 5) == 0 && // acknowledged, length of the header
            ((tcp[13] ^ ucp[13]) & ~last_only) == 0 && (ucp[13] & tcp_flag::cwr) == 0 &&
-           std::memcmp(tcp + 14, ucp + 14, 2) == 0 && // window
-           std::memcmp(tcp + 20, ucp + 20, s.l4 - 20U) == 0;
+           std::memcmp(tcp + 14, ucp + 14, 2) == 0 &&        // window
+           std::memcmp(tcp + 18, ucp + 18, s.l4 - 18U) == 0; // urgent pointer, options
 }
 
 // IPv4 only: an id means something where a frame may become fragments.
@@ -134,7 +133,7 @@ void Merger::finish(Lane& lane, Flow& f) noexcept {
 bool Merger::join(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
     const TcpSegment& form = f.form;
     const std::uint32_t segment = is_super(frame) ? frame->tso_segsz : s.payload;
-    if (f.closed || s.v6 != form.v6 || s.l2 != form.l2 || s.l4 != form.l4 || s.payload == 0 ||
+    if (f.closed || s.padded || s.v6 != form.v6 || s.l2 != form.l2 || s.l4 != form.l4 || s.payload == 0 ||
         segment > f.segment || (is_super(frame) && segment != f.segment) ||
         f.head->pkt_len - form.l2 + s.payload > kMostBytes ||
         f.head->nb_segs + frame->nb_segs > kMostPieces || !may_be_changed(f.head) || !may_be_changed(frame) ||
@@ -162,7 +161,8 @@ void Merger::go_on(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) no
     f.form = s;
     f.segment = is_super(frame) ? frame->tso_segsz : static_cast<std::uint16_t>(s.payload);
     f.frames = 1;
-    f.closed = f.segment == 0 || (s.flags & (tcp_flag::psh | tcp_flag::fin | tcp_flag::cwr)) != 0 ||
+    f.closed = f.segment == 0 || s.padded ||
+               (s.flags & (tcp_flag::psh | tcp_flag::fin | tcp_flag::cwr)) != 0 ||
                ends_short(frame, s, f.segment);
     f.segments = f.closed ? 1 : static_cast<std::uint16_t>(segments_of(frame, s, f.segment));
     if (!f.open) open_[open_count_++] = index(f);
@@ -287,7 +287,8 @@ void Merger::take_data(Lane& lane, Flow& f, const TcpSegment& s, std::uint8_t me
     f.member = member;
     const std::int32_t ahead = f.known ? distance(f.next, s.seq) : 0;
     f.known = true;
-    const bool ordered = f.mixed_until > now_ && f.resting_until <= now_ && std::abs(ahead) <= kMostAhead;
+    const bool ordered =
+        f.mixed_until > now_ && f.resting_until <= now_ && ahead <= kMostAhead && ahead >= -kMostAhead;
     if (ahead > 0 && ordered && hold(f, s, frame)) return;
     if (ahead < 0 && ordered) { // sent again, or too late
         finish(lane, f);

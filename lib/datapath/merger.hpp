@@ -8,8 +8,8 @@
 //
 // What goes up is what a kernel without a bond might have merged itself: headers equal but for what must
 // differ, checksums right, sizes equal but for the last. All other frames go up as they are, none before an
-// earlier segment of its flow that is being merged. Owner: the worker of its lane, which owns all frames in
-// here.
+// earlier segment of its flow that is being merged; a frame that read_tcp_segment() cannot read is of no
+// flow. Owner: the worker of its lane, which owns all frames in here.
 #pragma once
 
 #include <rte_mbuf.h>

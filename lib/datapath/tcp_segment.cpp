@@ -57,12 +57,13 @@ bool read_tcp_segment(const rte_mbuf* m, TcpSegment& out) noexcept {
     const std::uint8_t* const tcp = ip + out.l3;
     const std::uint32_t l4 = (tcp[12] >> 4U) * 4U;
     const std::uint32_t headers = at + out.l3 + l4;
-    if (l4 < kTcp || have < headers || at + total != m->pkt_len || m->pkt_len < headers) return false;
+    if (l4 < kTcp || have < headers || at + total > m->pkt_len || at + total < headers) return false;
     out.l2 = static_cast<std::uint8_t>(at);
     out.l4 = static_cast<std::uint8_t>(l4);
     out.flags = tcp[13];
     out.seq = load_be32(tcp + 4);
-    out.payload = m->pkt_len - headers;
+    out.payload = at + total - headers;
+    out.padded = at + total != m->pkt_len;
     return true;
 }
 
@@ -89,12 +90,12 @@ std::uint32_t TcpFlowKey::hash() const noexcept {
 }
 
 bool has_good_checksums(rte_mbuf* m, const TcpSegment& s) noexcept {
+    const std::uint8_t* const ip = bytes_of(m) + s.l2;
+    if (!s.v6 && rte_raw_cksum(ip, kIpv4) != 0xffff) return false; // nobody has told of this one
     if ((m->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_TCP_CKSUM) return true;
     const std::uint64_t told = m->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK;
     if (told == RTE_MBUF_F_RX_L4_CKSUM_GOOD) return true;
     if (told == RTE_MBUF_F_RX_L4_CKSUM_BAD) return false;
-    const std::uint8_t* const ip = bytes_of(m) + s.l2;
-    if (!s.v6 && rte_raw_cksum(ip, kIpv4) != 0xffff) return false;
     const std::uint32_t start = std::uint32_t{s.l2} + s.l3, length = m->pkt_len - start;
     if (__rte_raw_cksum_reduce(pseudo_sum(ip, s.v6, length) + raw_sum(m, start, length)) != 0xffff)
         return false;

@@ -14,10 +14,11 @@ inline constexpr std::uint8_t fin = 0x01, syn = 0x02, rst = 0x04, psh = 0x08, ur
 }
 
 // Ethernet, up to two tags, IPv4 without options or IPv6 without extension headers, TCP; all headers in the
-// first buffer, no fragment, no padding behind the payload.
+// first buffer, no fragment.
 struct TcpSegment {
     std::uint8_t l2 = 0, l3 = 0, l4 = 0; // lengths of the headers in bytes
     bool v6 = false;
+    bool padded = false;       // bytes follow that are not its: a wire fills up short frames
     std::uint8_t flags = 0;    // tcp_flag
     std::uint32_t seq = 0;     // of the first byte of payload; of a super-frame too
     std::uint32_t payload = 0; // bytes

@@ -37,6 +37,7 @@ struct Segment {
     std::uint8_t ttl = 64;
     std::uint16_t id = 0;    // 0: none, don't fragment
     std::uint8_t source = 1; // last byte of the source's MAC
+    std::uint16_t urgent = 0;
 };
 
 using Octets = std::vector<std::uint8_t>;
@@ -94,6 +95,7 @@ Octets bytes_of(const Segment& s) {
     f[tcp + 12] = l4 / 4 << 4U;
     f[tcp + 13] = s.flags;
     put16(f, tcp + 14, s.window);
+    put16(f, tcp + 18, s.urgent);
     const std::uint8_t options[] = {1, 1, 8, 10};
     std::memcpy(&f[tcp + 20], options, sizeof options);
     store_be32(&f[tcp + 24], s.timestamp);
@@ -244,7 +246,7 @@ TEST_CASE("what differs in more than it may stays apart, in order", "[merge]") {
         with([](Segment& s) { s.timestamp = 6; }), with([](Segment& s) { s.tos = 3; }),
         with([](Segment& s) { s.ttl = 63; }),      with([](Segment& s) { s.payload = 120; }),
         with([](Segment& s) { s.flags = 0x90; }),  with([](Segment& s) { s.flags = 0x50; }),
-        with([](Segment& s) { s.id = 7; }),
+        with([](Segment& s) { s.id = 7; }),        with([](Segment& s) { s.urgent = 3; }),
     };
     for (const Segment& other : others) {
         Merging m;
@@ -271,6 +273,15 @@ TEST_CASE("what differs in more than it may stays apart, in order", "[merge]") {
         Octets b = bytes_of(with([](Segment&) {}));
         b[14 + 10] ^= 1;
         m.take_frames({mbuf_of(plain), mbuf_of(b)});
+        CHECK(m.up() == Up{{1000, 1}, {1100, 1}});
+    }
+    SECTION("the same where a device has found TCP's right") {
+        Merging m;
+        Octets b = bytes_of(with([](Segment&) {}));
+        b[14 + 10] ^= 1;
+        const Frames frames{mbuf_of(plain), mbuf_of(b)};
+        for (rte_mbuf* f : frames) f->ol_flags |= RTE_MBUF_F_RX_L4_CKSUM_GOOD;
+        m.take_frames(frames);
         CHECK(m.up() == Up{{1000, 1}, {1100, 1}});
     }
     SECTION("a buffer that somebody else has too") {
@@ -343,6 +354,40 @@ TEST_CASE("a gap in what one member brings is a loss: nothing waits", "[merge]")
     m.take({s[2]});
     CHECK(m.up() == Up{{1200, 1}});
     CHECK(m.merger->waiting() == 0);
+}
+
+TEST_CASE("a short frame that a wire has filled up keeps its place", "[merge]") {
+    Merging m;
+    Octets filled = bytes_of({.seq = 1200, .payload = 2});
+    filled.resize(filled.size() + 4);
+    m.take(row(1000, 2));
+    m.take_frames({mbuf_of(filled), mbuf_of(Segment{.seq = 1202}), mbuf_of(Segment{.seq = 1302})});
+    const Frames up = m.end_round();
+    REQUIRE(up.size() == 3);
+    CHECK(apart(up[0]).size() == 2);
+    CHECK(octets_of(up[1]) == filled);
+    CHECK(apart(up[2]).size() == 2);
+    for (rte_mbuf* f : up) rte_pktmbuf_free(f);
+    m.take({{.seq = 1504}}, 1); // it is waited for by what comes by another member
+    filled = bytes_of({.seq = 1502, .payload = 2});
+    filled.resize(filled.size() + 4);
+    m.take_frames({mbuf_of(Segment{.seq = 1402})});
+    m.take_frames({mbuf_of(filled)});
+    CHECK(m.up() == Up{{1402, 1}, {1502, 1}, {1504, 1}});
+    CHECK(m.rig.lane.counters.reordered.get() == 1);
+}
+
+TEST_CASE("a segment from anywhere in the sequence's space is followed", "[merge]") {
+    Merging m;
+    m.take({{.seq = 1000}}, 0);
+    m.take({{.seq = 1100}}, 1);
+    m.end_round_and_free();
+    for (const std::uint32_t far : {0x8000'0000U, 0x7fff'ffffU, 0x4000'0000U, 0xc000'0000U}) {
+        m.take(row(1200 + far, 3), 0);
+        CHECK(m.up() == Up{{1200 + far, 3}});
+        m.take(row(900, 3), 1);
+        CHECK(m.up() == Up{{900, 3}});
+    }
 }
 
 TEST_CASE("a flow whose gaps are never filled rests from waiting", "[merge]") {
