@@ -122,10 +122,7 @@ void Merger::put(Lane& lane, rte_mbuf* frame, std::uint16_t frames) noexcept {
 
 void Merger::finish(Lane& lane, Flow& f) noexcept {
     if (f.head == nullptr) return;
-    if (f.frames > 1) {
-        write_headers(f.head, f.form, f.segment);
-        lane.counters.merged.add(f.frames - 1U);
-    }
+    if (f.frames > 1) write_headers(f.head, f.form, f.segment);
     put(lane, f.head, f.frames);
     f.head = nullptr;
 }

@@ -80,6 +80,7 @@ void pass_up(Lane& lane, std::uint8_t member, rte_mbuf** frames, std::uint16_t n
         }
         hand_up_waiting(i);
         first = static_cast<std::uint16_t>(i + 1);
+        if (lane.merger != nullptr) lane.merger->end_round(lane); // its segments do not go that way
         const CutResult done = cut(frames[i], [&](rte_mbuf** pieces, std::uint16_t count) {
             const std::uint16_t sent = offer_up(lane, pieces, count);
             rte_pktmbuf_free_bulk(pieces + sent, count - sent);
@@ -149,7 +150,9 @@ void hand_up_merged(Lane& lane, rte_mbuf** frames, const std::uint16_t* containe
     const auto sum = [&](unsigned from, unsigned to) {
         return std::accumulate(contained + from, contained + to, std::uint64_t{0});
     };
-    lane.counters.up.add(sum(0, sent));
+    const std::uint64_t went_up = sum(0, sent);
+    lane.counters.up.add(went_up);
+    lane.counters.merged.add(went_up - sent);
     if (sent == n) [[likely]]
         return;
     rte_pktmbuf_free_bulk(frames + sent, n - sent);

@@ -390,6 +390,45 @@ TEST_CASE("a segment from anywhere in the sequence's space is followed", "[merge
     }
 }
 
+TEST_CASE("what was merged and found no room is dropped, not merged", "[merge]") {
+    Merging m;
+    const unsigned before = fill_up(World::get().logical->id());
+    m.take(row(1000, 5));
+    m.take({{.seq = 5000, .flow = 1}});
+    Frames all = m.end_round();
+    CHECK(all.size() == before);
+    for (rte_mbuf* f : all) rte_pktmbuf_free(f);
+    CHECK(m.rig.lane.counters.merged.get() == 0);
+    CHECK(m.rig.lane.counters.up.get() == 0);
+    CHECK(m.rig.dropped(DropReason::logical_full) == 6);
+}
+
+TEST_CASE("a frame that must be cut for the logical interface does not overtake its flow", "[merge]") {
+    Merging m;
+    const std::atomic<const Snapshot*> slot{&m.rig.snapshot};
+    Lane lane(0, 1, slot,
+              LogicalQueue{.port = World::get().logical->id(), .offloads = Offloads::tcp, .rx_queues = 1});
+    lane.clock = 1000 * kMs;
+    lane.merger = m.merger.get();
+    m.rig.snapshot.member[0].offloads = Offloads::all;
+    rte_mbuf* marked = mbuf_of(Segment{.seq = 1200, .flags = 0x90}); // CWR
+    REQUIRE(describe_super(marked, 34, true));
+    marked->tso_segsz = 50;
+    Frames in{mbuf_of(Segment{.seq = 1000}), mbuf_of(Segment{.seq = 1100}), marked,
+              mbuf_of(Segment{.seq = 1300})};
+    for (rte_mbuf* f : in) REQUIRE(rte_eth_tx_burst(m.rig.port(0), 0, &f, 1) == 1);
+    receive(lane, m.rig.snapshot);
+    std::vector<std::uint32_t> order;
+    for (rte_mbuf* f : testing::take(World::get().logical->id())) {
+        TcpSegment s;
+        REQUIRE(read_tcp_segment(f, s));
+        order.push_back(s.seq);
+        rte_pktmbuf_free(f);
+    }
+    CHECK(order == std::vector<std::uint32_t>{1000, 1200, 1250, 1300});
+    CHECK(lane.counters.up.get() == 4);
+}
+
 TEST_CASE("a flow whose gaps are never filled rests from waiting", "[merge]") {
     Merging m;
     std::uint32_t seq = 1000;
