@@ -5,7 +5,7 @@
     sudo tests/bench/application.py [--members N] [--flows N] [--rounds N] [--seconds S] [--modes MODE,…]
 
 One worker moves 64-byte frames of N flows in random order, TCP and UDP, from a file that DPDK's net_pcap gives over and over (infinite_rx) to
-net_null members, as fast as it can: dpdk-bond (`idle: busy`) with the file as its logical interface; testpmd's io forwarding from the file
+net_null members that give nothing, as fast as it can: dpdk-bond (`idle: busy`) with the file as its logical interface; testpmd's io forwarding from the file
 to a net_bonding port over the same members; and to one net_null port, which is what a bond that costs nothing would do. They run one
 after the other, N rounds. With two processors also dpdk-bond with two workers, of which control shares one.
 Printed: millions of frames a second of a worker's own processor time (what else the machine does disturbs that less than time on a
@@ -80,7 +80,7 @@ def ours(ns, path, mode, options, workers=1):
     # Each worker has a file of its own to read: net_pcap gives a queue to each.
     source = "net_pcap0" + f",rx_pcap={path}" * workers + ",infinite_rx=1"
     policy = {"xmit_hash_policy": "layer3+4"} if mode == "balance-xor" else {}
-    config = app.bond_config([f"net_null{i}" for i in range(options.members)], mode=mode, logical={"backend": "device", "device": source},
+    config = app.bond_config([f"net_null{i},no-rx=1" for i in range(options.members)], mode=mode, logical={"backend": "device", "device": source},
                              runtime={"idle": "busy" if workers == 1 else "adaptive", "worker_lcores": lcores}, **policy)
     with app.DpdkBond(ns, config) as bond:
         return window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, workers)
@@ -90,7 +90,7 @@ def theirs(ns, path, mode, options):
     """net_bonding in testpmd; mode None: one port, no bond."""
     devices = [f"net_pcap0,rx_pcap={path},infinite_rx=1"]
     members = options.members if mode else 1
-    devices += [f"net_null{i}" for i in range(members)]
+    devices += [f"net_null{i},no-rx=1" for i in range(members)]
     if mode:
         devices.append(f"net_bonding0,{NET_BONDING[mode]}," + ",".join(f"slave=net_null{i}" for i in range(members)))
     with app.TestPmd(ns, *devices) as pmd:
