@@ -1,0 +1,120 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Kernel TCP through the bond, beside the kernel's own path and dpdk-testpmd.
+
+    sudo tests/bench/tcp.py [--modes MODE,…] [--rounds N] [--seconds S] [--mtu BYTES]
+
+iperf3 from the bond's host to one behind a bridge and the other way, over IPv4 and IPv6, one connection and four; two veth members
+(net_af_packet), `backend: tap`, one worker, default offloads everywhere. Bare is the same path without a bond: veth, bridge, veth. testpmd is
+io forwarding between net_af_packet and net_tap, the far end's offloads off, as it cannot otherwise; it knows no IPv6 here and no MTU
+above 1500. All run one after the other in each round. Printed: Mbit/s as the receiver counted them, medians; by bare's of the same
+round; by testpmd's. Needs root, two processors that do nothing else, iperf3, dpdk-testpmd.
+"""
+import argparse
+import os
+import shutil
+import statistics
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
+
+from framework import app  # noqa: E402
+from framework.netns import Netns  # noqa: E402
+from framework.topology import BOND_ADDRESS, BOND_ADDRESS6, HOST_ADDRESS, HOST_ADDRESS6, Topology  # noqa: E402
+from framework.traffic import IperfServer, iperf  # noqa: E402
+from framework.wait import eventually  # noqa: E402
+
+CASES = [(version, way, streams) for version in (4, 6) for way in ("out", "in") for streams in (1, 4)]
+
+
+def measure(ns, host, options, versions=(4, 6)):
+    rates = {}
+    with IperfServer(host):
+        for version, way, streams in CASES:
+            if version not in versions:
+                continue
+            target = HOST_ADDRESS if version == 4 else HOST_ADDRESS6
+            eventually(lambda: ns.run("ping", "-c1", "-W1", target, check=False).returncode == 0, 20, f"a way to {target}")
+            rates[version, way, streams] = iperf(ns, target, seconds=options.seconds, reverse=way == "in", streams=streams)
+    return rates
+
+
+def world(options, offloads=True):
+    topology = Topology(2, ipv6=True, offloads=offloads)
+    if options.mtu != 1500:
+        for ns, devices in ((topology.h, ["h0"]), (topology.sw, topology.far + ["swh", "br0"]), (topology.a, topology.members)):
+            for device in devices:
+                ns.run("ip", "link", "set", device, "mtu", options.mtu)
+    return topology
+
+
+def bare(options):
+    topology, near = world(options), Netns("bare")
+    try:
+        near.ipv6(True)
+        topology.bridge.cable("swb", near, "b0")
+        topology.sw.run("ip", "link", "set", "swb", "mtu", options.mtu)
+        near.run("ip", "link", "set", "b0", "mtu", options.mtu)
+        near.address("b0", f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64")
+        return measure(near, topology.h, options)
+    finally:
+        near.delete()
+        topology.delete()
+
+
+def bond(mode, options):
+    topology = world(options)
+    config = app.bond_config([topology.devargs(i) for i in (0, 1)], mode=mode, addresses=[f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64"],
+                             logical={"mtu": options.mtu})
+    try:
+        with app.DpdkBond(topology.a, config):
+            return measure(topology.a, topology.h, options)
+    finally:
+        topology.delete()
+
+
+def testpmd(options):
+    topology = world(options, offloads=False)
+    try:
+        with app.TestPmd(topology.a, "net_af_packet0,iface=m0", "net_tap0,iface=tap0") as pmd:
+            topology.a.address("tap0", f"{BOND_ADDRESS}/24")
+            topology.a.set_link("tap0", True)
+            topology.a.offloads("tap0", False)
+            pmd.start_forward()
+            return measure(topology.a, topology.h, options, versions=(4,))
+    finally:
+        topology.delete()
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--modes", default="active-backup,balance-xor")
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=int, default=2)
+    parser.add_argument("--mtu", type=int, default=1500)
+    options = parser.parse_args()
+    ways = {"bare": lambda: bare(options)}
+    if shutil.which("dpdk-testpmd") and options.mtu == 1500:
+        ways["testpmd"] = lambda: testpmd(options)
+    for mode in options.modes.split(","):
+        ways[mode] = lambda mode=mode: bond(mode, options)
+    figures = {name: [] for name in ways}
+    for _ in range(options.rounds):
+        for name, way in ways.items():
+            figures[name].append(way())
+    print(f"MTU {options.mtu}, {options.rounds} rounds of {options.seconds} s, medians")
+    for name, rounds in figures.items():
+        for case in CASES:
+            if case not in rounds[0]:
+                continue
+            version, way, streams = case
+            line = f"{name:14} IPv{version} {way:3} x{streams}  {statistics.median(r[case] for r in rounds):6.0f} Mbit/s"
+            for other in ("bare", "testpmd"):
+                if name not in ("bare", "testpmd") and other in figures and case in figures[other][0]:
+                    ratio = statistics.median(r[case] / o[case] for r, o in zip(rounds, figures[other]))
+                    line += f"  {ratio:5.2f} of {other}"
+            print(line)
+
+
+if __name__ == "__main__":
+    main()
