@@ -284,11 +284,11 @@ class TestPmd(DpdkProcess):
 
     __test__ = False  # not a test case
 
-    def __init__(self, ns, *vdevs):
+    def __init__(self, ns, *vdevs, plugin=None):
         prefix = unique_prefix("pmd")
         control, worker = processors()
         command = ["stdbuf", "-o0", "dpdk-testpmd", "--lcores", f"0@{control},1@{worker}", "--no-huge", "-m", "256", "--no-pci", "--file-prefix",
-                   prefix, *[f"--vdev={vdev}" for vdev in vdevs], "--", "-i", "--total-num-mbufs=8192", "--nb-cores=1",
+                   prefix, *(["-d", plugin] if plugin else []), *[f"--vdev={vdev}" for vdev in vdevs], "--", "-i", "--total-num-mbufs=8192", "--nb-cores=1",
                    "--port-topology=paired"]
         super().__init__(ns, prefix)
         self.start(*command, stdin=subprocess.PIPE)

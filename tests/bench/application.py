@@ -6,7 +6,7 @@
 
 One worker moves 64-byte frames of N flows in random order, TCP and UDP, from a file that DPDK's net_pcap gives over and over (infinite_rx) to
 net_null members that give nothing, as fast as it can: dpdk-bond (`idle: busy`) with the file as its logical interface; testpmd's io forwarding from the file
-to a net_bonding port over the same members; and to one net_null port, which is what a bond that costs nothing would do. They run one
+to a net_bonding port over the same members, and to the plug-in's; and to one net_null port, which is what a bond that costs nothing would do. They run one
 after the other, N rounds. With two processors also dpdk-bond with two workers, of which control shares one.
 Printed: millions of frames a second of a worker's own processor time (what else the machine does disturbs that less than time on a
 wall), medians, and by net_bonding's of the same round. Needs root, dpdk-testpmd, python3-scapy.
@@ -23,6 +23,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 from framework import app  # noqa: E402
 from framework.netns import Netns  # noqa: E402
+from framework.plugin import loadable, why_not  # noqa: E402
 
 NET_BONDING = {"balance-rr": "mode=0", "active-backup": "mode=1", "balance-xor": "mode=2,xmit_policy=l34", "balance-tlb": "mode=5",
                "balance-alb": "mode=6"}
@@ -86,14 +87,15 @@ def ours(ns, path, mode, options, workers=1):
         return window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, workers)
 
 
-def theirs(ns, path, mode, options):
-    """net_bonding in testpmd; mode None: one port, no bond."""
+def theirs(ns, path, mode, options, plugged=False):
+    """net_bonding in testpmd, or (`plugged`) net_dpdkbond; mode None: one port, no bond."""
     devices = [f"net_pcap0,rx_pcap={path},infinite_rx=1"]
     members = options.members if mode else 1
     devices += [f"net_null{i},no-rx=1" for i in range(members)]
     if mode:
-        devices.append(f"net_bonding0,{NET_BONDING[mode]}," + ",".join(f"slave=net_null{i}" for i in range(members)))
-    with app.TestPmd(ns, *devices) as pmd:
+        name = "net_dpdkbond0" if plugged else "net_bonding0"
+        devices.append(f"{name},{NET_BONDING[mode]}," + ",".join(f"slave=net_null{i}" for i in range(members)))
+    with app.TestPmd(ns, *devices, plugin=loadable() if plugged else None) as pmd:
         upper = members + 1 if mode else 1
         pmd.command(f"set portlist 0,{upper}")
         pmd.start_forward()
@@ -117,9 +119,14 @@ def main():
         for mode in options.modes.split(","):
             rows = [(ours(ns, path, mode, options), theirs(ns, path, mode, options)) for _ in range(options.rounds)]
             ratios = [mine[0] / other[0] for mine, other in rows]
+            plugged = []
+            if why_not() is None:
+                plugged = [(theirs(ns, path, mode, options, plugged=True)[0], other[0]) for _, other in rows]
             print(f"{mode:14} dpdk-bond {statistics.median(mine[0] for mine, _ in rows):5.1f}, "
                   f"net_bonding {statistics.median(other[0] for _, other in rows):5.1f} Mpps, "
-                  f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})", flush=True)
+                  f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})" +
+                  (f"; testpmd with net_dpdkbond {statistics.median(mine for mine, _ in plugged):.1f} Mpps, "
+                   f"{statistics.median(mine / other for mine, other in plugged):.2f} times" if plugged else ""), flush=True)
         two = [ours(ns, path, "balance-xor", options, workers=2) for _ in range(options.rounds)]
         print(f"two workers in balance-xor: {statistics.median(rate for rate, _ in two):.1f} Mpps if both had a processor each; they had "
               f"{100 * statistics.median(part for _, part in two):.0f} % of one")
