@@ -72,7 +72,7 @@ void write_headers(rte_mbuf* m, const TcpSegment& s, std::uint16_t segment) noex
     m->l3_len = s.l3;
     m->l4_len = s.l4;
     m->tso_segsz = segment;
-    m->ol_flags &= ~(RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
+    m->ol_flags &= ~(RTE_MBUF_F_RX_L4_CKSUM_MASK | kUndone | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
     m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
     std::uint32_t sum = rte_cpu_to_be_16(6) + rte_cpu_to_be_16(static_cast<std::uint16_t>(total - s.l3));
     if (s.v6) {

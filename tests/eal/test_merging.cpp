@@ -284,6 +284,16 @@ TEST_CASE("what differs in more than it may stays apart, in order", "[merge]") {
         m.take_frames(frames);
         CHECK(m.up() == Up{{1000, 1}, {1100, 1}});
     }
+    SECTION("what a local peer says is undone makes no other protocol of a merged frame") {
+        Merging m;
+        const Frames frames{mbuf_of(plain), mbuf_of(with([](Segment&) {}))};
+        REQUIRE(leave_checksum(frames[0], 34, 6)); // as of UDP, though all is done
+        m.take_frames(frames);
+        const Frames up = m.end_round();
+        REQUIRE(up.size() == 1);
+        CHECK((up[0]->ol_flags & RTE_MBUF_F_TX_L4_MASK) == RTE_MBUF_F_TX_TCP_CKSUM);
+        rte_pktmbuf_free(up[0]);
+    }
     SECTION("a buffer that somebody else has too") {
         Merging m;
         rte_mbuf* shared = mbuf_of(with([](Segment&) {}));
