@@ -19,6 +19,9 @@ void yaml_config(Bytes input);
 void bond_events(Bytes input);
 // The bytes as neighbours, members and time for balance-alb's table; its counts are checked at every step.
 void rlb_events(Bytes input);
+// The bytes as received frames of any headers, whose senders left anything undone; or as segments of TCP
+// flows, members and time for a merger, which must give up what it took, byte for byte.
+void long_frames(Bytes input);
 // The bytes as one line of the console, run and completed.
 void console_line(Bytes input);
 

@@ -49,6 +49,10 @@ TEST_CASE("balance-alb's table keeps its rules over every event stream of the co
     CHECK(replay("rlb_events", fuzz::rlb_events, true) >= 4);
 }
 
+TEST_CASE("headers of long frames are read, and segments merged, by their rules over the corpus", "[merge]") {
+    CHECK(replay("long_frames", fuzz::long_frames, true) >= 8);
+}
+
 TEST_CASE("the console takes every line of the corpus, whole and cut") {
     CHECK(replay("console_line", fuzz::console_line, true) >= 8);
 }
