@@ -55,7 +55,20 @@ def why_not():
     """Why it cannot be tested here, or None when it can."""
     if not shutil.which("dpdk-testpmd"):
         return "dpdk-testpmd is not installed (Debian package dpdk-dev)"
-    return None if os.path.exists(plugin()) else f"{plugin()} is not built (no headers of DPDK for drivers?)"
+    if not os.path.exists(plugin()):
+        return f"{plugin()} is not built (no headers of DPDK for drivers?)"
+    return why_not_preload(os.environ.get("DPDK_BOND_PRELOAD"))
+
+
+@functools.cache
+def why_not_preload(library):
+    """Why a program that was not built for it cannot run with this library (a sanitizer's), or None."""
+    if not library:
+        return None
+    tried = subprocess.run(["env", f"LD_PRELOAD={library}", "true"], capture_output=True, text=True, check=False)
+    if tried.returncode == 0 and "cannot be preloaded" not in tried.stderr:
+        return None
+    return f"{library} cannot be preloaded: {(tried.stderr.strip().splitlines() or [f'status {tried.returncode}'])[0]}"
 
 
 def member(i):

@@ -6,6 +6,8 @@
 #include <rte_ring.h>
 #include <rte_ring_elem.h>
 
+#include <algorithm>
+#include <cstdint>
 #include <string>
 #include <type_traits>
 
@@ -36,12 +38,19 @@ public:
     unsigned pop_burst(T* items, unsigned n) {
         return rte_ring_dequeue_burst_elem(ring_, items, sizeof(T), n, nullptr);
     }
-    [[nodiscard]] bool full() const { return rte_ring_full(ring_) != 0; } // the only pusher: none is refused
+    [[nodiscard]] bool full() const { return count() >= ring_->capacity; } // the only pusher: none is refused
     // Of its slots; a guess while others push or pop.
-    [[nodiscard]] bool half_full() const { return rte_ring_count(ring_) >= rte_ring_get_capacity(ring_) / 2; }
-    [[nodiscard]] bool empty() const { return rte_ring_empty(ring_) != 0; }
+    [[nodiscard]] bool half_full() const { return count() >= ring_->capacity / 2; }
+    [[nodiscard]] bool empty() const { return count() == 0; }
 
 private:
+    // As rte_ring_count() has it, by atomic loads: others may push and pop meanwhile.
+    [[nodiscard]] unsigned count() const {
+        const std::uint32_t pushed = __atomic_load_n(&ring_->prod.tail, __ATOMIC_ACQUIRE);
+        const std::uint32_t popped = __atomic_load_n(&ring_->cons.tail, __ATOMIC_ACQUIRE);
+        return std::min((pushed - popped) & ring_->mask, ring_->capacity);
+    }
+
     rte_ring* ring_;
 };
 

@@ -69,6 +69,7 @@ EmbeddedBond::EmbeddedBond(Face& face, PortArgs args, int node, bool own_threads
     cleared_.members.resize(devices_.size());
     last_status_.name = config_.name;
     last_status_.mode = config_.mode;
+    hears_events_.fetch_add(1, std::memory_order_release);
     for (const auto event : kEvents) rte_eth_dev_callback_register(RTE_ETH_ALL, event, on_ethdev_event, this);
     for (auto& device : devices_)
         if (auto found = device->find(owner_); !found) throw std::runtime_error("member: " + found.error());
@@ -80,7 +81,10 @@ EmbeddedBond::~EmbeddedBond() {
     for (const auto event : kEvents)
         while (rte_eth_dev_callback_unregister(RTE_ETH_ALL, event, on_ethdev_event, this) == -EAGAIN)
             usleep(100);
-    devices_.clear();
+    {
+        const std::lock_guard list(list_mutex_); // what the last of them has seen
+        devices_.clear();
+    }
     give_up_own_pool(pool_);
     close(wake_);
 }

@@ -287,6 +287,7 @@ void EmbeddedBond::hear_link(std::uint16_t port) {
 
 // Runs on whatever thread makes or closes a device, or on EAL's interrupt thread.
 int EmbeddedBond::on_ethdev_event(std::uint16_t id, rte_eth_event_type event, void* self, void*) {
+    (void)hears_events_.load(std::memory_order_acquire);
     auto& bond = *static_cast<EmbeddedBond*>(self);
     if (id == bond.face_.port()) return 0;
     if (event == RTE_ETH_EVENT_INTR_LSC) {

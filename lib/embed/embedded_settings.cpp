@@ -38,10 +38,12 @@ ReceiveWishes EmbeddedBond::wishes() const {
     return w;
 }
 
-int EmbeddedBond::follow_filter() {
+// What the application wants to receive changes: the host thread reads it when a member joins.
+template <class F> int EmbeddedBond::change_filter(F change) {
     const std::lock_guard lock(mutex_);
-    if (!running_) return 0; // start() asks again
     const std::lock_guard devices(device_mutex_);
+    change();
+    if (!running_) return 0; // start() asks again
     const RxFilter f = filter();
     for (auto& device : devices_) {
         if (device->id == kNoMember) continue;
@@ -57,24 +59,22 @@ int EmbeddedBond::follow_filter() {
 }
 
 int EmbeddedBond::set_promiscuous(bool on) {
-    promiscuous_ = on;
-    return follow_filter();
+    return change_filter([&] { promiscuous_ = on; });
 }
 
 int EmbeddedBond::set_allmulticast(bool on) {
-    all_groups_ = on;
-    return follow_filter();
+    return change_filter([&] { all_groups_ = on; });
 }
 
 int EmbeddedBond::set_groups(std::vector<Mac> groups) {
-    groups_ = std::move(groups);
-    return follow_filter();
+    return change_filter([&] { groups_ = std::move(groups); });
 }
 
 int EmbeddedBond::set_address(const Mac& mac, bool on) {
-    std::erase(addresses_, mac);
-    if (on) addresses_.push_back(mac);
-    return follow_filter();
+    return change_filter([&] {
+        std::erase(addresses_, mac);
+        if (on) addresses_.push_back(mac);
+    });
 }
 
 int EmbeddedBond::set_mac(const Mac& mac) {
@@ -97,9 +97,9 @@ int EmbeddedBond::set_mac(const Mac& mac) {
 
 int EmbeddedBond::set_mtu(std::uint16_t mtu) {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     config_.logical.mtu = mtu;
     if (!running_) return 0;
-    const std::lock_guard devices(device_mutex_);
     for (auto& device : devices_)
         if (device->started())
             if (auto done = device->set_mtu(mtu); !done) {

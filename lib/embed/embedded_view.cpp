@@ -51,6 +51,7 @@ PortCounters EmbeddedBond::total() {
 
 PortCounters EmbeddedBond::counters() {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     PortCounters c = total();
     subtract(c.bond, cleared_.bond);
     for (std::size_t i = 0; i < devices_.size(); ++i) subtract(c.members[i], cleared_.members[i]);
@@ -59,6 +60,7 @@ PortCounters EmbeddedBond::counters() {
 
 void EmbeddedBond::clear_counters() {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     cleared_ = total();
     if (running_) running_->core.queries->clear(running_->core.lanes);
 }
@@ -81,6 +83,7 @@ BondView EmbeddedBond::view() {
     BondView view;
     const PortCounters counted = counters();
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     if (running_)
         running_->core.status.load(view.status);
     else
@@ -135,30 +138,35 @@ BondQueries EmbeddedBond::queries() {
 
 Result<Explanation> EmbeddedBond::explain(const FlowSpec& flow) {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     if (!running_) return kStopped;
     return queries().explain(flow);
 }
 
 std::optional<BondQueries::LoadBegun> EmbeddedBond::begin_load() {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     if (!running_) return std::nullopt;
     return queries().begin_load();
 }
 
 std::optional<std::vector<MemberLoad>> EmbeddedBond::load(const BondQueries::LoadBegun& begun) {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     if (!running_) return std::nullopt;
     return queries().load(begun);
 }
 
 std::optional<std::vector<RlbClientView>> EmbeddedBond::rlb() {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     if (!running_) return std::nullopt;
     return queries().rlb();
 }
 
 std::optional<SprayView> EmbeddedBond::spray() {
     const std::lock_guard lock(mutex_);
+    const std::lock_guard devices(device_mutex_);
     if (!running_) return std::nullopt;
     return queries().spray();
 }
@@ -220,10 +228,13 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
     if (const auto problems = check_options(mode, options, given); !problems.empty())
         return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
     set_options(running_->control, running_->core, *find_mode(mode), options);
-    config_.mode = mode;
-    config_.options = options;
-    config_.given = given;
-    aside_ = aside;
+    {
+        const std::lock_guard devices(device_mutex_); // the host thread asks it for the mode
+        config_.mode = mode;
+        config_.options = options;
+        config_.given = given;
+        aside_ = aside;
+    }
     miimon_ = options.miimon;
     running_->control.call([&] {
         running_->core.bond.note(EventKind::option_changed, kNoMember,
