@@ -63,10 +63,10 @@ std::uint32_t transport_header(const rte_mbuf* m, std::uint8_t& protocol) {
 }
 
 void complete_at(rte_mbuf* m, std::uint32_t start, std::uint32_t offset, bool never_zero) {
-    auto* field = rte_pktmbuf_mtod_offset(m, unaligned_uint16_t*, start + offset);
     auto sum = static_cast<std::uint16_t>(~raw_sum(m, start, m->pkt_len - start));
     if (sum == 0 && never_zero) sum = 0xffff;
-    *field = sum;
+    // A local peer may say that it starts at an odd place.
+    std::memcpy(rte_pktmbuf_mtod_offset(m, char*, start + offset), &sum, sizeof sum);
 }
 
 void sum_layer4(const rte_mbuf* piece, std::uint32_t l3_at, std::uint32_t l4_at, std::uint32_t field_at,
