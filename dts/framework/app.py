@@ -232,6 +232,14 @@ class DpdkBond(DpdkProcess):
     def stats(self, bond=None):
         return self.ask(f"/bond/stats,{bond or self.name}")
 
+    def conserved(self):
+        """Frames that came, and frames that went or were dropped (docs/operations.md, "rx = tx + drops"). The bond's drops hold
+        those of its members."""
+        members, stats = [self.member(name) for name in self.info()["members"]], self.stats()
+        came = sum(member["rx_packets"] for member in members) + stats["tx_packets"] + stats["injected"]
+        went = sum(member["tx_packets"] for member in members) + stats["rx_packets"] + stats["punted"]
+        return came, went + sum(stats["drops"].values())
+
     def events(self, bond=None):
         return self.ask(f"/bond/events,{bond or self.name}")
 

@@ -27,10 +27,7 @@ def section(mode, wires):
 
 def unaccounted(bond):
     """Frames in, less frames out and drops, as docs/operations.md has it; not for broadcast."""
-    stats = bond.stats()
-    members = [bond.member(name) for name in bond.info()["members"]]
-    came = sum(member["rx_packets"] for member in members) + stats["tx_packets"] + stats["injected"]
-    went = sum(member["tx_packets"] for member in members) + stats["rx_packets"] + stats["punted"] + sum(stats["drops"].values())
+    came, went = bond.conserved()
     return came - went
 
 

@@ -13,18 +13,6 @@ from framework.wait import eventually
 CUTS = 200
 
 
-def conserved(bond):
-    """(frames in, frames out and drops) over members and logical interface, by the counters.
-
-    The bond's drops hold those of its members.
-    """
-    members = [bond.member(name) for name in bond.info()["members"]]
-    stats = bond.stats()
-    came = sum(member["rx_packets"] for member in members) + stats["tx_packets"] + stats["injected"]
-    went = sum(member["tx_packets"] for member in members) + stats["rx_packets"] + stats["punted"]
-    return came, went + sum(stats["drops"].values())
-
-
 @pytest.mark.parametrize("mode", ["active-backup", "balance-xor"])
 def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
     chance = random.Random(20)
@@ -47,7 +35,7 @@ def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
     assert sent.rx and heard.rx
     assert bond.running() and bond.ask("/info")["pid"] == pid
     eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
-    came, went = eventually(lambda: (count := conserved(bond)) == conserved(bond) and count, 2, "counters are at rest")
+    came, went = eventually(lambda: (count := bond.conserved()) == bond.conserved() and count, 2, "counters are at rest")
     assert came == went, f"{came} frames in, {went} out and dropped"
 
 
@@ -75,5 +63,5 @@ def test_200_random_cuts_under_tcp_lose_no_mbuf_and_no_count(fresh, mode, capsys
     bond.wait_up(2)
     fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
     eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
-    came, went = eventually(lambda: (count := conserved(bond)) == conserved(bond) and count, 2, "counters are at rest")
+    came, went = eventually(lambda: (count := bond.conserved()) == bond.conserved() and count, 2, "counters are at rest")
     assert came == went, f"{came} frames in, {went} out and dropped"
