@@ -135,7 +135,7 @@ bool Merger::join(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
         f.head->pkt_len - form.l2 + s.payload > kMostBytes ||
         f.head->nb_segs + frame->nb_segs > kMostPieces || !may_be_changed(f.head) || !may_be_changed(frame) ||
         !have_like_headers(f.head, frame, form) || !has_the_next_id(f.head, f.segments, frame, form) ||
-        !has_good_checksums(f.head, form) || !has_good_checksums(frame, s))
+        (f.frames == 1 && !has_good_checksums(f.head, form)) || !has_good_checksums(frame, s))
         return false;
     bytes_of(f.head)[form.l2 + form.l3 + 13U] |= s.flags;
     rte_pktmbuf_adj(frame, static_cast<std::uint16_t>(s.headers()));
