@@ -373,7 +373,15 @@ def test_whatever_changes_while_segments_wait_loses_no_buffer_and_no_count(fresh
     merging, rng = Merging(fresh, 3), random.Random(9)
     wires, bond = merging.wires, merging.bond
     streams = [Stream(rng, number, merging.ends) for number in range(1, 9)]
-    before = bond.mempools()
+    levels = []
+
+    def at_rest():
+        levels.append(bond.mempools())
+        return len(levels) > 1 and levels[-1] == levels[-2]
+
+    merging.send([(i, streams[0].next()) for i in range(3)])  # queues have their buffers once they have been looked at
+    eventually(at_rest, 5, "buffers are where they stay", every=0.1)
+    before = levels[-1]
 
     def with_gaps(members):
         frames = []
