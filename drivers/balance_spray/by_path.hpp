@@ -119,11 +119,15 @@ void spray_frames(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_
     });
 }
 
+// Some for each path, so that these take turns on their wires: long runs on one make the rest late at the
+// other end.
+inline constexpr unsigned kCutAtOnce = 8;
+
 // A super-frame to a peer, as the frames that it stands for: each leaves by a path of its own, and is
 // counted.
 template <class Path> void spray_cut(Lane& lane, const Snapshot& s, rte_mbuf* super) noexcept {
     std::uint64_t pieces = 0;
-    const CutResult done = cut(super, [&](rte_mbuf** frames, std::uint16_t n) noexcept {
+    const CutResult done = cut<kCutAtOnce>(super, [&](rte_mbuf** frames, std::uint16_t n) noexcept {
         spray_frames<Path>(lane, s, frames, n);
         pieces += n;
         return true;

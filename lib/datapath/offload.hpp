@@ -71,12 +71,11 @@ enum class CutResult : std::uint8_t { all, refused, no_buffer };
 
 // Gives all segments of a super-frame to `take`, some at a time, until it says false: all of those are its.
 // The super-frame stays the caller's; the segments' buffers are of its pool.
-template <class Take> CutResult cut(const rte_mbuf* super, Take take) noexcept {
-    constexpr unsigned kAtOnce = 32;
+template <unsigned AtOnce = 32, class Take> CutResult cut(const rte_mbuf* super, Take take) noexcept {
     Cutter cutter(super);
-    rte_mbuf* pieces[kAtOnce];
+    rte_mbuf* pieces[AtOnce];
     for (unsigned left = cutter.count(); left != 0;) {
-        const unsigned n = left < kAtOnce ? left : kAtOnce;
+        const unsigned n = left < AtOnce ? left : AtOnce;
         if (rte_pktmbuf_alloc_bulk(super->pool, pieces, n) != 0) return CutResult::no_buffer;
         for (unsigned i = 0; i < n; ++i) {
             if (cutter.next(pieces[i])) continue;
