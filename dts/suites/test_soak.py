@@ -13,9 +13,24 @@ from framework.wait import eventually
 CUTS = 200
 
 
+def cut_at_random(topology, seed):
+    chance = random.Random(seed)
+    for _ in range(CUTS):
+        i = chance.randrange(len(topology.members))
+        topology.cut(i)
+        time.sleep(chance.uniform(0, 0.03))
+        topology.restore(i)
+        time.sleep(chance.uniform(0, 0.03))
+
+
+def nothing_is_lost(bond, mempools_before):
+    eventually(lambda: bond.mempools() == mempools_before, 5, f"mempools are back at {mempools_before}")
+    came, went = eventually(lambda: (count := bond.conserved()) == bond.conserved() and count, 2, "counters are at rest")
+    assert came == went, f"{came} frames in, {went} out and dropped"
+
+
 @pytest.mark.parametrize("mode", ["active-backup", "balance-xor"])
 def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
-    chance = random.Random(20)
     topology = fresh.topology(3, pcap=False)
     bond = fresh.bond(topology, mode=mode)
     pid = bond.ask("/info")["pid"]
@@ -23,25 +38,17 @@ def test_200_random_cuts_lose_no_mbuf_and_no_count(fresh, mode):
     before = bond.mempools()
     out = fresh.udp(topology.a, topology.h, HOST_ADDRESS, rate=2000, port=5201)
     into = fresh.udp(topology.h, topology.a, BOND_ADDRESS, rate=2000, port=5202)
-    for _ in range(CUTS):
-        i = chance.randrange(3)
-        topology.cut(i)
-        time.sleep(chance.uniform(0, 0.03))
-        topology.restore(i)
-        time.sleep(chance.uniform(0, 0.03))
+    cut_at_random(topology, 20)
     bond.wait_up(3)
     fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
     sent, heard = out.stop(), into.stop()
     assert sent.rx and heard.rx
     assert bond.running() and bond.ask("/info")["pid"] == pid
-    eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
-    came, went = eventually(lambda: (count := bond.conserved()) == bond.conserved() and count, 2, "counters are at rest")
-    assert came == went, f"{came} frames in, {went} out and dropped"
+    nothing_is_lost(bond, before)
 
 
 @pytest.mark.parametrize("mode", ["active-backup", "balance-xor"])
 def test_200_random_cuts_under_tcp_lose_no_mbuf_and_no_count(fresh, mode, capsys):
-    chance = random.Random(13)
     topology = fresh.topology(2, pcap=False)
     bond = fresh.bond(topology, mode=mode)
     fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
@@ -50,18 +57,11 @@ def test_200_random_cuts_under_tcp_lose_no_mbuf_and_no_count(fresh, mode, capsys
     sender = topology.a.popen("iperf3", "-c", HOST_ADDRESS, "-p", 5301, "-t", 60, "-J", stdout=subprocess.PIPE)
     began = bond.stats()["tx_packets"]
     eventually(lambda: bond.stats()["tx_packets"] > began + 100, 10, "TCP flows")
-    for _ in range(CUTS):
-        i = chance.randrange(2)
-        topology.cut(i)
-        time.sleep(chance.uniform(0, 0.03))
-        topology.restore(i)
-        time.sleep(chance.uniform(0, 0.03))
+    cut_at_random(topology, 13)
     sender.send_signal(2)
     said = json.loads(sender.communicate(timeout=20)[0])["end"]["sum_sent"]
     with capsys.disabled():
         print(f"\n  {mode}: {said['bits_per_second'] / 1e6:.0f} Mbit/s over {CUTS} cuts, {said['retransmits'] / CUTS:.1f} segments sent again a cut")
     bond.wait_up(2)
     fresh.ping(topology.a, HOST_ADDRESS).settled().stop()
-    eventually(lambda: bond.mempools() == before, 5, f"mempools are back at {before}")
-    came, went = eventually(lambda: (count := bond.conserved()) == bond.conserved() and count, 2, "counters are at rest")
-    assert came == went, f"{came} frames in, {went} out and dropped"
+    nothing_is_lost(bond, before)
