@@ -97,13 +97,14 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     r.bond0().counters.drops[0] = 9;
     const Json member = ask("/bond/member,bond0,m1");
     CHECK(keys(member) ==
-          std::vector<std::string>{"allmulticast", "carrier",        "device",        "drops",
-                                   "duplex",       "filter",         "link_failures", "mac",
-                                   "mii_status",   "missed",         "mtu",           "name",
-                                   "no_buffer",    "objection",      "perm_mac",      "port_id",
-                                   "promiscuous",  "rx_bytes",       "rx_errors",     "rx_packets",
-                                   "speed_mbps",   "state",          "tx_bytes",      "tx_errors",
-                                   "tx_packets",   "unusable_since", "usable",        "watchers"});
+          std::vector<std::string>{"allmulticast",  "carrier",    "control_rx",  "control_tx",
+                                   "device",        "drops",      "duplex",      "filter",
+                                   "link_failures", "mac",        "mii_status",  "missed",
+                                   "mtu",           "name",       "no_buffer",   "objection",
+                                   "perm_mac",      "port_id",    "promiscuous", "rx_bytes",
+                                   "rx_errors",     "rx_packets", "speed_mbps",  "state",
+                                   "tx_bytes",      "tx_errors",  "tx_packets",  "unusable_since",
+                                   "usable",        "watchers"});
     CHECK(member["mii_status"] == "going_back");
     CHECK(member["tx_bytes"] == ~0ULL);
     CHECK(member["missed"] == 71);
