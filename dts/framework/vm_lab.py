@@ -12,7 +12,7 @@ from . import app, vm_image
 from .app import DpdkBond, DpdkProcess, bond_config, unique_prefix
 from .netns import Netns
 from .traffic import UdpResult
-from .vm import Nic, TapNic, Vm, nic_address
+from .vm import GuestError, Nic, TapNic, Vm, nic_address
 from .wait import eventually
 
 MODELS = {"virtio-net-pci": "speed=1000,duplex=full,mq=on,vectors=6", "e1000e": "", "vmxnet3": ""}
@@ -109,7 +109,7 @@ class GuestBond(DpdkBond):
         self.vm.dump(directory)
         if self.vm.running():
             for path in (self.log_path, self.config_path):
-                with contextlib.suppress(OSError), \
+                with contextlib.suppress(OSError, GuestError), \
                         open(os.path.join(directory, os.path.basename(path)), "w", encoding="utf-8") as file:
                     file.write(self.vm.call("read", path=path))
 

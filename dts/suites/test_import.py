@@ -86,7 +86,7 @@ def test_an_imported_bond_does_what_linux_did(fresh, tmp_path, system, mode):
 
     config = {**yaml.safe_load(imported), "runtime": bond_config([])["runtime"]}  # which is nothing that is imported
     bond = fresh.bond_from(cables.near, config, wait=False).wait_telemetry()
-    eventually(lambda: "bond0" in cables.near.devices(), 15, "the logical interface")
+    eventually(lambda: "bond0" in (bond.ask("/bond/list") or []), 15, "the bond")
     for step, number, up in STEPS:
         if number:
             cables.far.set_link(f"p{number}", up)
