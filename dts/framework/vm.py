@@ -166,6 +166,7 @@ class Vm:
         with self._waiting:
             self._waiting.wait_for(lambda: key in self._replies or "end" in self._replies, timeout)
             if key not in self._replies:
+                self.process.kill()  # whoever comes next is given another one
                 raise GuestError(f"guest {self.name} does not answer: {self._said()}")
             return self._replies.pop(key)
 
