@@ -47,7 +47,7 @@ MemberSetup Program::member_setup(const BondConfig& config, const MemberConfig& 
     s.pool = pool_of(member);
     s.workers = static_cast<unsigned>(workers_.size());
     s.mtu = config.logical.mtu;
-    s.merge = LogicalPort::may_take_super_frames(config.logical);
+    s.merge = config.logical.may_take_super_frames();
     s.sleepy = config_.runtime.idle == Idle::adaptive;
     s.state_dir = state_dir_;
     s.adopt = warm_.is_warm();

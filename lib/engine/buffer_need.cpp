@@ -68,8 +68,7 @@ BufferNeed buffer_need(const Config& config, const std::function<bool(const Memb
     BufferNeed need;
     const auto workers = static_cast<unsigned>(config.runtime.worker_lcores.size());
     for (const BondConfig& b : config.bonds) {
-        const bool merges = b.logical.offloads && b.logical.backend != LogicalBackend::device;
-        need.lanes += workers * (kForLane + (merges ? Merger::kRoom : 0));
+        need.lanes += workers * (kForLane + (b.logical.may_take_super_frames() ? Merger::kRoom : 0));
         for (const MemberConfig& m : b.members)
             if (here(m))
                 need.queues += buffers_in_queues(m.device, workers + 1, workers); // one for slow protocols

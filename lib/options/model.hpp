@@ -43,6 +43,8 @@ struct LogicalConfig {
         true; // the kernel may leave checksums and cutting to the bond, where the backend can say so
     bool managed = true; // its addresses, MTU and "up" are this file's; else networkd's or whose ever
     std::vector<IpPrefix> addresses;
+    // Whether it may take frames of up to 64 KB; a kernel that turns out not to is given them cut.
+    [[nodiscard]] bool may_take_super_frames() const { return offloads && backend != LogicalBackend::device; }
     bool operator==(const LogicalConfig&) const = default;
 };
 

@@ -78,10 +78,6 @@ Result<Port> open_tap(const std::string& device, const std::string& bond, const 
 
 } // namespace
 
-bool LogicalPort::may_take_super_frames(const LogicalConfig& config) {
-    return config.offloads && choose(config) != LogicalBackend::device;
-}
-
 Result<std::unique_ptr<LogicalPort>> LogicalPort::open(const std::string& bond, const LogicalConfig& config,
                                                        std::optional<Mac> mac, rte_mempool* pool, bool sleepy,
                                                        std::vector<std::string>& warnings, HandedFds handed) {
@@ -133,11 +129,11 @@ Result<std::unique_ptr<LogicalPort>> LogicalPort::open_as(LogicalBackend backend
     setup.rx_queues = setup.tx_queues = static_cast<std::uint16_t>(config.queues);
     setup.rx_interrupts = sleepy;
     setup.pool = pool;
-    setup.offloads = config.offloads && in_kernel;
+    setup.offloads = config.may_take_super_frames();
     setup.mtu = in_kernel ? 0 : config.mtu;
     if (auto started = logical->port_->start(setup); !started)
         return Error{fmt::format("{}: the logical interface: {}", bond, started.error())};
-    if (config.offloads && in_kernel) logical->offloads_ = logical->port_->offloads();
+    if (setup.offloads) logical->offloads_ = logical->port_->offloads();
     read_tap_without_signals(*logical->port_);
     held.clear();
     // What the other side of a device asks for is its own business.

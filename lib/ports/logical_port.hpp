@@ -27,9 +27,6 @@ public:
                                                      std::vector<std::string>& warnings,
                                                      HandedFds handed = {});
 
-    // Whether it takes super-frames, as far as that can be known before it is opened.
-    static bool may_take_super_frames(const LogicalConfig& config);
-
     // Of a netdev that is to stay when this program ends: its queues, for open() of the next one. Empty: it
     // goes.
     [[nodiscard]] HandedFds hand_over() const;
