@@ -25,6 +25,13 @@ std::uint16_t raw_sum(const rte_mbuf* m, std::uint32_t from, std::uint32_t lengt
     return __rte_raw_cksum_reduce(sum);
 }
 
+std::uint32_t pseudo_sum(const std::uint8_t* ip, bool v6, std::uint8_t protocol,
+                         std::uint32_t length) noexcept {
+    const std::uint32_t addresses = v6 ? rte_raw_cksum(ip + 8, 32) : rte_raw_cksum(ip + 12, 8);
+    return addresses + rte_cpu_to_be_16(protocol) + rte_cpu_to_be_16(static_cast<std::uint16_t>(length)) +
+           rte_cpu_to_be_16(static_cast<std::uint16_t>(length >> 16U));
+}
+
 namespace {
 
 // CRC-32C of the bytes, as SCTP has it: four bits at a time.

@@ -14,6 +14,11 @@ namespace dpdkbond {
 // The one's complement sum of `length` bytes from `from` on, which the frame has.
 std::uint16_t raw_sum(const rte_mbuf* frame, std::uint32_t from, std::uint32_t length) noexcept;
 
+// The one's complement sum of what TCP and UDP add to theirs: addresses, protocol, length from their own
+// header on (RFC 9293, 3.1; RFC 8200, 8.1). `ip`: the IP header. To be folded with what else is summed up.
+std::uint32_t pseudo_sum(const std::uint8_t* ip, bool v6, std::uint8_t protocol,
+                         std::uint32_t length) noexcept;
+
 // Worker threads; keeps ownership with the caller; touches the header's cache line, and the payload only when
 // there is something to complete. Returns whether it completed one.
 bool complete_checksum(rte_mbuf* frame) noexcept;

@@ -1,6 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "datapath/merger.hpp"
 
+#include <netinet/in.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
@@ -8,6 +9,7 @@
 #include <cstring>
 
 #include "base/bytes.hpp"
+#include "datapath/checksum.hpp"
 #include "datapath/lane.hpp"
 #include "datapath/offload.hpp"
 #include "datapath/rx_engine.hpp"
@@ -17,8 +19,8 @@ namespace dpdkbond {
 namespace {
 
 constexpr std::uint32_t kMostBytes = 65535; // that a length in an IP header can say
-constexpr std::int32_t kMostAhead =
-    16U << 20U; // bytes; a segment further on is not one of this connection's order
+// Bytes; a segment further on than that, or further back, belongs to no order that is known: it is followed.
+constexpr std::int32_t kMostAhead = 16U << 20U;
 
 std::uint8_t* bytes_of(rte_mbuf* m) noexcept { return rte_pktmbuf_mtod(m, std::uint8_t*); }
 
@@ -33,7 +35,9 @@ bool may_be_changed(const rte_mbuf* m) noexcept { return RTE_MBUF_DIRECT(m) && r
 std::uint32_t segments_of(const rte_mbuf* m, const TcpSegment& s, std::uint32_t segment) noexcept {
     return is_super(m) ? (s.payload + segment - 1) / segment : 1;
 }
-bool ends_short(const rte_mbuf* m, const TcpSegment& s, std::uint32_t segment) noexcept {
+// Whether nothing may be joined to it: it says so, or is shorter than `segment` bytes at its end.
+bool ends_a_frame(const rte_mbuf* m, const TcpSegment& s, std::uint32_t segment) noexcept {
+    if ((s.flags & (tcp_flag::psh | tcp_flag::fin)) != 0) return true;
     return is_super(m) ? s.payload % segment != 0 : s.payload != segment;
 }
 
@@ -74,20 +78,17 @@ void write_headers(rte_mbuf* m, const TcpSegment& s, std::uint16_t segment) noex
     m->tso_segsz = segment;
     m->ol_flags &= ~(RTE_MBUF_F_RX_L4_CKSUM_MASK | kUndone | RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IPV6);
     m->ol_flags |= RTE_MBUF_F_TX_TCP_SEG | RTE_MBUF_F_TX_TCP_CKSUM;
-    std::uint32_t sum = rte_cpu_to_be_16(6) + rte_cpu_to_be_16(static_cast<std::uint16_t>(total - s.l3));
     if (s.v6) {
         m->ol_flags |= RTE_MBUF_F_TX_IPV6;
         store_be16(ip + 4, static_cast<std::uint16_t>(total - s.l3));
-        sum += rte_raw_cksum(ip + 8, 32);
     } else {
         m->ol_flags |= RTE_MBUF_F_TX_IPV4 | RTE_MBUF_F_TX_IP_CKSUM;
         store_be16(ip + 2, static_cast<std::uint16_t>(total));
         store_be16(ip + 10, 0);
         const auto header = static_cast<std::uint16_t>(~rte_raw_cksum(ip, s.l3));
         std::memcpy(ip + 10, &header, sizeof header);
-        sum += rte_raw_cksum(ip + 12, 8);
     }
-    const std::uint16_t pseudo = __rte_raw_cksum_reduce(sum);
+    const std::uint16_t pseudo = __rte_raw_cksum_reduce(pseudo_sum(ip, s.v6, IPPROTO_TCP, total - s.l3));
     std::memcpy(ip + s.l3 + 16, &pseudo, sizeof pseudo);
 }
 
@@ -145,12 +146,12 @@ bool Merger::join(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
     f.head->pkt_len += s.payload;
     f.segments = static_cast<std::uint16_t>(f.segments + segments_of(frame, s, segment));
     ++f.frames;
-    f.closed = (s.flags & (tcp_flag::psh | tcp_flag::fin)) != 0 || ends_short(frame, s, f.segment);
+    f.closed = ends_a_frame(frame, s, f.segment);
     return true;
 }
 
 void Merger::go_on(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
-    f.next = s.seq + s.length();
+    f.next = s.end();
     if (f.head != nullptr && join(f, s, frame)) return;
     finish(lane, f);
     f.head = frame;
@@ -158,9 +159,8 @@ void Merger::go_on(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) no
     f.form = s;
     f.segment = is_super(frame) ? frame->tso_segsz : static_cast<std::uint16_t>(s.payload);
     f.frames = 1;
-    f.closed = f.segment == 0 || s.padded ||
-               (s.flags & (tcp_flag::psh | tcp_flag::fin | tcp_flag::cwr)) != 0 ||
-               ends_short(frame, s, f.segment);
+    f.closed =
+        f.segment == 0 || s.padded || (s.flags & tcp_flag::cwr) != 0 || ends_a_frame(frame, s, f.segment);
     f.segments = f.closed ? 1 : static_cast<std::uint16_t>(segments_of(frame, s, f.segment));
     if (!f.open) open_[open_count_++] = index(f);
     f.open = true;
@@ -172,13 +172,14 @@ bool Merger::hold(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
     if (free_count_ == 0 || buffers_ + frame->nb_segs > kRoom) return false;
     buffers_ += frame->nb_segs;
     std::uint16_t before = kNone, after = f.first;
-    if (f.held != 0 && distance(held_[f.last].seq, s.seq) > 0) { // as most do
+    if (f.held != 0 && distance(held_[f.last].segment.seq, s.seq) > 0) { // as most do
         before = f.last;
         after = kNone;
     }
-    for (; after != kNone && distance(held_[after].seq, s.seq) > 0; after = held_[after].next) before = after;
+    for (; after != kNone && distance(held_[after].segment.seq, s.seq) > 0; after = held_[after].next)
+        before = after;
     const std::uint16_t at = free_[--free_count_];
-    held_[at] = {frame, s.seq, s.seq + s.length(), now_, after};
+    held_[at] = {frame, s, now_, after};
     (before == kNone ? f.first : held_[before].next) = at;
     if (after == kNone) f.last = at;
     if (f.held++ == 0) f.oldest = now_;
@@ -205,69 +206,70 @@ Merger::Held Merger::pop(Flow& f) noexcept {
 }
 
 void Merger::release(Lane& lane, Flow& f, const Held& h) noexcept {
-    TcpSegment s;
-    if (h.seq == f.next && read_tcp_segment(h.frame, s)) {
+    if (h.segment.seq == f.next) {
         lane.counters.reordered.add(1);
-        go_on(lane, f, s, h.frame);
-        return;
+        go_on(lane, f, h.segment, h.frame);
+    } else {
+        pass_late(lane, f, h.segment, h.frame);
     }
-    finish(lane, f); // it overlaps what has gone up
-    put(lane, h.frame, 1);
-    if (distance(f.next, h.end) > 0) f.next = h.end;
+}
+
+void Merger::pass_late(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept {
+    finish(lane, f);
+    put(lane, frame, 1);
+    if (distance(f.next, s.end()) > 0) f.next = s.end();
 }
 
 void Merger::release_next(Lane& lane, Flow& f) noexcept {
-    if (f.held == 0 || distance(f.next, held_[f.first].seq) > 0) return;
+    if (f.held == 0 || distance(f.next, held_[f.first].segment.seq) > 0) return;
     f.vain = f.rests = 0; // the gap was none
     release_ready(lane, f);
 }
 
 void Merger::release_ready(Lane& lane, Flow& f) noexcept {
-    while (f.held != 0 && distance(f.next, held_[f.first].seq) <= 0) release(lane, f, pop(f));
+    while (f.held != 0 && distance(f.next, held_[f.first].segment.seq) <= 0) release(lane, f, pop(f));
 }
 
 void Merger::release_old(Lane& lane, Flow& f) noexcept {
-    const auto old = [&](const Held& h) { return now_ - h.since >= wait_; };
     unsigned count = 0, place = 0;
     std::uint64_t oldest = now_;
     for (std::uint16_t i = f.first; i != kNone; i = held_[i].next) {
         ++place;
-        if (old(held_[i])) count = place;
+        if (now_ - held_[i].since >= wait_) count = place;
     }
-    for (; count != 0; --count) {
-        const Held h = pop(f);
-        skip_to(lane, f, h.seq);
-        release(lane, f, h);
-    }
+    release_first(lane, f, count);
     release_ready(lane, f);
     for (std::uint16_t i = f.first; i != kNone; i = held_[i].next) oldest = std::min(oldest, held_[i].since);
     f.oldest = oldest;
 }
 
-void Merger::release_all(Lane& lane, Flow& f) noexcept {
-    while (f.held != 0) {
+void Merger::release_first(Lane& lane, Flow& f, unsigned count) noexcept {
+    for (; count != 0; --count) {
         const Held h = pop(f);
-        skip_to(lane, f, h.seq);
+        skip_to(lane, f, h.segment.seq);
         release(lane, f, h);
     }
 }
 
+void Merger::release_all(Lane& lane, Flow& f) noexcept { release_first(lane, f, f.held); }
+
 // ---- frames that come
 
-Merger::Flow* Merger::find(const TcpFlowKey& key) noexcept {
+std::span<Merger::Flow, Merger::kWays> Merger::places_of(const TcpFlowKey& key) noexcept {
     static_assert(kFlows == 512 && kWays == 4);
-    Flow* const set = &flows_[(key.hash() >> 25U) * kWays];
-    for (unsigned i = 0; i < kWays; ++i)
-        if (set[i].used && set[i].key == key) return &set[i];
+    return std::span<Flow, kWays>(&flows_[(key.hash() >> 25U) * kWays], kWays);
+}
+
+Merger::Flow* Merger::find(const TcpFlowKey& key) noexcept {
+    for (Flow& f : places_of(key))
+        if (f.used && f.key == key) return &f;
     return nullptr;
 }
 
 Merger::Flow* Merger::find_or_make(const TcpFlowKey& key) noexcept {
-    if (Flow* f = find(key)) return f;
-    Flow* const set = &flows_[(key.hash() >> 25U) * kWays];
     Flow* place = nullptr;
-    for (unsigned i = 0; i < kWays; ++i) {
-        Flow& f = set[i];
+    for (Flow& f : places_of(key)) {
+        if (f.used && f.key == key) return &f;
         if (f.waits || f.open) continue;
         if (place == nullptr || !f.used || (place->used && f.seen < place->seen)) place = &f;
     }
@@ -288,10 +290,7 @@ void Merger::take_data(Lane& lane, Flow& f, const TcpSegment& s, std::uint8_t me
         f.mixed_until > now_ && f.resting_until <= now_ && ahead <= kMostAhead && ahead >= -kMostAhead;
     if (ahead > 0 && ordered && hold(f, s, frame)) return;
     if (ahead < 0 && ordered) { // sent again, or too late
-        finish(lane, f);
-        put(lane, frame, 1);
-        const std::uint32_t end = s.seq + s.length();
-        if (distance(f.next, end) > 0) f.next = end;
+        pass_late(lane, f, s, frame);
     } else {
         if (ahead != 0) { // it is followed, wherever it goes
             release_all(lane, f);

@@ -16,6 +16,7 @@
 
 #include <array>
 #include <cstdint>
+#include <span>
 
 #include "base/time.hpp"
 #include "datapath/tcp_segment.hpp"
@@ -26,7 +27,8 @@ class Lane;
 
 class Merger {
 public:
-    // Some times what equal links with full queues make segments differ by; less than a timeout of TCP's.
+    // Longer than full queues make equal links differ by; much less than TCP's shortest timeout (Linux: 200
+    // ms).
     static constexpr Duration kLongestWait = std::chrono::milliseconds(4);
     static constexpr unsigned kFlows = 512; // known at a time, by when they were seen last
     static constexpr unsigned kRoom = 1024; // segments that wait, of all flows, and buffers of these
@@ -79,12 +81,13 @@ private:
     };
     struct Held {
         rte_mbuf* frame;
-        std::uint32_t seq, end;
+        TcpSegment segment;
         std::uint64_t since;
         std::uint16_t next;
     };
 
     void take_one(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept;
+    std::span<Flow, kWays> places_of(const TcpFlowKey& key) noexcept;
     Flow* find(const TcpFlowKey& key) noexcept;
     Flow* find_or_make(const TcpFlowKey& key) noexcept; // nullptr: others have all its places
     void take_data(Lane& lane, Flow& f, const TcpSegment& s, std::uint8_t member, rte_mbuf* frame) noexcept;
@@ -93,9 +96,12 @@ private:
     bool hold(Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept;
     Held pop(Flow& f) noexcept;                                // the first one
     void release(Lane& lane, Flow& f, const Held& h) noexcept; // its turn has come
-    void release_next(Lane& lane, Flow& f) noexcept;           // those to which no gap is left
-    void release_ready(Lane& lane, Flow& f) noexcept;
+    // One that comes again or too late, or overlaps what has gone up: at once.
+    void pass_late(Lane& lane, Flow& f, const TcpSegment& s, rte_mbuf* frame) noexcept;
+    void release_next(Lane& lane, Flow& f) noexcept;  // the same, as a segment has come that they waited for
+    void release_ready(Lane& lane, Flow& f) noexcept; // those to which no gap is left
     void release_old(Lane& lane, Flow& f) noexcept; // those that have waited for long enough, and before them
+    void release_first(Lane& lane, Flow& f, unsigned count) noexcept; // whatever is missing before them
     void release_all(Lane& lane, Flow& f) noexcept;
     void skip_to(Lane& lane, Flow& f, std::uint32_t seq) noexcept; // what is missing before it was lost
     void finish(Lane& lane, Flow& f) noexcept;                     // its frame goes up

@@ -73,16 +73,10 @@ void sum_layer4(const rte_mbuf* piece, std::uint32_t l3_at, std::uint32_t l4_at,
                 bool v4, bool udp) {
     const std::uint32_t length = piece->pkt_len - l4_at;
     auto* field = rte_pktmbuf_mtod_offset(piece, unaligned_uint16_t*, l4_at + field_at);
-    std::uint32_t sum = 0;
-    if (v4) {
-        sum = rte_raw_cksum(&rte_pktmbuf_mtod_offset(piece, const rte_ipv4_hdr*, l3_at)->src_addr, 8);
-    } else {
-        sum = rte_raw_cksum(&rte_pktmbuf_mtod_offset(piece, const rte_ipv6_hdr*, l3_at)->src_addr, 32);
-    }
-    sum += rte_cpu_to_be_16(udp ? IPPROTO_UDP : IPPROTO_TCP);
-    sum += rte_cpu_to_be_16(static_cast<std::uint16_t>(length));
     *field = 0;
-    sum += rte_raw_cksum(rte_pktmbuf_mtod_offset(piece, const void*, l4_at), length);
+    const std::uint32_t sum = pseudo_sum(rte_pktmbuf_mtod_offset(piece, const std::uint8_t*, l3_at), !v4,
+                                         udp ? IPPROTO_UDP : IPPROTO_TCP, length) +
+                              rte_raw_cksum(rte_pktmbuf_mtod_offset(piece, const void*, l4_at), length);
     auto folded = static_cast<std::uint16_t>(~__rte_raw_cksum_reduce(sum));
     if (folded == 0 && udp) folded = 0xffff;
     *field = folded;

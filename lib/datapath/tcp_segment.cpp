@@ -20,14 +20,6 @@ constexpr std::uint16_t kFragment = 0x3fff; // more fragments, and the offset
 
 const std::uint8_t* bytes_of(const rte_mbuf* m) noexcept { return rte_pktmbuf_mtod(m, const std::uint8_t*); }
 
-// The one's complement sum of what TCP adds to its checksum: addresses, protocol, length (RFC 9293, 3.1).
-std::uint32_t pseudo_sum(const std::uint8_t* ip, bool v6, std::uint32_t tcp_length) noexcept {
-    const std::uint32_t addresses = v6 ? rte_raw_cksum(ip + 8, 32) : rte_raw_cksum(ip + 12, 8);
-    return addresses + rte_cpu_to_be_16(IPPROTO_TCP) +
-           rte_cpu_to_be_16(static_cast<std::uint16_t>(tcp_length)) +
-           rte_cpu_to_be_16(static_cast<std::uint16_t>(tcp_length >> 16U));
-}
-
 } // namespace
 
 bool read_tcp_segment(const rte_mbuf* m, TcpSegment& out) noexcept {
@@ -97,7 +89,8 @@ bool has_good_checksums(rte_mbuf* m, const TcpSegment& s) noexcept {
     if (told == RTE_MBUF_F_RX_L4_CKSUM_GOOD) return true;
     if (told == RTE_MBUF_F_RX_L4_CKSUM_BAD) return false;
     const std::uint32_t start = std::uint32_t{s.l2} + s.l3, length = m->pkt_len - start;
-    if (__rte_raw_cksum_reduce(pseudo_sum(ip, s.v6, length) + raw_sum(m, start, length)) != 0xffff)
+    if (__rte_raw_cksum_reduce(pseudo_sum(ip, s.v6, IPPROTO_TCP, length) + raw_sum(m, start, length)) !=
+        0xffff)
         return false;
     m->ol_flags = (m->ol_flags & ~RTE_MBUF_F_RX_L4_CKSUM_MASK) | RTE_MBUF_F_RX_L4_CKSUM_GOOD;
     return true;

@@ -24,6 +24,7 @@ struct TcpSegment {
     std::uint32_t payload = 0; // bytes
 
     [[nodiscard]] std::uint32_t headers() const noexcept { return std::uint32_t{l2} + l3 + l4; }
+    [[nodiscard]] std::uint32_t end() const noexcept { return seq + length(); }
     // How far it moves the sequence number on, FIN included (RFC 9293, 3.4).
     [[nodiscard]] std::uint32_t length() const noexcept {
         return payload + ((flags & tcp_flag::fin) != 0 ? 1 : 0);
