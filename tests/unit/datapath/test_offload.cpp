@@ -117,16 +117,21 @@ std::vector<Octets> parts_of(const Octets& f, std::size_t first, std::mt19937& r
     return parts;
 }
 
+Shape any_shape(std::mt19937& random) {
+    Shape s;
+    s.v6 = random() % 2 != 0;
+    s.udp = random() % 3 == 0;
+    s.tags = random() % 3;
+    s.ip_words = random() % 3;
+    return s;
+}
+
 } // namespace
 
 TEST_CASE("10,000 super-frames are cut as the RFCs have it", "[offload]") {
     std::mt19937 random(13);
     for (int round = 0; round < 10'000; ++round) {
-        Shape s;
-        s.v6 = random() % 2 != 0;
-        s.udp = random() % 3 == 0;
-        s.tags = random() % 3;
-        s.ip_words = random() % 3;
+        Shape s = any_shape(random);
         s.tcp_words = s.udp ? 0 : random() % 11;
         s.tcp_flags = static_cast<std::uint8_t>(random());
         s.segment = static_cast<std::uint16_t>(1 + random() % 1460);
@@ -151,11 +156,7 @@ TEST_CASE("10,000 super-frames are cut as the RFCs have it", "[offload]") {
 TEST_CASE("what DPDK's virtio driver tells of a frame is understood", "[offload]") {
     std::mt19937 random(31);
     for (int round = 0; round < 2'000; ++round) {
-        Shape s;
-        s.v6 = random() % 2 != 0;
-        s.udp = random() % 3 == 0;
-        s.tags = random() % 3;
-        s.ip_words = random() % 3;
+        const Shape s = any_shape(random);
         const Octets frame = super_frame(s, random);
         const auto parts = parts_of(frame, s.data(), random);
         HandMbuf m = HandMbuf::in_parts(parts), expected = HandMbuf::in_parts(parts);
