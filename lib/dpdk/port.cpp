@@ -89,7 +89,17 @@ bool link_interrupts_work(const rte_eth_dev_info& info) {
     return (*info.dev_flags & RTE_ETH_DEV_INTR_LSC) != 0 && !interrupts_get_lost(driver);
 }
 
-bool kernel_fills_queues(std::string_view driver) { return driver == "net_tap"; }
+bool may_have_slow_queue(std::uint16_t port, std::string_view driver, std::uint16_t rx_queues) {
+    // The kernel spreads what it sends to a tap over all of its queues: none can be kept for one kind of
+    // frame.
+    rte_eth_dev_info info;
+    return driver != "net_tap" && rte_eth_dev_info_get(port, &info) == 0 && info.max_rx_queues > rx_queues &&
+           SlowFlow::possible(port);
+}
+
+std::uint16_t net_tap_queues(std::uint16_t rx, std::uint16_t tx) {
+    return std::min<std::uint16_t>(std::max(rx, tx), RTE_MP_MAX_FD_NUM / 2);
+}
 
 bool rx_interrupts_work(std::string_view driver) { return !interrupts_get_lost(driver); }
 
@@ -175,9 +185,7 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
         ops_ ? std::min(ops_->max_tx_queues(), info.max_tx_queues) : info.max_tx_queues;
     rx_queues_ = std::clamp<std::uint16_t>(setup.rx_queues, 1, std::max<std::uint16_t>(most_rx, 1));
     tx_queues_ = std::clamp<std::uint16_t>(setup.tx_queues, 1, std::max<std::uint16_t>(most_tx, 1));
-    if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
-        rx_queues_ = tx_queues_ =
-            std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
+    if (driver_ == "net_tap") rx_queues_ = tx_queues_ = net_tap_queues(rx_queues_, tx_queues_);
     const std::uint16_t data_queues = rx_queues_;
     rx_queues_ = static_cast<std::uint16_t>(data_queues + slow_queues_);
 
@@ -256,8 +264,7 @@ Result<void> Port::start(const PortSetup& setup) {
         plain.offloads = false;
         return start(plain);
     }
-    if (done && setup.slow_queue && info.max_rx_queues > rx_queues_ && !kernel_fills_queues(driver_) &&
-        SlowFlow::possible(id_))
+    if (done && setup.slow_queue && may_have_slow_queue(id_, driver_, rx_queues_))
         done = add_slow_queue(setup);
     if (!done) return Error{fmt::format("{}: {}", device_, done.error())};
     return {};

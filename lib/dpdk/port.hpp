@@ -30,9 +30,11 @@ bool is_kernel_socket_driver(std::string_view driver);
 // Its driver tells of each change of its link by an interrupt. With link interrupts on, ethdev answers from
 // what the last one said and asks no register, so where one gets lost they stay off and the link is polled.
 bool link_interrupts_work(const rte_eth_dev_info& info);
-// The kernel spreads what it sends to the port over all of its queues: none can be kept for one kind of
-// frame.
-bool kernel_fills_queues(std::string_view driver);
+// Whether one more receive queue than these can be kept for the slow protocols alone (SlowFlow).
+bool may_have_slow_queue(std::uint16_t port, std::string_view driver, std::uint16_t rx_queues);
+// DPDK's net_tap has as many receive as transmit queues, and for each sends two descriptors in one message:
+// how many of each there are when so many are wished for.
+std::uint16_t net_tap_queues(std::uint16_t rx, std::uint16_t tx);
 // It does not lose receive interrupts, if it has any.
 bool rx_interrupts_work(std::string_view driver);
 

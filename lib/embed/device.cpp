@@ -3,7 +3,6 @@
 
 #include <fmt/format.h>
 #include <rte_dev.h>
-#include <rte_eal.h>
 #include <rte_errno.h>
 #include <sys/stat.h>
 
@@ -150,9 +149,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, Interrupts interr
     // One more, for control's own frames, where it has so many.
     tx_queues_ = std::clamp<std::uint16_t>(static_cast<std::uint16_t>(setup.tx.size() + 1), 1,
                                            std::max<std::uint16_t>(info.max_tx_queues, 1));
-    if (driver_ == "net_tap") // as many of each; for each it sends two descriptors in one message
-        rx_queues_ = tx_queues_ =
-            std::min<std::uint16_t>(std::max(rx_queues_, tx_queues_), RTE_MP_MAX_FD_NUM / 2);
+    if (driver_ == "net_tap") rx_queues_ = tx_queues_ = net_tap_queues(rx_queues_, tx_queues_);
     const auto all_rx = static_cast<std::uint16_t>(rx_queues_ + (has_slow_queue_ ? 1 : 0));
     rte_eth_conf conf{};
     conf.link_speeds = 0;
@@ -248,8 +245,7 @@ Result<void> BondedDevice::start(const DeviceSetup& setup) {
     auto done = configure(setup, interrupts);
     if (!done && interrupts.rx) done = configure(setup, interrupts = {lsc, false});
     if (!done && interrupts.link) done = configure(setup, interrupts = {});
-    if (done && info.max_rx_queues > rx_queues_ && !kernel_fills_queues(driver_) && SlowFlow::possible(port_))
-        done = add_slow_queue(setup, interrupts);
+    if (done && may_have_slow_queue(port_, driver_, rx_queues_)) done = add_slow_queue(setup, interrupts);
     if (!done) return Error{fmt::format("{}: {}", config.device, done.error())};
     filter_ = std::make_unique<PortFilter>(ethdev_filter(port_));
     carrier_.reset();
