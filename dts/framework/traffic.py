@@ -316,14 +316,19 @@ class IperfServer:
         self.close()
 
 
-def iperf(ns, target, seconds=3, port=5301, reverse=False, streams=1):
-    """TCP throughput in Mbit/s as the receiver counted it."""
+def iperf_report(ns, target, seconds=3, port=5301, reverse=False, streams=1):
+    """What iperf3 says at the end: sum_sent, sum_received …"""
     done = ns.run("iperf3", "-c", target, "-p", port, "-t", seconds, "-P", streams, "-J", *(["-R"] if reverse else []),
                   check=False, timeout=seconds + 30)
     report = json.loads(done.stdout)
     if "error" in report:
         raise AssertionError("iperf3: " + report["error"])
-    return report["end"]["sum_received"]["bits_per_second"] / 1e6
+    return report["end"]
+
+
+def iperf(ns, target, **options):
+    """TCP throughput in Mbit/s as the receiver counted it."""
+    return iperf_report(ns, target, **options)["sum_received"]["bits_per_second"] / 1e6
 
 
 def tcp_reaches_every_link(bond, wires, address):

@@ -11,20 +11,18 @@ Printed for each: Mbit/s as the receiver counted them, by what one link carried 
 segments were sent again; medians, and the least and most of all rounds. Needs root, two processors that do nothing else, iperf3, nftables.
 """
 import argparse
-import json
 import os
 import statistics
-import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
 from framework import app, spray  # noqa: E402
 from framework.spray import PEER_VIRTUAL, SprayTopology, states  # noqa: E402
+from framework.traffic import IperfServer, iperf_report  # noqa: E402
 from framework.wait import eventually  # noqa: E402
 
 SEGMENT = 1448
-PORT = 5301
 
 
 def limit(ns, device, rate):
@@ -35,20 +33,14 @@ def limit(ns, device, rate):
 
 def connection(ns, seconds, reverse):
     """Mbit/s, and segments of 1,000 that were sent again."""
-    report = json.loads(ns.run("iperf3", "-c", PEER_VIRTUAL, "-p", PORT, "-t", seconds, "-J", *(["-R"] if reverse else []),
-                               timeout=seconds + 30).stdout)["end"]
+    report = iperf_report(ns, PEER_VIRTUAL, seconds=seconds, reverse=reverse)
     again = report["sum_sent"].get("retransmits", 0)
     return report["sum_received"]["bits_per_second"] / 1e6, 1000 * again / (report["sum_sent"]["bytes"] / SEGMENT)
 
 
 def measure(ns, host, seconds):
-    server = host.popen("iperf3", "-s", "-p", PORT, stdout=subprocess.DEVNULL)
-    try:
-        eventually(lambda: f":{PORT} " in host.run("ss", "-Hltn").stdout, 5, "a server")
+    with IperfServer(host):
         return [connection(ns, seconds, reverse) for reverse in (False, True)]
-    finally:
-        server.kill()
-        server.wait()
 
 
 def through_a_bond(links, options):
