@@ -36,6 +36,16 @@ def processors():
     return usable[0], usable[min(1, len(usable) - 1)]
 
 
+def ran(task):
+    """Nanoseconds of processor time that a thread (/proc/PID/task/TID) has had."""
+    with open(f"{task}/schedstat", encoding="ascii") as file:
+        return int(file.read().split()[0])
+
+
+def tasks(pid):
+    return [f"/proc/{pid}/task/{task}" for task in os.listdir(f"/proc/{pid}/task")]
+
+
 def to_yaml(value, indent=0):
     """A configuration (dicts, lists, scalars) as YAML in block style; strings are quoted."""
     pad = "  " * indent

@@ -46,32 +46,23 @@ def write_flows(path, flows):
     wrpcap(path, frames)
 
 
-class Threads:
-    """Those of a process that ran most of the last half second."""
-
-    def __init__(self, pid, count):
-        tasks = [f"/proc/{pid}/task/{task}" for task in os.listdir(f"/proc/{pid}/task")]
-        before = {task: self.ran(task) for task in tasks}
-        time.sleep(0.5)
-        self.busy = sorted(tasks, key=lambda task: before[task] - self.ran(task))[:count]
-
-    @staticmethod
-    def ran(task):
-        """Nanoseconds of processor time."""
-        with open(f"{task}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0])
-
-    def total(self):
-        return sum(self.ran(task) for task in self.busy)
+def busiest(pid, count):
+    """Threads of a process that ran most of the last half second."""
+    before = {task: app.ran(task) for task in app.tasks(pid)}
+    time.sleep(0.5)
+    return sorted(before, key=lambda task: before[task] - app.ran(task))[:count]
 
 
 def window(pid, frames, seconds, count=1):
     """Frames a second of a thread's processor time, in millions, and the part of `seconds` that each thread had on average."""
     time.sleep(0.7)
-    threads = Threads(pid, count)
-    began, moved, ran = time.monotonic_ns(), frames(), threads.total()
+    threads = busiest(pid, count)
+
+    def look():
+        return frames(), sum(map(app.ran, threads)), time.monotonic_ns()
+    before = look()
     time.sleep(seconds)
-    moved, ran, passed = frames() - moved, threads.total() - ran, time.monotonic_ns() - began
+    moved, ran, passed = (now - then for now, then in zip(look(), before))
     return count * moved * 1e3 / ran, ran / passed / count
 
 

@@ -22,9 +22,8 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
-from framework import app  # noqa: E402
-from framework.topology import BOND_ADDRESS, HOST_ADDRESS, Topology  # noqa: E402
-from framework.netns import Netns  # noqa: E402
+from framework import app, paths  # noqa: E402
+from framework.topology import HOST_ADDRESS  # noqa: E402
 from framework.wait import eventually  # noqa: E402
 
 PARTS = (50, 99, 99.9)
@@ -44,37 +43,9 @@ def pings(ns, options):
     return quantiles([float(ms) * 1000 for ms in re.findall(r"time=([\d.]+) ms", text)])
 
 
-def bare(options):
-    topology, host = Topology(1), Netns("bare")
-    try:
-        topology.bridge.cable("swb", host, "b0")
-        host.address("b0", f"{BOND_ADDRESS}/24")
-        return pings(host, options)
-    finally:
-        host.delete()
-        topology.delete()
-
-
-def bond(options, idle):
-    topology = Topology(2)
-    config = app.bond_config([topology.devargs(i) for i in (0, 1)], addresses=[f"{BOND_ADDRESS}/24"], runtime={"idle": idle})
-    try:
-        with app.DpdkBond(topology.a, config):
-            return pings(topology.a, options)
-    finally:
-        topology.delete()
-
-
-def testpmd(options):
-    topology = Topology(1)
-    try:
-        with app.TestPmd(topology.a, "net_af_packet0,iface=m0", "net_tap0,iface=tap0") as pmd:
-            topology.a.address("tap0", f"{BOND_ADDRESS}/24")
-            topology.a.set_link("tap0", True)
-            pmd.start_forward()
-            return pings(topology.a, options)
-    finally:
-        topology.delete()
+def through(path, options):
+    with path as (ns, _):
+        return pings(ns, options)
 
 
 def wakes(count=3000):
@@ -110,10 +81,10 @@ def main():
     parser.add_argument("--pings", type=int, default=3000)
     parser.add_argument("--interval", type=float, default=2, metavar="MS")
     options = parser.parse_args()
-    ways = {"bare": lambda: bare(options), "adaptive": lambda: bond(options, "adaptive"), "busy": lambda: bond(options, "busy"),
-            "wake of a thread": wakes}
+    ways = {"bare": lambda: through(paths.bare(), options), "adaptive": lambda: through(paths.bond(idle="adaptive"), options),
+            "busy": lambda: through(paths.bond(idle="busy"), options), "wake of a thread": wakes}
     if shutil.which("dpdk-testpmd"):
-        ways["testpmd"] = lambda: testpmd(options)
+        ways["testpmd"] = lambda: through(paths.testpmd(), options)
     figures = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, way in ways.items():

@@ -80,18 +80,11 @@ class Load:
             logical={"backend": "device", "device": f"net_pcap0,rx_pcap={folder}/flows.pcap,infinite_rx=1"},
             runtime={"idle": "busy", "metrics": f"127.0.0.1:{PORT}"}))
         time.sleep(1)
-        tasks = [f"/proc/{self.bond.pid}/task/{task}" for task in os.listdir(f"/proc/{self.bond.pid}/task")]
-        self._worker = max(tasks, key=self._ran)  # the thread that never sleeps
-
-    @staticmethod
-    def _ran(task):
-        """Nanoseconds of processor time."""
-        with open(f"{task}/schedstat", encoding="ascii") as file:
-            return int(file.read().split()[0])
+        self._worker = max(app.tasks(self.bond.pid), key=app.ran)  # the thread that never sleeps
 
     def _look(self):
         stats = self.bond.stats()
-        return stats["tx_packets"] + stats["rx_packets"], time.monotonic_ns(), self._ran(self._worker)
+        return stats["tx_packets"] + stats["rx_packets"], time.monotonic_ns(), app.ran(self._worker)
 
     def window(self, seconds):
         """Frames a second, and a second of the worker's processor time."""

@@ -18,9 +18,8 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
-from framework import app  # noqa: E402
-from framework.netns import Netns  # noqa: E402
-from framework.topology import BOND_ADDRESS, BOND_ADDRESS6, HOST_ADDRESS, HOST_ADDRESS6, Topology  # noqa: E402
+from framework import paths  # noqa: E402
+from framework.topology import HOST_ADDRESS, HOST_ADDRESS6  # noqa: E402
 from framework.traffic import IperfServer, iperf  # noqa: E402
 from framework.wait import eventually  # noqa: E402
 
@@ -39,51 +38,9 @@ def measure(ns, host, options, versions=(4, 6)):
     return rates
 
 
-def world(options, offloads=True):
-    topology = Topology(2, ipv6=True, offloads=offloads)
-    if options.mtu != 1500:
-        for ns, devices in ((topology.h, ["h0"]), (topology.sw, topology.far + ["swh", "br0"]), (topology.a, topology.members)):
-            for device in devices:
-                ns.run("ip", "link", "set", device, "mtu", options.mtu)
-    return topology
-
-
-def bare(options):
-    topology, near = world(options), Netns("bare")
-    try:
-        near.ipv6(True)
-        topology.bridge.cable("swb", near, "b0")
-        topology.sw.run("ip", "link", "set", "swb", "mtu", options.mtu)
-        near.run("ip", "link", "set", "b0", "mtu", options.mtu)
-        near.address("b0", f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64")
-        return measure(near, topology.h, options)
-    finally:
-        near.delete()
-        topology.delete()
-
-
-def bond(mode, options):
-    topology = world(options)
-    config = app.bond_config([topology.devargs(i) for i in (0, 1)], mode=mode, addresses=[f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64"],
-                             logical={"mtu": options.mtu})
-    try:
-        with app.DpdkBond(topology.a, config):
-            return measure(topology.a, topology.h, options)
-    finally:
-        topology.delete()
-
-
-def testpmd(options):
-    topology = world(options, offloads=False)
-    try:
-        with app.TestPmd(topology.a, "net_af_packet0,iface=m0", "net_tap0,iface=tap0") as pmd:
-            topology.a.address("tap0", f"{BOND_ADDRESS}/24")
-            topology.a.set_link("tap0", True)
-            topology.a.offloads("tap0", False)
-            pmd.start_forward()
-            return measure(topology.a, topology.h, options, versions=(4,))
-    finally:
-        topology.delete()
+def through(path, options, **which):
+    with path as (ns, topology):
+        return measure(ns, topology.h, options, **which)
 
 
 def main():
@@ -93,11 +50,11 @@ def main():
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--mtu", type=int, default=1500)
     options = parser.parse_args()
-    ways = {"bare": lambda: bare(options)}
+    ways = {"bare": lambda: through(paths.bare(options.mtu), options)}
     if shutil.which("dpdk-testpmd") and options.mtu == 1500:
-        ways["testpmd"] = lambda: testpmd(options)
+        ways["testpmd"] = lambda: through(paths.testpmd(offloads=False), options, versions=(4,))
     for mode in options.modes.split(","):
-        ways[mode] = lambda mode=mode: bond(mode, options)
+        ways[mode] = lambda mode=mode: through(paths.bond(mode, options.mtu), options)
     figures = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, way in ways.items():
