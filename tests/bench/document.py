@@ -1,0 +1,159 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""docs/performance.md out of docs/performance.md.in and the stored runs: prose stays as it is, and each @WORD RUN KEY=VALUE …@ becomes
+
+    @about RUN@                 the command, and where and when it ran
+    @table RUN …@               rows=KEY,… and either columns=KEY cell="…" or figures=NAME,…; heads=WORDS;… names the row keys
+    @chart RUN file=NAME …@     kind=bars|lines title= x= x_label= y_label= and either figures=NAME,… or series=KEY figure=NAME; log=yes
+    @median RUN figure=NAME …@  of the one row that is meant
+    @range RUN figure=NAME …@   the least and most median of the rows that are meant; @least and @most: one of them
+
+Every other KEY=VALUE says which rows are meant: patterns with *, several with | between. In a cell {NAME} is a figure, and what is in
+[brackets] is left out where a figure of it is missing; {NAME:most} is another part of it than its median. A directive may go over several lines.
+"""
+import fnmatch
+import os
+import re
+import shlex
+
+import chart
+from figures import load
+
+DECIMALS = {"cycles": 1, "Mpps": 1, "times": 2, "Mbit/s": 0, "us": 1, "ms": 1, "MB": 0, "frames": 0, "%": 2, "s": 2, "": 2}
+_DIRECTIVE = re.compile(r"@(about|table|chart|median|range|least|most)\s+([^@]+?)\s*@")
+
+
+class Mistake(Exception):
+    """The template asks for what is not there."""
+
+
+def text_of(figure, part="median"):
+    value = f"{figure[part]:,.{DECIMALS.get(figure['unit'], 1)}f}"
+    return value[1:] if re.fullmatch(r"-0\.?0*", value) else value
+
+
+def cell_text(form, figures):
+    """`form` with figures in it; "-" for one that is missing."""
+    wanted = re.compile(r"\{([^}:]+)(?::(\w+))?\}")
+
+    def fill(text):
+        return wanted.sub(lambda found: text_of(figures[found[1]], found[2] or "median") if found[1] in figures else "-", text)
+
+    def optional(found):
+        return fill(found[1]) if all(name in figures for name, _ in wanted.findall(found[1])) else ""
+    return fill(re.sub(r"\[([^\]]*)\]", optional, form))
+
+
+class Document:
+    """`folder` has the runs, and gets the charts; charts() and text() are what `write` writes."""
+
+    def __init__(self, template, folder):
+        self._template, self._folder = template, folder
+        self._runs, self._charts = {}, {}
+
+    def _run(self, name):
+        if name not in self._runs:
+            path = os.path.join(self._folder, name + ".json")
+            self._runs[name] = load(path) if os.path.exists(path) else None
+        return self._runs[name]
+
+    def _rows(self, run, wanted):
+        def meant(row):
+            return all(any(fnmatch.fnmatchcase(str(row["of"].get(key, "")), pattern) for pattern in patterns.split("|"))
+                       for key, patterns in wanted.items())
+        return [row for row in run["rows"] if meant(row)]
+
+    def text(self):
+        """The document. The charts are made with it."""
+        text = _DIRECTIVE.sub(self._directive, self._template)
+        if left := re.search(r"@(about|table|chart|median|range|least|most)\b.*", text):
+            raise Mistake(f"not understood: {left[0]}")
+        return text
+
+    def charts(self):
+        """{file name: SVG}, once text() was asked for."""
+        return self._charts
+
+    def _directive(self, found):
+        word, (name, *settings) = found[1], shlex.split(found[2])
+        run = self._run(name)
+        if run is None:
+            return f"(not measured yet: `tests/bench/report run --only {name}`)" if word in ("about", "table") else "(not measured)"
+        try:
+            return getattr(self, "_" + word)(run, dict(setting.split("=", 1) for setting in settings))
+        except (KeyError, ValueError, IndexError) as error:
+            raise Mistake(f"{found[0]}: {error!r}") from error
+
+    def _about(self, run, _):
+        text = f"`{run['command']}` ({run['date']}, {run['processor']}, {run['processors']} processors, DPDK {run['dpdk']}, {run['pages']}"
+        return text + ("; **a quick run that only shows that it works: its figures say little**)" if run["quick"] else ")")
+
+    def _table(self, run, how):
+        keys, cell, by = how.pop("rows").split(","), how.pop("cell", None), how.pop("columns", None)
+        heads = how.pop("heads", ";".join(keys)).split(";")
+        names = how.pop("figures", "").split(",")
+        rows = self._rows(run, how)
+        if not rows:
+            return self._missing(run, f"rows of {how}")
+        places = list(dict.fromkeys(tuple(str(row["of"].get(key, "")) for key in keys) for row in rows))
+        firsts = list(dict.fromkeys(place[0] for place in places))
+        places.sort(key=lambda place: firsts.index(place[0]))
+        if by is None:
+            # A unit is said once, in the head.
+            units = {name: figure["unit"] for row in rows for name, figure in row["figures"].items()}
+            columns = [name for name in names if name in units]
+            heads += [f"{name}, {units[name]}" if units[name] not in ("", "times") else name for name in columns]
+            cells = {place: [cell_text(f"{{{name}}}", row["figures"]) for name in columns]
+                     for row in rows for place in [tuple(str(row["of"].get(key, "")) for key in keys)]}
+        else:
+            columns = list(dict.fromkeys(row["of"][by] for row in rows))
+            heads += [f"{by} {column}" if isinstance(column, int) else str(column) for column in columns]
+            found = {(tuple(str(row["of"].get(key, "")) for key in keys), row["of"][by]): row["figures"] for row in rows}
+            cells = {place: [cell_text(cell, found[place, column]) if (place, column) in found else "" for column in columns] for place in places}
+        lines = ["| " + " | ".join(heads) + " |", "|" + "---|" * len(keys) + "--:|" * len(columns)]
+        return "\n".join(lines + ["| " + " | ".join([*place, *cells[place]]) + " |" for place in places])
+
+    def _chart(self, run, how):
+        file, kind, title = how.pop("file"), how.pop("kind", "bars"), how.pop("title")
+        x, x_label, y_label, log = how.pop("x"), how.pop("x_label", ""), how.pop("y_label"), how.pop("log", "") == "yes"
+        names, key, one = how.pop("figures", ""), how.pop("series", None), how.pop("figure", None)
+        rows = self._rows(run, how)
+        places = list(dict.fromkeys(row["of"][x] for row in rows))
+        if key:
+            series = {}
+            for row in rows:
+                if one in row["figures"]:
+                    series.setdefault(str(row["of"][key]), {})[row["of"][x]] = row["figures"][one]
+        else:
+            series = {name: {row["of"][x]: row["figures"][name] for row in rows if name in row["figures"]} for name in names.split(",")}
+        drawn = chart.Chart(title, x_label, y_label, sorted(places) if kind == "lines" else places,
+                            [(name, points) for name, points in series.items() if points], f"{run['command']}   ({run['date']})", log)
+        self._charts[f"{file}.svg"] = {"bars": drawn.bars, "lines": drawn.lines}[kind]()
+        return f"![{title}]({os.path.basename(self._folder)}/{file}.svg)"
+
+    def _figures(self, run, how):
+        name = how.pop("figure")
+        figures = [row["figures"][name] for row in self._rows(run, how) if name in row["figures"]]
+        return sorted(figures, key=lambda figure: figure["median"])
+
+    def _median(self, run, how):
+        figures = self._figures(run, dict(how))
+        return text_of(figures[0]) if len(figures) == 1 else self._missing(run, f"single row of {how}")
+
+    def _range(self, run, how):
+        least, most = self._least(run, dict(how)), self._most(run, dict(how))
+        return least if least == most else f"{least} to {most}"
+
+    def _least(self, run, how):
+        figures = self._figures(run, dict(how))
+        return text_of(figures[0]) if figures else self._missing(run, how)
+
+    def _most(self, run, how):
+        figures = self._figures(run, dict(how))
+        return text_of(figures[-1]) if figures else self._missing(run, how)
+
+    @staticmethod
+    def _missing(run, what):
+        """A quick run may have less than the page asks for."""
+        if run["quick"]:
+            return "-"
+        raise Mistake(f"{run['bench']} has no {what}")
