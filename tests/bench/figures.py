@@ -14,6 +14,14 @@ import sys
 
 ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
+PROCESSORS = len(os.sched_getaffinity(0))  # before a bench keeps to one of them
+
+
+def build():
+    """The build folder: that of the dpdk-bond which benches start ($DPDK_BOND), else build/."""
+    program = os.environ.get("DPDK_BOND")
+    return os.path.dirname(os.path.dirname(os.path.abspath(program))) if program else os.path.join(ROOT, "build")
+
 
 def rounded(value):
     """To four digits: more of them is noise, and makes each run a difference of every line."""
@@ -40,7 +48,15 @@ def machine():
         said = dict(re.findall(r"^(.*?)\s*: (.*)$", file.read(), re.M))
     name, family, model = (said.get(key, "?") for key in ("model name", "cpu family", "model"))
     dpdk = subprocess.run(["pkg-config", "--modversion", "libdpdk"], capture_output=True, text=True, check=False).stdout.strip()
-    return {"dpdk": dpdk or "?", "processor": f"{name} (family {family}, model {model})", "processors": len(os.sched_getaffinity(0))}
+    return {"dpdk": dpdk or "?", "processor": f"{name} (family {family}, model {model})", "processors": PROCESSORS}
+
+
+def pages_by_default():
+    """Where the programs of a bench that does not say so have their buffers: dpdk-bond's `hugepages: auto`, testpmd's --no-huge."""
+    with open("/proc/meminfo", encoding="utf-8") as file:
+        free = {key: int(value) for key, value in re.findall(r"^(HugePages_Free|Hugepagesize):\s*(\d+)", file.read(), re.M)}
+    enough = free.get("HugePages_Free", 0) * free.get("Hugepagesize", 0) / 1024 >= 256
+    return "dpdk-bond on hugepages, testpmd on ordinary pages" if enough else "ordinary pages"
 
 
 def add_arguments(parser):
@@ -59,9 +75,9 @@ def command(words):
     return " ".join(kept)
 
 
-def run(bench, words, rows, pages="ordinary pages", quick=False):
-    return {"bench": bench, "command": command(words), "date": datetime.date.today().isoformat(), **machine(), "pages": pages, "quick": quick,
-            "rows": rows}
+def run(bench, words, rows, pages=None, quick=False):
+    return {"bench": bench, "command": command(words), "date": datetime.date.today().isoformat(), **machine(),
+            "pages": pages or pages_by_default(), "quick": quick, "rows": rows}
 
 
 def store(path, figures):

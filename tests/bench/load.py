@@ -1,0 +1,100 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""memif_load as a process, and forwarders between its memifs: (DpdkProcess) for the length of a block."""
+import contextlib
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+
+import figures
+from framework import app
+from framework.wait import eventually
+
+MODES = {"balance-xor": ({"mode": "balance-xor", "xmit_hash_policy": "layer3+4"}, "mode=2,xmit_policy=l34"),
+         "balance-rr": ({"mode": "balance-rr"}, "mode=0"), "active-backup": ({"mode": "active-backup"}, "mode=1")}
+
+
+class MemifLoad:
+    """The far ends, on the processor that is not the worker's and before all others there. `members` 0: they are none of its."""
+
+    def __init__(self, ns, members):
+        self.members = members
+        self._folder = tempfile.mkdtemp(prefix="memif-load-")
+        control, _ = app.processors()
+        self._process = ns.popen(os.path.join(figures.build(), "tests", "bench", "memif_load"), "--folder", self._folder, "--members", members,
+                                 "--cpu", control, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+        os.setpriority(os.PRIO_PROCESS, self._process.pid, -20)
+        self._expect("listening")
+
+    def _expect(self, wanted):
+        line = self._process.stdout.readline().strip()
+        if line != wanted:
+            raise AssertionError(f"memif_load said '{line}' instead of '{wanted}', status {self._process.poll()}")
+
+    def wait_connected(self):
+        self._expect("ready")
+
+    def start(self, rate, seconds):
+        self._process.stdin.write(f"{rate:.0f} {seconds}\n")
+        self._process.stdin.flush()
+
+    def result(self):
+        return json.loads(self._process.stdout.readline())
+
+    def run(self, rate, seconds):
+        """Of frames at this rate (0: as many as are taken): {sent, unsent, received, rate; p50, p99, p99.9, most in microseconds}."""
+        self.start(rate, seconds)
+        return self.result()
+
+    def upper(self):
+        """Devargs of what the forwarder receives from."""
+        return f"net_memif0,role=client,socket={self._folder}/memif,socket-abstract=no"
+
+    def member(self, number):
+        """Devargs of a member, from 1."""
+        return f"net_virtio_user{number},path={self._folder}/member{number},mac=02:00:00:00:03:{number:02x},queue_size=1024"
+
+    def close(self):
+        self._process.stdin.close()
+        try:
+            self._process.wait(5)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        self._process.stdout.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.close()
+
+
+@contextlib.contextmanager
+def bond(ns, load, mode="balance-xor", idle="busy", source=None):
+    """dpdk-bond. Its control shares the load's processor: with `idle: busy` it polls there, and gets what the load leaves."""
+    config = app.bond_config([load.member(i + 1) for i in range(load.members)], logical={"backend": "device", "device": source or load.upper()},
+                             runtime={"idle": idle, "hugepages": "never"}, **MODES[mode][0])
+    with app.DpdkBond(ns, config, wait=False) as process:
+        load.wait_connected()
+        process.wait_ready()
+        os.setpriority(os.PRIO_PROCESS, process.pid, 19)  # the first thread alone, which is control
+        yield process
+
+
+@contextlib.contextmanager
+def testpmd(ns, load, mode=None, source=None):
+    """dpdk-testpmd's io forwarding to net_bonding, or (mode None) to the one member."""
+    members = load.members
+    devices = [source or load.upper(), *[load.member(i + 1) for i in range(members)]]
+    if mode:
+        devices.append(f"net_bonding0,{MODES[mode][1]}," + ",".join(f"slave=net_virtio_user{i + 1}" for i in range(members)))
+    with app.TestPmd(ns, *devices) as process:
+        process.upper = members + 1 if mode else 1
+        process.command(f"set portlist 0,{process.upper}")
+        load.wait_connected()
+        eventually(lambda: process.ask(f"/ethdev/link_status,{process.upper}")["status"].upper() == "UP", 15, "its link is up")
+        process.start_forward()
+        yield process

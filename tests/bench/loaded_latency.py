@@ -1,0 +1,83 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""How long frames take through the whole program under load, beside dpdk-testpmd with net_bonding and without a bond.
+
+    sudo tests/bench/loaded_latency.py [--members N] [--rounds N] [--seconds S] [--loads PERCENT,…]
+
+memif_load sends 60-byte UDP frames of 256 flows by a memif (net_memif) into the forwarder's logical device and takes them from its members, which are
+memifs too. Each frame carries the moment at which it was due, so a stall counts in every frame that it met. In each round testpmd with net_bonding
+(balance-xor, layer3+4) is first given as many as it takes; loads are parts of that rate, the same number of frames a second for all: testpmd with
+net_bonding, testpmd from memif to memif, dpdk-bond in balance-xor with `idle: adaptive` and with `idle: busy`. Two processors: the load has one
+for itself before all others, the forwarder's worker has the other. dpdk-bond's control is on the load's: with `adaptive` it sleeps but for its
+timers; with `busy` it would poll, and gets the lowest priority, so that what is measured is the worker, as where control has a processor too.
+What the load itself is late by is in all of them alike. Printed: microseconds, medians of the rounds; what p99 is above that of testpmd with
+net_bonding in the same round; frames of a million that were lost. Needs root, two processors that do nothing else, dpdk-testpmd.
+"""
+import argparse
+import os
+import statistics
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
+
+import figures  # noqa: E402
+import load as loads  # noqa: E402
+from framework.netns import Netns  # noqa: E402
+
+REFERENCE = "testpmd, net_bonding"
+WAYS = {REFERENCE: (None, lambda ns, load: loads.testpmd(ns, load, "balance-xor")),
+        "testpmd, no bond": (1, loads.testpmd),
+        "dpdk-bond, adaptive": (None, lambda ns, load: loads.bond(ns, load, idle="adaptive")),
+        "dpdk-bond, busy": (None, lambda ns, load: loads.bond(ns, load, idle="busy"))}
+PARTS = ("p50", "p99", "p99.9")
+
+
+def measure(ns, way, options, most):
+    """What it takes at most, and {load: figures}; loads are parts of `most`, or of what this one takes."""
+    members, forwarder = WAYS[way]
+    with loads.MemifLoad(ns, members or options.members) as load, forwarder(ns, load):
+        load.run(100_000, 0.2)  # to warm up
+        own = load.run(0, options.seconds)["rate"]
+        return own, {part: load.run((most or own) * part / 100, options.seconds) for part in options.loads}
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--members", type=int, default=2)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--loads", default="10,50,90")
+    figures.add_arguments(parser)
+    options = parser.parse_args()
+    options.loads = [int(part) for part in options.loads.split(",")]
+    ns = Netns("load")
+    rounds = []
+    try:
+        for _ in range(options.rounds):
+            most, at = measure(ns, REFERENCE, options, None)
+            rounds.append({REFERENCE: (most, at)})
+            for way in WAYS:
+                if way != REFERENCE:
+                    rounds[-1][way] = measure(ns, way, options, most)
+    finally:
+        ns.delete()
+    rows = [figures.row({"way": way, "load": "as much as it takes"}, rate=([done[way][0] / 1e6 for done in rounds], "Mpps")) for way in WAYS]
+    for way in WAYS:
+        print(f"{way}: at most {statistics.median(done[way][0] for done in rounds) / 1e6:.2f} Mpps")
+        for part in options.loads:
+            at = [done[way][1][part] for done in rounds]
+            above = [run["p99"] - done[REFERENCE][1][part]["p99"] for run, done in zip(at, rounds)]
+            lost = [1e6 * max(run["sent"] - run["received"], 0) / max(run["sent"], 1) for run in at]
+            of = {name: ([run[name] for run in at], "us") for name in PARTS}
+            of.update(rate=([run["rate"] / 1e6 for run in at], "Mpps"), lost=(lost, "of a million"))
+            if way != REFERENCE:
+                of["p99 above net_bonding's"] = (above, "us")
+            rows.append(figures.row({"way": way, "load": part}, **of))
+            print(f"  {part:3} %, {statistics.median(run['rate'] for run in at) / 1e6:5.2f} Mpps:" +
+                  "".join(f"  {name} {statistics.median(run[name] for run in at):7.1f}" for name in PARTS) +
+                  f"  us; p99 {statistics.median(above):+.1f}; lost {statistics.median(lost):.0f}")
+    figures.save(options, "half-load", rows, pages="ordinary pages")
+
+
+if __name__ == "__main__":
+    main()
