@@ -2,6 +2,8 @@
 """What `tests/bench/report run` runs, in its order, and how long each shall take on a quiet machine: twelve minutes together."""
 import json
 import os
+
+import figures
 import sys
 
 LONGEST = 400  # seconds, of one bench
@@ -10,31 +12,25 @@ PLUG_IN = "LIBRTE_NET_DPDKBOND.SO"  # in a command: the plug-in, where EAL loads
 
 class Bench:
     """`name` of its file in docs/performance; `program` and `arguments`: its command from the root of the sources; `quick`: the arguments of a
-    quick run. `convert` makes rows of what it prints where it has no --json FILE."""
+    quick run. `convert` makes rows, and the kind of its pages, of what it prints where it has no --json FILE."""
 
-    def __init__(self, name, program, arguments, quick, convert=None, pages="ordinary pages"):
+    def __init__(self, name, program, arguments, quick, convert=None):
         self.name, self._program, self._arguments, self._quick = name, program, arguments.split(), quick.split()
-        self.convert, self.pages = convert, pages
+        self.convert = convert
 
     def words(self, quick):
         return [self._program, *(self._quick if quick else self._arguments)]
 
 
-def build():
-    """The build folder: that of the dpdk-bond which benches start ($DPDK_BOND), else build/."""
-    program = os.environ.get("DPDK_BOND")
-    return os.path.dirname(os.path.dirname(os.path.abspath(program))) if program else "build"
-
-
 def bursts(text):
-    """Rows of vs_net_bonding's own JSON: cycles a frame above bare."""
+    """Rows of vs_net_bonding's own JSON (cycles a frame above bare), and its pages."""
     def figure(spread, unit="cycles"):
         return {"median": spread["median"], "low": spread["low"], "high": spread["high"], "unit": unit}
 
     def plain(value, unit):
         return {"median": value, "low": value, "high": value, "unit": unit}
-    rows = []
-    for cell in json.loads(text)["measurements"]:
+    rows, said = [], json.loads(text)
+    for cell in said["measurements"]:
         found = {"bare": plain(cell["bare"], "cycles"), "dpdk-bond": figure(cell["dpdk_bond"]),
                  "noise": plain(round((cell["control"]["high"] - cell["control"]["low"]) / 2, 2), "cycles")}
         for name, key in (("net_bonding", "net_bonding"), ("plug-in", "plugin")):
@@ -44,16 +40,30 @@ def bursts(text):
             if key in cell:
                 found[name] = plain(cell[key], "times")
         rows.append({"of": {key: cell[key] for key in ("direction", "mode", "members", "burst")}, "figures": found})
-    return rows
+    return rows, f"{said.get('pages', 'ordinary')} pages"
 
 
 def burst_bench(name, rounds, arguments):
-    return Bench(name, f"{build()}/tests/bench/vs_net_bonding", f"--rounds {rounds} {arguments} --json", f"--rounds 20 {arguments} --json", bursts)
+    return Bench(name, f"{os.path.relpath(figures.build(), figures.ROOT)}/tests/bench/vs_net_bonding", f"--rounds {rounds} {arguments} --json", f"--rounds 20 {arguments} --json", bursts)
+
+
+def script(name, file, arguments, quick):
+    return Bench(name, f"tests/bench/{file}.py", arguments, quick)
 
 
 ALL = [
     burst_bench("burst-costs", 1000, ""),
     burst_bench("bursts-at-once", 500, "--at-once --direction tx --modes rr,layer2,layer3+4,tlb,alb"),
-    burst_bench("plug-in-bursts", 300, f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
+    burst_bench("plug-in-bursts", 300,
+                f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
     burst_bench("tagged-frames", 500, "--tagged --direction tx --modes balance-xor,tlb,alb"),
+    script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
+    script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --seconds 0.3"),
+    script("round-trips", "latency", "--rounds 2 --pings 2000", "--rounds 1 --pings 200"),
+    script("tcp", "tcp", "--rounds 2 --seconds 1 --modes active-backup,balance-xor,802.3ad", "--rounds 1 --seconds 1 --modes active-backup"),
+    script("spray", "spray", "--rounds 3 --seconds 3", "--rounds 1 --seconds 1"),
+    script("failover", "failover", "", "--cuts 3"),
+    script("control-cost", "control_cost", "", "--cases 1x2"),
+    script("start-up", "start_up", "", "--starts 1"),
+    script("scrape", "scrape", "--pairs 10", "--pairs 4 --seconds 0.5"),
 ]

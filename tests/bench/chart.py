@@ -93,7 +93,7 @@ class Chart:
     def _under(self, positions):
         """Names of the places and of the axis; returns where the caption begins."""
         wide = (WIDTH - LEFT - RIGHT) / max(len(positions), 1)
-        lines = {place: textwrap.wrap(str(place), max(int(wide / 7), 6)) for place in positions}
+        lines = {place: textwrap.wrap(str(place), max(int(wide / 6.3), 9), break_long_words=False) for place in positions}
         for place, x in positions.items():
             for i, line in enumerate(lines[place]):
                 self._text(x, self._above + PLOT_HEIGHT + 18 + 14 * i, line)

@@ -2,7 +2,8 @@
 """docs/performance.md out of docs/performance.md.in and the stored runs: prose stays as it is, and each @WORD RUN KEY=VALUE …@ becomes
 
     @about RUN@                 the command, and where and when it ran
-    @table RUN …@               rows=KEY,… and either columns=KEY cell="…" or figures=NAME,…; heads=WORDS;… names the row keys
+    @table RUN …@               rows=KEY,… (heads=WORDS;… names them) and one of: columns=KEY cell="…" (a column for each value of that key),
+                                cells="HEAD=…;HEAD=…", figures=NAME,…
     @chart RUN file=NAME …@     kind=bars|lines title= x= x_label= y_label= and either figures=NAME,… or series=KEY figure=NAME; log=yes
     @median RUN figure=NAME …@  of the one row that is meant
     @range RUN figure=NAME …@   the least and most median of the rows that are meant; @least and @most: one of them
@@ -18,7 +19,8 @@ import shlex
 import chart
 from figures import load
 
-DECIMALS = {"cycles": 1, "Mpps": 1, "times": 2, "Mbit/s": 0, "us": 1, "ms": 1, "MB": 0, "frames": 0, "%": 2, "s": 2, "": 2}
+DECIMALS = {"cycles": 1, "Mpps": 1, "times": 2, "Mbit/s": 0, "us": 1, "ms": 2, "ms a second": 2, "MB": 0, "frames": 0, "%": 2, "s": 2,
+            "of 1,000": 2, "of a million": 0, "a second": 0, "percent": 0}
 _DIRECTIVE = re.compile(r"@(about|table|chart|median|range|least|most)\s+([^@]+?)\s*@")
 
 
@@ -84,26 +86,30 @@ class Document:
             raise Mistake(f"{found[0]}: {error!r}") from error
 
     def _about(self, run, _):
-        text = f"`{run['command']}` ({run['date']}, {run['processor']}, {run['processors']} processors, DPDK {run['dpdk']}, {run['pages']}"
-        return text + ("; **a quick run that only shows that it works: its figures say little**)" if run["quick"] else ")")
+        text = f"> `{run['command']}`\n> on {run['date']}, {run['processor']}, {run['processors']} processors, DPDK {run['dpdk']}, {run['pages']}"
+        return text + (". **A quick run that only shows that it works: its figures say little.**" if run["quick"] else "")
 
     def _table(self, run, how):
         keys, cell, by = how.pop("rows").split(","), how.pop("cell", None), how.pop("columns", None)
         heads = how.pop("heads", ";".join(keys)).split(";")
-        names = how.pop("figures", "").split(",")
+        names, cells = how.pop("figures", "").split(","), how.pop("cells", None)
         rows = self._rows(run, how)
         if not rows:
             return self._missing(run, f"rows of {how}")
         places = list(dict.fromkeys(tuple(str(row["of"].get(key, "")) for key in keys) for row in rows))
         firsts = list(dict.fromkeys(place[0] for place in places))
         places.sort(key=lambda place: firsts.index(place[0]))
-        if by is None:
+        own = {tuple(str(row["of"].get(key, "")) for key in keys): row["figures"] for row in rows}
+        if cells:
+            columns = [part.split("=", 1) for part in cells.split(";")]
+            heads += [head for head, _ in columns]
+            cells = {place: [cell_text(form, own[place]) for _, form in columns] for place in places}
+        elif by is None:
             # A unit is said once, in the head.
             units = {name: figure["unit"] for row in rows for name, figure in row["figures"].items()}
             columns = [name for name in names if name in units]
             heads += [f"{name}, {units[name]}" if units[name] not in ("", "times") else name for name in columns]
-            cells = {place: [cell_text(f"{{{name}}}", row["figures"]) for name in columns]
-                     for row in rows for place in [tuple(str(row["of"].get(key, "")) for key in keys)]}
+            cells = {place: [cell_text(f"{{{name}}}", own[place]) for name in columns] for place in places}
         else:
             columns = list(dict.fromkeys(row["of"][by] for row in rows))
             heads += [f"{by} {column}" if isinstance(column, int) else str(column) for column in columns]

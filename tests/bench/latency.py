@@ -22,6 +22,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
+import figures  # noqa: E402
 from framework import app, paths  # noqa: E402
 from framework.topology import HOST_ADDRESS  # noqa: E402
 from framework.wait import eventually  # noqa: E402
@@ -80,18 +81,21 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--pings", type=int, default=3000)
     parser.add_argument("--interval", type=float, default=2, metavar="MS")
+    figures.add_arguments(parser)
     options = parser.parse_args()
     ways = {"bare": lambda: through(paths.bare(), options), "adaptive": lambda: through(paths.bond(idle="adaptive"), options),
             "busy": lambda: through(paths.bond(idle="busy"), options), "wake of a thread": wakes}
     if shutil.which("dpdk-testpmd"):
         ways["testpmd"] = lambda: through(paths.testpmd(), options)
-    figures = {name: [] for name in ways}
+    measured = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, way in ways.items():
-            figures[name].append(way())
+            measured[name].append(way())
     print(f"microseconds, {options.pings} pings, one each {options.interval} ms, median of {options.rounds} rounds")
-    for name, rounds in figures.items():
+    for name, rounds in measured.items():
         print(f"{name:18}" + "".join(f"  p{part} {statistics.median(column):7.0f}" for part, column in zip(PARTS, zip(*rounds))))
+    figures.save(options, "round-trips", [figures.row({"way": name}, **{f"p{part}": (column, "us") for part, column in zip(PARTS, zip(*rounds))})
+                                          for name, rounds in measured.items()])
 
 
 if __name__ == "__main__":

@@ -23,6 +23,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
+import figures  # noqa: E402
 from framework import app  # noqa: E402
 from framework.netns import Netns  # noqa: E402
 
@@ -96,12 +97,14 @@ class Load:
 
 
 def tell(what, ratios):
-    """A line: the median of the ratios, their quartiles, and the median's 95 % interval by resampling."""
+    """A line, and a figure: the median of the ratios, their quartiles, and the median's 95 % interval by resampling (its least and most)."""
     pick = random.Random(1)
     medians = sorted(statistics.median(pick.choices(ratios, k=len(ratios))) for _ in range(2000))
     low, middle, high = statistics.quantiles(ratios, n=4)
     low, middle, high, least, most = (100 * (x - 1) for x in (low, middle, high, medians[50], medians[1949]))
     print(f"{what:42} {middle:+6.2f} %   quartiles {low:+6.2f} {high:+6.2f}   95 % interval {least:+6.2f} {most:+6.2f}")
+    return {"median": figures.rounded(middle), "low": figures.rounded(low), "high": figures.rounded(high), "least": figures.rounded(least),
+            "most": figures.rounded(most), "count": len(ratios), "unit": "%"}
 
 
 def main():
@@ -110,6 +113,7 @@ def main():
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--every", type=int, default=100, metavar="MS")
     parser.add_argument("--members", type=int, default=2)
+    figures.add_arguments(parser)
     asked = parser.parse_args()
     if len(os.sched_getaffinity(0)) < 2 or asked.pairs < 4:
         sys.exit("it takes two processors, one of them the worker's alone, and four pairs")
@@ -146,9 +150,11 @@ def main():
     print(f"{len(with_by_without)} pairs of {asked.seconds:g} s, {pages} pages in {seconds:.0f} s with a scraper, each taken by the strict parser")
     print(f"without a scraper: {statistics.median(wall for wall, _ in idle) / 1e6:.2f} million frames a second, "
           f"{statistics.median(ran for _, ran in idle) / 1e6:.2f} million a second of the worker's processor time")
+    rows = []
     for index, of in enumerate(("frames a second", "frames a second of processor time")):
-        tell(of, [pair[index] for pair in with_by_without])
-        tell("  control", [pair[index] for pair in control])
+        change, none = tell(of, [pair[index] for pair in with_by_without]), tell("  control", [pair[index] for pair in control])
+        rows.append({"of": {"what": of}, "figures": {"change": change, "control": none}})
+    figures.save(asked, "scrape", rows)
 
 
 main()

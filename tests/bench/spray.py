@@ -17,6 +17,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
+import figures  # noqa: E402
 from framework import app, spray  # noqa: E402
 from framework.spray import PEER_VIRTUAL, SprayTopology, states  # noqa: E402
 from framework.traffic import IperfServer, iperf_report  # noqa: E402
@@ -85,22 +86,27 @@ def main():
     parser.add_argument("--rate", type=int, default=200)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=5)
+    figures.add_arguments(parser)
     options = parser.parse_args()
     if reason := spray.why_not():
         sys.exit(f"SKIP: {reason}")
     runs = {"one link": lambda: through_a_bond(1, options), f"{options.links} links": lambda: through_a_bond(options.links, options),
             f"{options.links} links, Linux": lambda: through_linux(options.links, options)}
-    figures = {(name, way): [] for name in runs for way in ("out", "in")}
+    measured = {(name, way): [] for name in runs for way in ("out", "in")}
     for number in range(options.rounds):
         for name, run in runs.items():
             for way, (mbit, again) in zip(("out", "in"), run()):
-                one = figures["one link", way][number][0] if name != "one link" else mbit
-                figures[name, way].append((mbit, mbit / one, again))
+                one = measured["one link", way][number][0] if name != "one link" else mbit
+                measured[name, way].append((mbit, mbit / one, again))
     print(f"{options.links} links of {options.rate} Mbit/s, {options.rounds} rounds of {options.seconds} s: median (least to most)")
-    for (name, way), rows in figures.items():
+    for (name, way), rows in measured.items():
         columns = [f"{statistics.median(c):{form}} ({min(c):{form}} to {max(c):{form}})"
                    for c, form in zip(zip(*rows), (".0f", ".2f", ".2f"))]
         print(f"{name:16} {way:3}  {columns[0]} Mbit/s, {columns[1]} of one link, {columns[2]} of 1,000 sent again")
+    figures.save(options, "spray", [
+        figures.row({"way": name, "direction": way}, **{what: (values, unit) for (what, unit), values in
+                                                        zip((("rate", "Mbit/s"), ("by one link", "times"), ("sent again", "of 1,000")), zip(*rows))})
+        for (name, way), rows in measured.items()])
 
 
 if __name__ == "__main__":

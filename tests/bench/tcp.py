@@ -18,6 +18,7 @@ import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
+import figures  # noqa: E402
 from framework import paths  # noqa: E402
 from framework.topology import HOST_ADDRESS, HOST_ADDRESS6  # noqa: E402
 from framework.traffic import IperfServer, iperf  # noqa: E402
@@ -49,28 +50,34 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=int, default=2)
     parser.add_argument("--mtu", type=int, default=1500)
+    figures.add_arguments(parser)
     options = parser.parse_args()
     ways = {"bare": lambda: through(paths.bare(options.mtu), options)}
     if shutil.which("dpdk-testpmd") and options.mtu == 1500:
         ways["testpmd"] = lambda: through(paths.testpmd(offloads=False), options, versions=(4,))
     for mode in options.modes.split(","):
         ways[mode] = lambda mode=mode: through(paths.bond(mode, options.mtu), options)
-    figures = {name: [] for name in ways}
+    measured = {name: [] for name in ways}
     for _ in range(options.rounds):
         for name, way in ways.items():
-            figures[name].append(way())
+            measured[name].append(way())
+    rows = []
     print(f"MTU {options.mtu}, {options.rounds} rounds of {options.seconds} s, medians")
-    for name, rounds in figures.items():
+    for name, rounds in measured.items():
         for case in CASES:
             if case not in rounds[0]:
                 continue
             version, way, streams = case
+            of = {"rate": ([r[case] for r in rounds], "Mbit/s")}
             line = f"{name:14} IPv{version} {way:3} x{streams}  {statistics.median(r[case] for r in rounds):6.0f} Mbit/s"
             for other in ("bare", "testpmd"):
-                if name not in ("bare", "testpmd") and other in figures and case in figures[other][0]:
-                    ratio = statistics.median(r[case] / o[case] for r, o in zip(rounds, figures[other]))
-                    line += f"  {ratio:5.2f} of {other}"
+                if name not in ("bare", "testpmd") and other in measured and case in measured[other][0]:
+                    ratios = [r[case] / o[case] for r, o in zip(rounds, measured[other])]
+                    of[f"of {other}"] = (ratios, "times")
+                    line += f"  {statistics.median(ratios):5.2f} of {other}"
             print(line)
+            rows.append(figures.row({"way": name, "case": f"IPv{version} {way}" + (f", {streams}" if streams > 1 else "")}, **of))
+    figures.save(options, "tcp", rows)
 
 
 if __name__ == "__main__":
