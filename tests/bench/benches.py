@@ -52,16 +52,16 @@ def script(name, file, arguments, quick):
 
 
 ALL = [
-    burst_bench("burst-costs", 1000, ""),
-    burst_bench("bursts-at-once", 500, "--at-once --direction tx --modes rr,layer2,layer3+4,tlb,alb"),
+    burst_bench("burst-costs", 600, ""),
+    burst_bench("bursts-at-once", 300, "--at-once --direction tx --modes rr,layer2,layer3+4,tlb,alb"),
     burst_bench("plug-in-bursts", 300,
                 f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
-    burst_bench("tagged-frames", 500, "--tagged --direction tx --modes balance-xor,tlb,alb"),
+    burst_bench("tagged-frames", 300, "--tagged --direction tx --modes balance-xor,tlb,alb"),
     script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --seconds 0.3"),
-    script("round-trips", "latency", "--rounds 2 --pings 2000", "--rounds 1 --pings 200"),
+    script("round-trips", "latency", "--rounds 2 --pings 1500", "--rounds 1 --pings 200"),
     script("tcp", "tcp", "--rounds 2 --seconds 1 --modes active-backup,balance-xor,802.3ad", "--rounds 1 --seconds 1 --modes active-backup"),
-    script("spray", "spray", "--rounds 3 --seconds 3", "--rounds 1 --seconds 1"),
+    script("spray", "spray", "--rounds 2 --seconds 3", "--rounds 1 --seconds 1"),
     script("failover", "failover", "", "--cuts 3"),
     script("control-cost", "control_cost", "", "--cases 1x2"),
     script("start-up", "start_up", "", "--starts 1"),

@@ -4,7 +4,8 @@
     @about RUN@                 the command, and where and when it ran
     @table RUN …@               rows=KEY,… (heads=WORDS;… names them) and one of: columns=KEY cell="…" (a column for each value of that key),
                                 cells="HEAD=…;HEAD=…", figures=NAME,…
-    @chart RUN file=NAME …@     kind=bars|lines title= x= x_label= y_label= and either figures=NAME,… or series=KEY figure=NAME; log=yes
+    @chart RUN file=NAME …@     kind=bars|lines title= x= x_label= y_label= and either figures=NAME,… or series=KEY figure=NAME; log=yes; x is a key, or
+                                words with {KEY} in them
     @median RUN figure=NAME …@  of the one row that is meant
     @range RUN figure=NAME …@   the least and most median of the rows that are meant; @least and @most: one of them
 
@@ -43,6 +44,14 @@ def cell_text(form, figures):
     def optional(found):
         return fill(found[1]) if all(name in figures for name, _ in wanted.findall(found[1])) else ""
     return fill(re.sub(r"\[([^\]]*)\]", optional, form))
+
+
+def _part_of(figures, name):
+    """The figure of that name; with NAME:PART that part of it alone."""
+    name, _, part = name.partition(":")
+    if not part or name not in figures:
+        return figures.get(name)
+    return {**figures[name], **dict.fromkeys(("median", "low", "high"), figures[name][part])}
 
 
 class Document:
@@ -122,15 +131,14 @@ class Document:
         file, kind, title = how.pop("file"), how.pop("kind", "bars"), how.pop("title")
         x, x_label, y_label, log = how.pop("x"), how.pop("x_label", ""), how.pop("y_label"), how.pop("log", "") == "yes"
         names, key, one = how.pop("figures", ""), how.pop("series", None), how.pop("figure", None)
-        rows = self._rows(run, how)
-        places = list(dict.fromkeys(row["of"][x] for row in rows))
-        if key:
-            series = {}
-            for row in rows:
-                if one in row["figures"]:
-                    series.setdefault(str(row["of"][key]), {})[row["of"][x]] = row["figures"][one]
-        else:
-            series = {name: {row["of"][x]: row["figures"][name] for row in rows if name in row["figures"]} for name in names.split(",")}
+        rows = [(x.format_map(row["of"]) if "{" in x else row["of"][x], row) for row in self._rows(run, how)]
+        places = list(dict.fromkeys(place for place, _ in rows))
+        series = {}
+        for place, row in rows:
+            for name in [one] if key else names.split(","):
+                figure = _part_of(row["figures"], name)
+                if figure:
+                    series.setdefault(str(row["of"][key]) if key else name.replace(":", ", "), {})[place] = figure
         drawn = chart.Chart(title, x_label, y_label, sorted(places) if kind == "lines" else places,
                             [(name, points) for name, points in series.items() if points], f"{run['command']}   ({run['date']})", log)
         self._charts[f"{file}.svg"] = {"bars": drawn.bars, "lines": drawn.lines}[kind]()
@@ -138,6 +146,8 @@ class Document:
 
     def _figures(self, run, how):
         name = how.pop("figure")
+        if not any(name in row["figures"] for row in run["rows"]):
+            raise KeyError(name)
         figures = [row["figures"][name] for row in self._rows(run, how) if name in row["figures"]]
         return sorted(figures, key=lambda figure: figure["median"])
 

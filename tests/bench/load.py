@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""memif_load as a process, and forwarders between its memifs: (DpdkProcess) for the length of a block."""
+"""memif_load as a process, and forwarders between its memifs: DpdkProcess for the length of a block."""
 import contextlib
 import json
 import os
@@ -12,14 +12,23 @@ from framework import app
 from framework.wait import eventually
 
 MODES = {"balance-xor": ({"mode": "balance-xor", "xmit_hash_policy": "layer3+4"}, "mode=2,xmit_policy=l34"),
-         "balance-rr": ({"mode": "balance-rr"}, "mode=0"), "active-backup": ({"mode": "active-backup"}, "mode=1")}
+         "balance-rr": ({"mode": "balance-rr"}, "mode=0"), "active-backup": ({"mode": "active-backup"}, "mode=1"),
+         "balance-tlb": ({"mode": "balance-tlb"}, "mode=5")}
+
+
+def first(process, last=()):
+    """All threads of a forwarder but `last` go before what else the machine does, as the load does: were the load's priority the higher one, Linux
+    would take the whole of a group's (autogroup, cgroup) part of the other processor from the worker."""
+    for task in app.tasks(process.pid):
+        thread = int(os.path.basename(task))
+        os.setpriority(os.PRIO_PROCESS, thread, 19 if thread in last else -20)
 
 
 class MemifLoad:
     """The far ends, on the processor that is not the worker's and before all others there. `members` 0: they are none of its."""
 
     def __init__(self, ns, members):
-        self.members = members
+        self._members = members
         self._folder = tempfile.mkdtemp(prefix="memif-load-")
         control, _ = app.processors()
         self._process = ns.popen(os.path.join(figures.build(), "tests", "bench", "memif_load"), "--folder", self._folder, "--members", members,
@@ -51,9 +60,9 @@ class MemifLoad:
         """Devargs of what the forwarder receives from."""
         return f"net_memif0,role=client,socket={self._folder}/memif,socket-abstract=no"
 
-    def member(self, number):
-        """Devargs of a member, from 1."""
-        return f"net_virtio_user{number},path={self._folder}/member{number},mac=02:00:00:00:03:{number:02x},queue_size=1024"
+    def members(self):
+        """Devargs of the members."""
+        return [f"net_virtio_user{i},path={self._folder}/member{i},mac=02:00:00:00:03:{i:02x},queue_size=1024" for i in range(1, self._members + 1)]
 
     def close(self):
         self._process.stdin.close()
@@ -73,28 +82,29 @@ class MemifLoad:
 
 
 @contextlib.contextmanager
-def bond(ns, load, mode="balance-xor", idle="busy", source=None):
-    """dpdk-bond. Its control shares the load's processor: with `idle: busy` it polls there, and gets what the load leaves."""
-    config = app.bond_config([load.member(i + 1) for i in range(load.members)], logical={"backend": "device", "device": source or load.upper()},
+def bond(ns, load, mode="balance-xor", idle="busy", members=None):
+    """dpdk-bond on the load's members, or on others (devargs). Its control shares the load's processor: with `idle: busy` it polls there, and gets what the
+    load leaves."""
+    config = app.bond_config(members or load.members(), logical={"backend": "device", "device": load.upper()},
                              runtime={"idle": idle, "hugepages": "never"}, **MODES[mode][0])
-    with app.DpdkBond(ns, config, wait=False) as process:
+    with app.DpdkBond(ns, config) as process:
         load.wait_connected()
-        process.wait_ready()
-        os.setpriority(os.PRIO_PROCESS, process.pid, 19)  # the first thread alone, which is control
+        first(process, last=[process.pid])  # the first thread is control
         yield process
 
 
 @contextlib.contextmanager
-def testpmd(ns, load, mode=None, source=None):
-    """dpdk-testpmd's io forwarding to net_bonding, or (mode None) to the one member."""
-    members = load.members
-    devices = [source or load.upper(), *[load.member(i + 1) for i in range(members)]]
+def testpmd(ns, load, mode=None, members=None):
+    """dpdk-testpmd's io forwarding to net_bonding, or (mode None) to the first member alone. `upper` of what it yields is the port that it sends to."""
+    members = members or load.members()
+    devices = [load.upper(), *(members if mode else members[:1])]
     if mode:
-        devices.append(f"net_bonding0,{MODES[mode][1]}," + ",".join(f"slave=net_virtio_user{i + 1}" for i in range(members)))
+        devices.append(f"net_bonding0,{MODES[mode][1]}," + ",".join("slave=" + member.split(",")[0] for member in members))
     with app.TestPmd(ns, *devices) as process:
-        process.upper = members + 1 if mode else 1
+        process.upper = len(devices) - 1
         process.command(f"set portlist 0,{process.upper}")
         load.wait_connected()
         eventually(lambda: process.ask(f"/ethdev/link_status,{process.upper}")["status"].upper() == "UP", 15, "its link is up")
+        first(process)
         process.start_forward()
         yield process
