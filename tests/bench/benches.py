@@ -57,6 +57,8 @@ ALL = [
     burst_bench("plug-in-bursts", 300,
                 f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
     burst_bench("tagged-frames", 300, "--tagged --direction tx --modes balance-xor,tlb,alb"),
+    script("application-memif", "application_memif", "--rounds 3 --seconds 0.7 --modes balance-xor,active-backup",
+           "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --seconds 0.3"),
     script("round-trips", "latency", "--rounds 2 --pings 1500", "--rounds 1 --pings 200"),

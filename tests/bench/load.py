@@ -27,12 +27,12 @@ def first(process, last=()):
 class MemifLoad:
     """The far ends, on the processor that is not the worker's and before all others there. `members` 0: they are none of its."""
 
-    def __init__(self, ns, members):
+    def __init__(self, ns, members, flows=256):
         self._members = members
         self._folder = tempfile.mkdtemp(prefix="memif-load-")
         control, _ = app.processors()
         self._process = ns.popen(os.path.join(figures.build(), "tests", "bench", "memif_load"), "--folder", self._folder, "--members", members,
-                                 "--cpu", control, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+                                 "--cpu", control, "--flows", flows, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
         os.setpriority(os.PRIO_PROCESS, self._process.pid, -20)
         self._expect("listening")
 

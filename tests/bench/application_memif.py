@@ -1,0 +1,86 @@
+#!/usr/bin/python3
+# SPDX-License-Identifier: BSD-3-Clause
+"""Frames a second of the whole program out of a memif, beside dpdk-testpmd with net_bonding and without a bond.
+
+    sudo tests/bench/application_memif.py [--members N] [--rounds N] [--seconds S] [--modes MODE,…]
+
+As tests/bench/application.py, with a memif (net_memif) as the source: memif_load on the other processor gives 60-byte UDP frames of 1,024 flows, made once and
+sent over and over, as many as are taken. Members are net_null ports (net_bonding of DPDK 22.11 takes no memif for a member, as it has no MAC to set).
+dpdk-bond has `idle: busy`; its control would poll on the load's processor and has the lowest priority instead. All are on ordinary pages. Printed:
+millions of frames a second of the worker's own processor time, medians, and by net_bonding's of the same round. Needs root, dpdk-testpmd, two
+processors.
+"""
+import argparse
+import os
+import statistics
+import sys
+import time
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
+
+import figures  # noqa: E402
+import load as loads  # noqa: E402
+from framework import app  # noqa: E402
+from framework.netns import Netns  # noqa: E402
+
+
+def worker(pid):
+    """/proc/PID/task/TID of the thread that polls."""
+    for task in app.tasks(pid):
+        with open(f"{task}/comm", encoding="utf-8") as file:
+            if "worker" in file.read():
+                return task
+    raise AssertionError("no worker")
+
+
+def measure(forwarder, ns, frames, options):
+    """Millions of frames a second of the worker's processor time. `frames`: how many a process has sent so far."""
+    with loads.MemifLoad(ns, 0, flows=options.flows) as load, forwarder(load) as process:
+        load.start(0, options.seconds + 1)
+        time.sleep(0.5)
+        task = worker(process.pid)
+
+        def look():
+            return frames(process), app.ran(task)
+        before = look()
+        time.sleep(options.seconds)
+        moved, ran = (now - then for now, then in zip(look(), before))
+        load.result()
+        return moved * 1e3 / ran
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--members", type=int, default=4)
+    parser.add_argument("--flows", type=int, default=1024)
+    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
+    figures.add_arguments(parser)
+    options = parser.parse_args()
+    ns = Netns("memif")
+    null = [f"net_null{i},no-rx=1" for i in range(options.members)]
+
+    def ours(mode):
+        return measure(lambda load: loads.bond(ns, load, mode, members=null), ns, lambda bond: bond.stats()["tx_packets"], options)
+
+    def theirs(mode):
+        return measure(lambda load: loads.testpmd(ns, load, mode, members=null), ns,
+                       lambda pmd: pmd.ask(f"/ethdev/stats,{pmd.upper}")["opackets"], options)
+    try:
+        free = [theirs(None) for _ in range(options.rounds)]
+        print(f"{options.members} members, {options.flows} flows, {options.rounds} rounds; without a bond {statistics.median(free):.1f} Mpps")
+        rows = [figures.row({"mode": "no bond"}, testpmd=(free, "Mpps"))]
+        for mode in options.modes.split(","):
+            mine, other = zip(*[(ours(mode), theirs(mode)) for _ in range(options.rounds)])
+            times = [one / two for one, two in zip(mine, other)]
+            print(f"{mode:14} dpdk-bond {statistics.median(mine):5.1f}, net_bonding {statistics.median(other):5.1f} Mpps, "
+                  f"{statistics.median(times):.2f} times ({min(times):.2f} to {max(times):.2f})", flush=True)
+            rows.append(figures.row({"mode": mode}, dpdk_bond=(mine, "Mpps"), net_bonding=(other, "Mpps"), times=(times, "times")))
+    finally:
+        ns.delete()
+    figures.save(options, "application-memif", rows, pages="ordinary pages")
+
+
+if __name__ == "__main__":
+    main()
