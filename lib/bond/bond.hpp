@@ -45,6 +45,7 @@ struct MemberInfo {
     Mac perm_mac{};
     MemberOptions options{};
     SnapshotMember data{};           // what workers need to reach it
+    NicLimits nic{};                 // … and, where is_nic(data.offloads), to leave work to it
     int ifindex = 0;                 // of the netdev below; 0: there is none, or none of this kernel
     std::uint32_t link_failures = 0; // that it had when it was a member before
 };

@@ -107,6 +107,7 @@ void Bond::fill(Snapshot& out) const {
         const std::uint16_t queue = m.info.options.queue_id;
         if (by_queue && queue != 0 && decision_.usable.has(m.id)) out.by_queue[queue] = m.id.value;
         out.member[m.id.value] = m.info.data;
+        out.nic[m.id.value] = m.info.nic;
         out.rx[out.rx_count++] = m.id.value;
         if (!m.info.data.sorts_itself) sorting.add(m.id);
         if (!decision_.may_send.has(m.id)) continue;

@@ -68,6 +68,7 @@ struct alignas(64) Snapshot {
     FilterTable filter; // what goes up
 
     std::array<SnapshotMember, kMaxMembers> member{}; // by MemberId
+    std::array<NicLimits, kMaxMembers> nic{};         // … of those with is_nic(offloads)
     std::array<std::uint8_t, kMaxBuckets> bucket{};   // hash mod buckets → MemberId
     std::uint32_t buckets = 0;
     // Modes whose members have MACs of their own: by MemberId, in memory order in the lower 48 bits.

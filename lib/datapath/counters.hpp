@@ -39,6 +39,7 @@ struct alignas(64) MemberLaneCounters {
     Stamp rx_at; // the round that last handed a frame of this member up
     Stamp tx_at; // … that last gave it a frame
     std::array<Counter, kDropReasons> drops;
+    Counter cut; // of tx, super-frames that the lane has cut for it
 };
 
 struct alignas(64) LaneCounters {

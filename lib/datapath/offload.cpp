@@ -82,7 +82,70 @@ void sum_layer4(const rte_mbuf* piece, std::uint32_t l3_at, std::uint32_t l4_at,
     *field = folded;
 }
 
+// Whether its checksum is that of a TCP or UDP header right behind an IP header without extensions, behind at
+// most one tag: what all hardware and rte_net_intel_cksum_prepare() can find. Linux does not leave work of
+// frames with two tags to hardware either.
+bool is_plain_undone(const rte_mbuf* m) {
+    const std::uint64_t l4 = m->ol_flags & RTE_MBUF_F_TX_L4_MASK;
+    const bool udp = l4 == RTE_MBUF_F_TX_UDP_CKSUM;
+    if (!udp && l4 != RTE_MBUF_F_TX_TCP_CKSUM) return false;
+    const std::uint32_t l2 = m->l2_len, l3 = m->l3_len;
+    if (l2 > sizeof(rte_ether_hdr) + sizeof(rte_vlan_hdr)) return false;
+    if (m->data_len < l2 + l3 + (udp ? sizeof(rte_udp_hdr) : sizeof(rte_tcp_hdr))) return false;
+    const std::uint8_t protocol = udp ? IPPROTO_UDP : IPPROTO_TCP;
+    const auto has_length = [&](std::uint32_t length) { return is_super(m) || l2 + length == m->pkt_len; };
+    if ((m->ol_flags & RTE_MBUF_F_TX_IPV4) != 0) {
+        if (l3 < sizeof(rte_ipv4_hdr)) return false;
+        const auto* ip = rte_pktmbuf_mtod_offset(m, const rte_ipv4_hdr*, l2);
+        constexpr std::uint16_t fragment = RTE_IPV4_HDR_MF_FLAG | RTE_IPV4_HDR_OFFSET_MASK;
+        return rte_ipv4_hdr_len(ip) == l3 && ip->next_proto_id == protocol &&
+               (ip->fragment_offset & rte_cpu_to_be_16(fragment)) == 0 &&
+               has_length(rte_be_to_cpu_16(ip->total_length));
+    }
+    if ((m->ol_flags & RTE_MBUF_F_TX_IPV6) == 0 || l3 != sizeof(rte_ipv6_hdr)) return false;
+    const auto* ip = rte_pktmbuf_mtod_offset(m, const rte_ipv6_hdr*, l2);
+    return ip->proto == protocol && has_length(l3 + rte_be_to_cpu_16(ip->payload_len));
+}
+
+// Whether no segment of a super-frame lies in more buffers than `most`, its headers' own reading counted. One
+// that lies in n buffers has all bytes of n - 2 of them.
+bool segments_are_in_few_buffers(const rte_mbuf* m, unsigned most) {
+    if (m->nb_segs < most) return true;
+    if (most < 3) return false;
+    const rte_mbuf* first = m->next; // of most - 2 in a row
+    const rte_mbuf* next = first;
+    std::uint32_t bytes = 0;
+    for (unsigned n = 0; n < most - 2; ++n, next = next->next) bytes += next->data_len;
+    for (;; next = next->next, first = first->next) {
+        if (next == nullptr) return true; // no segment goes on behind the last buffer
+        if (bytes < m->tso_segsz) return false;
+        bytes += next->data_len;
+        bytes -= first->data_len;
+    }
+}
+
 } // namespace
+
+bool prepare_for_nic(rte_mbuf* m, Offloads nic, const NicLimits& limits) noexcept {
+    if (!is_nic(nic) || !is_plain_undone(m)) return false;
+    if (!is_super(m)) return m->nb_segs <= limits.buffers_a_segment; // its field has the right sum already
+    if (nic != Offloads::nic_tcp || !is_plain_tcp_super(m) || m->tso_segsz == 0 ||
+        m->pkt_len <= longest_frame(m) || m->nb_segs > limits.buffers ||
+        !segments_are_in_few_buffers(m, limits.buffers_a_segment) || rte_mbuf_refcnt_read(m) != 1)
+        return false;
+    const std::uint32_t l2 = m->l2_len, l3 = m->l3_len;
+    const auto* ip = rte_pktmbuf_mtod_offset(m, const std::uint8_t*, l2);
+    const bool v6 = (m->ol_flags & RTE_MBUF_F_TX_IPV6) != 0;
+    if (!v6) {
+        rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, l2)->hdr_checksum = 0;
+        m->ol_flags &= ~RTE_MBUF_F_TX_IP_CKSUM;
+        if (limits.ip_checksum) m->ol_flags |= RTE_MBUF_F_TX_IP_CKSUM;
+    }
+    // Hardware adds each segment's length.
+    rte_pktmbuf_mtod_offset(m, rte_tcp_hdr*, l2 + l3)->cksum =
+        __rte_raw_cksum_reduce(pseudo_sum(ip, v6, IPPROTO_TCP, 0));
+    return true;
+}
 
 bool leave_checksum(rte_mbuf* m, std::uint32_t start, std::uint32_t offset) noexcept {
     if (start < sizeof(rte_ether_hdr) || start + offset + 2 > m->data_len) return false;

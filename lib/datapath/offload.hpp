@@ -31,6 +31,13 @@ inline bool may_stay_undone(const rte_mbuf* m, Offloads port) noexcept {
     return port == Offloads::tcp && (!is_super(m) || is_plain_tcp_super(m));
 }
 
+// Makes a frame with work undone one that a NIC's hardware takes: flags, lengths and sums as drivers of NICs
+// want them, as if by rte_net_intel_cksum_prepare(). False: it does not take it, and the frame still is what
+// complete_undone() and Cutter take. So it is with encapsulation, two tags, IPv6 extension headers, UDP
+// super-frames, congestion marks, a super-frame of one segment or one that others hold too, and more buffers
+// than the hardware reads. rte_eth_tx_prepare() has the last word.
+bool prepare_for_nic(rte_mbuf* m, Offloads nic, const NicLimits& limits) noexcept;
+
 // The length of the longest frame that is sent of it.
 inline std::uint32_t longest_frame(const rte_mbuf* m) noexcept {
     return is_super(m) ? headers_of_super(m) + m->tso_segsz : m->pkt_len;

@@ -115,14 +115,35 @@ bool send_pieces(Lane& lane, const SnapshotMember& m, rte_mbuf** pieces, std::ui
     return sent == n;
 }
 
+// Whether a NIC's hardware does what is undone of a frame; it is ready to be sent then.
+bool left_to_nic(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) noexcept {
+    const SnapshotMember& m = s.member[id];
+    if (!prepare_for_nic(frame, m.offloads, s.nic[id])) return false;
+    if (m.tx_queues >= lane.workers) return rte_eth_tx_prepare(m.port, lane.worker, &frame, 1) == 1;
+    const auto queue = static_cast<std::uint16_t>(lane.worker % m.tx_queues);
+    QueueLock& lock = queue_lock(m.port, queue);
+    rte_spinlock_lock(&lock.lock);
+    const bool takes = rte_eth_tx_prepare(m.port, queue, &frame, 1) == 1;
+    rte_spinlock_unlock(&lock.lock);
+    return takes;
+}
+
 } // namespace
+
+void finish_for_all(const Snapshot& s, Offloads offloads, rte_mbuf** frames, std::uint16_t n) noexcept {
+    const auto takes_all = [&](std::uint8_t id) { return s.member[id].offloads >= offloads; };
+    if (std::all_of(s.tx.begin(), s.tx.begin() + s.tx_count, takes_all)) return;
+    for (std::uint16_t i = 0; i < n; ++i)
+        if ((frames[i]->ol_flags & kUndone) != 0 && !is_super(frames[i])) complete_undone(frames[i]);
+}
 
 void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                    std::uint16_t n) noexcept {
     MemberLaneCounters& counters = lane.counters.member[id];
     std::uint16_t first = 0; // of the finished ones that wait
     for (std::uint16_t i = 0; i < n; ++i) {
-        if (may_stay_undone(frames[i], s.member[id].offloads)) continue;
+        if (may_stay_undone(frames[i], s.member[id].offloads) || left_to_nic(lane, s, id, frames[i]))
+            continue;
         if (!is_super(frames[i])) {
             complete_undone(frames[i]);
             continue;
@@ -133,13 +154,15 @@ void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** fr
             return send_pieces(lane, s.member[id], pieces, count);
         });
         rte_pktmbuf_free(frames[i]);
-        if (done == CutResult::all)
+        if (done == CutResult::all) {
             note_sent(lane, id, 1);
-        else
+            counters.cut.add(1);
+        } else {
             counters
                 .drops[static_cast<unsigned>(done == CutResult::refused ? DropReason::member_full
                                                                         : DropReason::no_buffer)]
                 .add(1);
+        }
     }
     send_plain(lane, s, id, frames + first, static_cast<std::uint16_t>(n - first));
 }

@@ -33,8 +33,8 @@ inline void note_sent(Lane& lane, std::uint8_t id, std::uint16_t sent) noexcept 
     counters.tx_at.set(sent != 0 ? lane.clock : counters.tx_at.get());
 }
 
-// The same for frames with work left undone (offload.hpp) that the member does not take so: a super-frame
-// leaves as segments and counts as one frame, sent or dropped.
+// The same for frames with work left undone (offload.hpp) that the member does not take so, or takes after
+// preparation: a super-frame counts as one frame, sent or dropped, also where it leaves as segments.
 [[gnu::noinline]] void send_finished(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                                      std::uint16_t n) noexcept;
 
@@ -126,8 +126,14 @@ inline void send_by_choice(Lane& lane, const Snapshot& s, rte_mbuf** frames, std
     send_picked(lane, s, frames, n, choice);
 }
 
+// Completes checksums of frames that are to leave by every member, where one of them does not take all that
+// the logical interface leaves undone: what one member's queue holds no other may change.
+[[gnu::noinline]] void finish_for_all(const Snapshot& s, Offloads logical, rte_mbuf** frames,
+                                      std::uint16_t n) noexcept;
+
 // One reference a member: nothing is copied, and the last member's queue frees the frame.
 inline void send_to_all(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
+    if (lane.logical.offloads != Offloads::none) finish_for_all(s, lane.logical.offloads, frames, n);
     const auto more = static_cast<std::int16_t>(s.tx_count - 1);
     for (std::uint16_t i = 0; i < n; ++i) rte_pktmbuf_refcnt_update(frames[i], more);
     // What one member refuses the others have: it cannot go back.

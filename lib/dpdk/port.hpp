@@ -38,6 +38,16 @@ std::uint16_t net_tap_queues(std::uint16_t rx, std::uint16_t tx);
 // It does not lose receive interrupts, if it has any.
 bool rx_interrupts_work(std::string_view driver);
 
+// What a device's hardware does of what is left undone, as its driver says. PCI and other buses of hardware;
+// not virtio, whose driver passes the work on.
+struct NicOffloads {
+    Offloads offloads = Offloads::none; // nic_checksum, nic_tcp
+    NicLimits limits;
+    std::uint64_t tx = 0, rx = 0; // RTE_ETH_TX_OFFLOAD_ and RTE_ETH_RX_OFFLOAD_ to ask for
+    bool checks_received = false; // rx makes it tell of received TCP checksums that they are right
+};
+NicOffloads nic_offloads(std::string_view bus, const rte_eth_dev_info& info);
+
 struct PortSetup {
     std::uint16_t rx_queues = 1; // wished for; a PMD with fewer gets as many as it has
     std::uint16_t tx_queues = 1;
@@ -46,7 +56,7 @@ struct PortSetup {
     bool link_interrupts = false;
     bool slow_queue = false; // wished for: one more receive queue, for the slow protocols alone, where the
                              // NIC can keep others out of it
-    bool offloads = false;   // wished for: Offloads::tcp, where the driver is virtio's
+    bool offloads = false; // wished for: Offloads::tcp where the driver is virtio's, what hardware does else
     rte_mempool* pool = nullptr; // for reception; outlives the port
 };
 
@@ -95,6 +105,9 @@ public:
     [[nodiscard]] bool has_link_interrupts() const { return link_interrupts_; }
     // Which of its frames carry what is undone of them, both ways; a PMD's as PortSetup wished.
     [[nodiscard]] Offloads offloads() const { return ops_ ? Offloads::all : offloads_; }
+    [[nodiscard]] const NicLimits& nic_limits() const { return nic_limits_; } // where is_nic(offloads())
+    // Its hardware tells of received frames whether their TCP checksum is right.
+    [[nodiscard]] bool checks_received() const { return checks_received_; }
     // Frames come out of a socket of the kernel's (af_packet, af_xdp): no link state of its own, checksums
     // unfinished.
     [[nodiscard]] bool is_kernel_socket() const; // see is_kernel_socket_driver()
@@ -113,7 +126,9 @@ private:
     bool started_ = false;
     bool rx_interrupts_ = false;
     bool link_interrupts_ = false;
+    bool checks_received_ = false;
     Offloads offloads_ = Offloads::none;
+    NicLimits nic_limits_;
     std::uint16_t id_ = 0;
     std::uint16_t rx_queues_ = 0;
     std::uint16_t tx_queues_ = 0;

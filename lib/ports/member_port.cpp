@@ -342,6 +342,7 @@ MemberInfo MemberPort::info() const {
     i.data.first_worker = static_cast<std::uint8_t>(first_worker());
     i.data.kernel_socket = port->is_kernel_socket();
     i.data.offloads = port->offloads();
+    i.nic = port->nic_limits();
     return i;
 }
 

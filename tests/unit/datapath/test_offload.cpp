@@ -2,6 +2,7 @@
 #include <catch2/catch.hpp>
 
 #include <netinet/in.h>
+#include <rte_net.h>
 
 #include <random>
 
@@ -192,6 +193,186 @@ TEST_CASE("what DPDK's virtio driver tells of a frame is understood", "[offload]
         read_virtio_flags(m.get());
         CHECK((m.get()->ol_flags & (RTE_MBUF_F_RX_L4_CKSUM_MASK | RTE_MBUF_F_RX_LRO)) == 0);
     }
+}
+
+namespace {
+
+// A frame as the logical interface gives it, with work undone.
+HandMbuf undone_frame(const std::vector<Octets>& parts, const Shape& s, bool super) {
+    HandMbuf m = HandMbuf::in_parts(parts);
+    const auto start = static_cast<std::uint32_t>(s.l4());
+    REQUIRE(
+        (super ? describe_super(m.get(), start, !s.udp) : leave_checksum(m.get(), start, s.udp ? 6 : 16)));
+    if (super) m.get()->tso_segsz = s.segment;
+    rte_mbuf_refcnt_set(m.get(), 1);
+    return m;
+}
+
+// As hardware would: each segment's checksum is what stands in the frame's field, the segment's length where
+// it was cut, and the bytes; IPv4's is made anew where the frame says so, or for each segment.
+std::vector<Octets> sent_by_hardware(HandMbuf& m, const Shape& s, bool asks_for_ip_checksum) {
+    const rte_mbuf* const b = m.get();
+    const bool cuts = (b->ol_flags & RTE_MBUF_F_TX_TCP_SEG) != 0;
+    Octets whole = m.bytes();
+    const std::size_t field = s.l4() + (s.udp ? 6 : 16);
+    REQUIRE(b->l2_len == s.ip());
+    REQUIRE(std::size_t{b->l2_len} + b->l3_len == s.l4());
+    REQUIRE((b->ol_flags & (s.v6 ? RTE_MBUF_F_TX_IPV6 : RTE_MBUF_F_TX_IPV4)) != 0);
+    REQUIRE((b->ol_flags & RTE_MBUF_F_TX_L4_MASK) ==
+            (s.udp ? RTE_MBUF_F_TX_UDP_CKSUM : RTE_MBUF_F_TX_TCP_CKSUM));
+    REQUIRE(((b->ol_flags & RTE_MBUF_F_TX_IP_CKSUM) != 0) == (cuts && !s.v6 && asks_for_ip_checksum));
+    if (!cuts) {
+        auto sum = static_cast<std::uint16_t>(~sum_pairs(whole, s.l4(), whole.size(), 0));
+        store_be16(&whole[field], sum == 0 && s.udp ? std::uint16_t{0xffff} : sum);
+        return {whole};
+    }
+    REQUIRE(b->l4_len == s.data() - s.l4());
+    if (!s.v6) REQUIRE(load_be16(&whole[s.ip() + 10]) == 0);
+    const std::uint16_t given = load_be16(&whole[field]);
+    Shape as_cut = s;
+    as_cut.segment = b->tso_segsz;
+    std::vector<Octets> segments = cut_by_the_book(whole, as_cut);
+    for (Octets& f : segments) {
+        store_be16(&f[field], given);
+        const auto length = static_cast<std::uint32_t>(f.size() - s.l4());
+        const auto sum = static_cast<std::uint16_t>(~sum_pairs(f, s.l4(), f.size(), length));
+        store_be16(&f[field], sum);
+    }
+    return segments;
+}
+
+} // namespace
+
+TEST_CASE("a NIC is told of undone work as rte_net_intel_cksum_prepare() has it, and its segments are right",
+          "[offload]") {
+    std::mt19937 random(41);
+    unsigned taken = 0, left = 0;
+    for (int round = 0; round < 10'000; ++round) {
+        Shape s = any_shape(random);
+        s.tcp_words = s.udp ? 0 : random() % 11;
+        s.tcp_flags = static_cast<std::uint8_t>(random());
+        s.segment = static_cast<std::uint16_t>(1 + random() % 1460);
+        s.payload = random() % (round % 100 == 0 ? 60'000 : 6'000);
+        const bool super = random() % 2 != 0;
+        const Octets frame = super_frame(s, random);
+        HandMbuf m = undone_frame(parts_of(frame, s.data(), random), s, super);
+        const NicLimits limits{.ip_checksum = random() % 2 != 0};
+        const Offloads nic = random() % 2 != 0 ? Offloads::nic_tcp : Offloads::nic_checksum;
+        const bool marked = (s.tcp_flags & 0x80U) != 0;
+        const bool plain = s.tags < 2 && (!s.v6 || s.ip_words == 0);
+        const bool takes =
+            plain && (!super || (nic == Offloads::nic_tcp && !s.udp && !marked && s.payload > s.segment));
+        const std::uint64_t flags = m.get()->ol_flags;
+        REQUIRE(prepare_for_nic(m.get(), nic, limits) == takes);
+        ++(takes ? taken : left);
+        if (!takes) {
+            REQUIRE(m.bytes() == frame);
+            REQUIRE(m.get()->ol_flags == flags);
+            continue;
+        }
+        const Octets prepared = m.bytes();
+        REQUIRE(rte_net_intel_cksum_prepare(m.get()) == 0);
+        // … but for one's complement's two ways to write zero.
+        const std::size_t field = s.l4() + (s.udp ? 6 : 16);
+        Octets again = m.bytes();
+        if (load_be16(&again[field]) % 0xffffU == load_be16(&prepared[field]) % 0xffffU)
+            std::copy_n(&prepared[field], 2, &again[field]);
+        REQUIRE(again == prepared);
+        const std::vector<Octets> expected = super ? cut_by_the_book(frame, s) : [&] {
+            Shape whole = s;
+            whole.segment = 65'535;
+            return cut_by_the_book(frame, whole);
+        }();
+        REQUIRE(sent_by_hardware(m, s, limits.ip_checksum) == expected);
+        if (!super) continue;
+        // A driver that refuses it all the same: it is cut here.
+        Cutter cutter(m.get());
+        REQUIRE(cutter.count() == expected.size());
+        for (const Octets& e : expected) {
+            HandMbuf piece = HandMbuf::with_room({}, 2048);
+            REQUIRE(cutter.next(piece.get()));
+            REQUIRE(piece.bytes() == e);
+        }
+    }
+    CHECK(taken > 2'000);
+    CHECK(left > 2'000);
+}
+
+TEST_CASE("what a NIC's hardware cannot find or must not change is not left to it", "[offload]") {
+    std::mt19937 random(42);
+    const Shape s;
+    const Octets frame = super_frame(s, random);
+    const auto takes = [&](bool super, Offloads nic, auto change) {
+        HandMbuf m = undone_frame({frame}, s, super);
+        change(m.get());
+        return prepare_for_nic(m.get(), nic, {});
+    };
+    const auto as_it_is = [](rte_mbuf*) {};
+    CHECK(takes(true, Offloads::nic_tcp, as_it_is));
+    CHECK(takes(false, Offloads::nic_checksum, as_it_is));
+    for (const Offloads other : {Offloads::none, Offloads::tcp, Offloads::all}) {
+        CHECK_FALSE(takes(true, other, as_it_is));
+        CHECK_FALSE(takes(false, other, as_it_is));
+    }
+    // Another member's queue holds it, too: the bytes of a super-frame may not change, others need not.
+    const auto share = [](rte_mbuf* m) { rte_mbuf_refcnt_set(m, 2); };
+    CHECK_FALSE(takes(true, Offloads::nic_tcp, share));
+    CHECK(takes(false, Offloads::nic_tcp, share));
+    const auto fragment = [](rte_mbuf* m) {
+        store_be16(rte_pktmbuf_mtod_offset(m, std::uint8_t*, 20), 0x2000);
+    };
+    CHECK_FALSE(takes(false, Offloads::nic_tcp, fragment));
+    const auto longer = [](rte_mbuf* m) { // bytes behind the IP packet would be summed up
+        store_be16(rte_pktmbuf_mtod_offset(m, std::uint8_t*, 16),
+                   static_cast<std::uint16_t>(m->pkt_len - 15));
+    };
+    CHECK_FALSE(takes(false, Offloads::nic_tcp, longer));
+    CHECK_FALSE(takes(true, Offloads::nic_tcp, [](rte_mbuf* m) { m->tso_segsz = 0; }));
+    CHECK_FALSE(takes(true, Offloads::nic_tcp, [](rte_mbuf* m) { m->tso_segsz = 1000; })); // of one segment
+
+    // An inner frame: the checksum starts behind 50 more bytes, as VXLAN over IPv4 puts before it.
+    Octets outer = super_frame({.udp = true, .payload = 42 - 34 - 8 + 8 + 20}, random);
+    outer.resize(50);
+    outer.insert(outer.end(), frame.begin(), frame.end());
+    HandMbuf tunnel(outer);
+    REQUIRE(leave_checksum(tunnel.get(), static_cast<std::uint32_t>(50 + s.l4()), 16));
+    CHECK_FALSE(prepare_for_nic(tunnel.get(), Offloads::nic_tcp, {}));
+    CHECK(tunnel.bytes() == outer);
+}
+
+TEST_CASE("a frame of more buffers than a NIC reads is not left to it", "[offload]") {
+    std::mt19937 random(43);
+    const Shape s{.payload = 6'000, .segment = 1'000};
+    const Octets frame = super_frame(s, random);
+    const auto takes = [&](std::vector<std::size_t> sizes, const NicLimits& limits, bool super = true) {
+        std::vector<Octets> parts;
+        std::size_t at = 0;
+        for (const std::size_t size : sizes) {
+            const std::size_t n = std::min(size, frame.size() - at);
+            if (n == 0) break;
+            parts.emplace_back(frame.begin() + static_cast<std::ptrdiff_t>(at),
+                               frame.begin() + static_cast<std::ptrdiff_t>(at + n));
+            at += n;
+        }
+        if (at < frame.size())
+            parts.emplace_back(frame.begin() + static_cast<std::ptrdiff_t>(at), frame.end());
+        return prepare_for_nic(undone_frame(parts, s, super).get(), Offloads::nic_tcp, limits);
+    };
+    const std::vector<std::size_t> even(20, 300); // 21 buffers, and five hold a segment at most
+    CHECK(takes(even, {.buffers = 21}));
+    CHECK_FALSE(takes(even, {.buffers = 20}));
+    CHECK(takes(even, {.buffers_a_segment = 6})); // four in a row are more than a segment
+    CHECK_FALSE(
+        takes(even, {.buffers_a_segment = 5})); // three are less: one may lie in five, and its headers
+    CHECK_FALSE(takes(even, {.buffers_a_segment = 2}));
+    std::vector<std::size_t> uneven{1'000, 1'000, 10, 10, 10, 10, 2'000};
+    CHECK(takes(uneven, {.buffers_a_segment = 8}));
+    CHECK_FALSE(takes(uneven, {.buffers_a_segment = 6})); // four in a row of ten bytes
+    std::swap(uneven[3], uneven[6]);
+    CHECK(takes(uneven, {.buffers_a_segment = 6}));
+    // A frame that is not cut is a segment as a whole.
+    CHECK(takes(even, {.buffers = 1, .buffers_a_segment = 21}, false));
+    CHECK_FALSE(takes(even, {.buffers = 255, .buffers_a_segment = 20}, false));
 }
 
 TEST_CASE("headers that are not what they are said to be are no super-frame's", "[offload]") {
