@@ -28,6 +28,8 @@ MemberView member_view(const BondUnit& unit, const MemberPort& member, const Mem
     const MemberPort::ReceiveMode mode = member.receive_mode();
     MemberView view{status,     unit.counters(member), mode.mtu, mode.promiscuous, mode.all_groups,
                     mode.sorts, member.tap_name()};
+    view.offloads = member.port->offloads();
+    view.checks_received = member.port->checks_received() || *view.offloads >= Offloads::tcp;
     if (member.lacp_socket) view.control_rx = "socket";
     if (member.port->has_slow_queue()) view.control_rx = "queue";
     return view;

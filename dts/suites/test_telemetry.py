@@ -9,7 +9,7 @@ from framework.wait import eventually
 INFO = {"name", "mode", "mode_id", "link_up", "active_member", "primary", "mac", "mtu", "members", "usable_members",
         "hash_policy", "failovers", "logical", "options"}
 MEMBER = {"name", "device", "port_id", "carrier", "mii_status", "state", "usable", "speed_mbps", "duplex", "link_failures",
-          "mac", "perm_mac", "mtu", "promiscuous", "allmulticast", "filter", "control_rx", "control_tx", "rx_packets", "rx_bytes", "tx_packets",
+          "mac", "perm_mac", "mtu", "promiscuous", "allmulticast", "filter", "control_rx", "control_tx", "offloads", "rx_packets", "rx_bytes", "tx_packets",
           "tx_bytes", "drops", "missed", "no_buffer", "rx_errors", "tx_errors"}
 STATS = {"rx_packets", "rx_bytes", "tx_packets", "tx_bytes", "drops", "punted", "injected", "copied", "copies_lost", "held", "held_overflow"}
 

@@ -80,6 +80,7 @@ struct BondStatus {
 struct MemberCounters {
     std::uint64_t rx_packets = 0, rx_bytes = 0, tx_packets = 0, tx_bytes = 0;
     std::array<std::uint64_t, kDropReasons> drops{};
+    std::uint64_t cut_in_software = 0; // of tx_packets, super-frames that the bond has cut for it
     // What the device lost, by its own count.
     std::uint64_t missed = 0;    // received, but no worker took it out of the queue in time
     std::uint64_t no_buffer = 0; // received, but there was no packet buffer for it

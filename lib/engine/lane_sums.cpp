@@ -11,6 +11,7 @@ template <class F> void each(MemberCounters& a, const MemberCounters& b, F f) {
     f(a.rx_bytes, b.rx_bytes);
     f(a.tx_packets, b.tx_packets);
     f(a.tx_bytes, b.tx_bytes);
+    f(a.cut_in_software, b.cut_in_software);
     f(a.missed, b.missed);
     f(a.no_buffer, b.no_buffer);
     f(a.rx_errors, b.rx_errors);
@@ -51,6 +52,7 @@ MemberCounters sum_of_member(const BondCore& core, MemberId id) {
         const MemberLaneCounters& c = lane->counters.member[id.value];
         sum.rx_packets += c.rx.get();
         sum.tx_packets += c.tx.get();
+        sum.cut_in_software += c.cut.get();
         for (std::size_t r = 0; r < kDropReasons; ++r) sum.drops[r] += c.drops[r].get();
     }
     const TapCounters& tap = core.tap_counters[id];

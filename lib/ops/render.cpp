@@ -115,12 +115,32 @@ void put_tap(Out& out, const MemberCounters& c) {
     line(c.tap_oversize, "oversize", "written by the host and longer than the MTU allows");
 }
 
+// What it does itself.
+void put_offloads(Out& out, const MemberOffloads& by) {
+    std::string own;
+    const auto add = [&](std::string_view who, std::string_view what) {
+        if (who == "member") own += fmt::format("{}{}", own.empty() ? "" : ", ", what);
+    };
+    add(by.checksum, "checksum");
+    add(by.tcp_segmentation, "tcp_segmentation");
+    add(by.udp_segmentation, "udp_segmentation");
+    add(by.rx_checksum, "rx_checksum");
+    put(out, "Offloads: {}\n", own.empty() ? "none" : own);
+}
+
 template <class Counters> void put_counters(Out& out, std::string_view name, const Counters& c) {
     put(out, "{}\n  received {:>19} frames {:>22} bytes\n", name, c.rx_packets, c.rx_bytes);
     put(out, "  sent {:>23} frames {:>22} bytes\n", c.tx_packets, c.tx_bytes);
 }
 
 } // namespace
+
+MemberOffloads member_offloads(const MemberView& member) {
+    const Offloads does = member.offloads.value_or(Offloads::none);
+    const auto by = [](bool member_does) { return member_does ? "member" : "software"; };
+    return {by(does != Offloads::none), by(does >= Offloads::nic_tcp), by(does == Offloads::all),
+            by(member.checks_received)};
+}
 
 std::string_view program_version() { return DPDKBOND_VERSION; }
 
@@ -197,7 +217,10 @@ std::string render_member(const MemberView& member) {
     for (const OptionDef& def : option_table())
         if (def.of_member) put(out, "{}: {}\n", def.name, member_option_text(s.options, def));
     if (!member.tap.empty()) put(out, "Tap: {}\n", member.tap);
+    if (member.offloads) put_offloads(out, member_offloads(member));
     put_counters(out, "Frames:", member.counters);
+    if (member.counters.cut_in_software != 0)
+        put(out, "  cut in software {:>12} frames\n", member.counters.cut_in_software);
     if (!member.tap.empty()) put_tap(out, member.counters);
     put_drops(out, member.counters.drops);
     put_device_losses(out, member.counters);

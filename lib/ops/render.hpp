@@ -27,6 +27,14 @@ std::string render_events(const std::vector<PastEvent>& events);
 // Counters of the bond and of its members, and why frames were not delivered.
 std::string render_stats(const BondView& view);
 
+// Who does what the logical interface leaves undone: "member", or "software". The member is one whose
+// offloads are known.
+struct MemberOffloads {
+    std::string_view checksum, tcp_segmentation, udp_segmentation;
+    std::string_view rx_checksum; // who finds out whether a received one is right
+};
+MemberOffloads member_offloads(const MemberView& member);
+
 // Everything known of one member.
 std::string render_member(const MemberView& member);
 

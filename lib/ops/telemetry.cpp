@@ -220,6 +220,15 @@ int answer_member(Instance& instance, std::string_view params, rte_tel_data* d) 
         drops.number("foreign", c.tap_foreign);
         drops.number("oversize", c.tap_oversize);
     }
+    if (found->offloads) {
+        tel::Dict offloads = out.dict("offloads");
+        const MemberOffloads by = member_offloads(*found);
+        offloads.text("checksum", by.checksum);
+        offloads.text("tcp_segmentation", by.tcp_segmentation);
+        offloads.text("udp_segmentation", by.udp_segmentation);
+        offloads.text("rx_checksum", by.rx_checksum);
+        offloads.number("cut_in_software", found->counters.cut_in_software);
+    }
     put_traffic(out, found->counters);
     put_drops(out, found->counters.drops);
     out.number("missed", found->counters.missed);

@@ -111,6 +111,26 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     CHECK(member["no_buffer"] == 72);
     CHECK(member["rx_errors"] == 73);
     CHECK(member["tx_errors"] == 74);
+    // Of a member whose offloads are known, who does what.
+    const auto by = [](const char* checksum, const char* tcp, const char* udp, const char* rx) {
+        return Json({{"checksum", checksum},
+                     {"tcp_segmentation", tcp},
+                     {"udp_segmentation", udp},
+                     {"rx_checksum", rx},
+                     {"cut_in_software", 75}});
+    };
+    r.bond0().members[1].counters.cut_in_software = 75;
+    r.bond0().members[1].offloads = Offloads::none;
+    CHECK(ask("/bond/member,bond0,m1")["offloads"] == by("software", "software", "software", "software"));
+    r.bond0().members[1].offloads = Offloads::nic_checksum;
+    CHECK(ask("/bond/member,bond0,m1")["offloads"] == by("member", "software", "software", "software"));
+    r.bond0().members[1].checks_received = true;
+    for (const Offloads tcp : {Offloads::nic_tcp, Offloads::tcp}) {
+        r.bond0().members[1].offloads = tcp;
+        CHECK(ask("/bond/member,bond0,m1")["offloads"] == by("member", "member", "software", "member"));
+    }
+    r.bond0().members[1].offloads = Offloads::all;
+    CHECK(ask("/bond/member,bond0,m1")["offloads"] == by("member", "member", "member", "member"));
     MemberStatus& watched = r.bond0().members[1].status;
     watched.watching.add(Watcher::carrier).add(Watcher::arp).add(Watcher::flapping);
     watched.objecting.add(Watcher::arp);

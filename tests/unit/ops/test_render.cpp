@@ -223,6 +223,24 @@ TEST_CASE("a member taken down by command says so") {
     CHECK_THAT(render_member(m), Catch::Contains("prio: 0\n"));
 }
 
+TEST_CASE("a member shows what it does itself of what the logical interface leaves undone") {
+    MemberView m = make_member(0);
+    CHECK_THAT(render_member(m), !Catch::Contains("Offloads"));
+    m.offloads = Offloads::none;
+    CHECK_THAT(render_member(m), Catch::Contains("Offloads: none\n"));
+    CHECK_THAT(render_member(m), !Catch::Contains("cut in software"));
+    m.offloads = Offloads::nic_checksum;
+    m.counters.cut_in_software = 34;
+    CHECK_THAT(render_member(m), Catch::Contains("Offloads: checksum\n"));
+    CHECK_THAT(render_member(m), Catch::Contains("  cut in software           34 frames\n"));
+    m.offloads = Offloads::nic_tcp;
+    m.checks_received = true;
+    CHECK_THAT(render_member(m), Catch::Contains("Offloads: checksum, tcp_segmentation, rx_checksum\n"));
+    m.offloads = Offloads::all;
+    CHECK_THAT(render_member(m),
+               Catch::Contains("Offloads: checksum, tcp_segmentation, udp_segmentation, rx_checksum\n"));
+}
+
 TEST_CASE("a member that has a tap shows what it carried") {
     MemberView m = make_member(0);
     m.counters.tap_to_host = 12;
