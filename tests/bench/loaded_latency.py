@@ -2,7 +2,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """How long frames take through the whole program under load, beside dpdk-testpmd with net_bonding and without a bond.
 
-    sudo tests/bench/loaded_latency.py [--members N] [--rounds N] [--seconds S] [--loads PERCENT,…]
+    sudo tests/bench/loaded_latency.py [--members N] [--rounds N] [--windows N] [--seconds S] [--loads PERCENT,…]
 
 memif_load sends 60-byte UDP frames of 256 flows by a memif (net_memif) into the forwarder's logical device and takes them from its members, which are
 memifs too. Each frame carries the moment at which it was due, so a stall counts in every frame that it met. In each round testpmd with net_bonding
@@ -10,7 +10,8 @@ memifs too. Each frame carries the moment at which it was due, so a stall counts
 net_bonding, testpmd from memif to memif, dpdk-bond in balance-xor with `idle: adaptive` and with `idle: busy`. Two processors: the load has one
 for itself before all others, the forwarder's worker has the other. dpdk-bond's control is on the load's: with `adaptive` it sleeps but for its
 timers; with `busy` it would poll, and gets the lowest priority, so that what is measured is the worker, as where control has a processor too.
-What the load itself is late by is in all of them alike. Printed: microseconds, medians of the rounds; what p99 is above that of testpmd with
+What the load itself is late by is in all of them alike. A window is S seconds at one load, with its own p50, p99 and p99.9. Printed: microseconds,
+medians of all windows of all rounds, so that what else the machine does at times is in few of them; what p99 is above the median of testpmd with
 net_bonding in the same round; frames of a million that were lost. Needs root, two processors that do nothing else, dpdk-testpmd.
 """
 import argparse
@@ -33,19 +34,20 @@ PARTS = ("p50", "p99", "p99.9")
 
 
 def measure(ns, way, options, most):
-    """What it takes at most, and {load: figures}; loads are parts of `most`, or of what this one takes."""
+    """What it takes at most, and {load: figures of each window}; loads are parts of `most`, or of what this one takes."""
     members, forwarder = WAYS[way]
     with loads.MemifLoad(ns, members or options.members) as load, forwarder(ns, load):
         load.run(100_000, 0.2)  # to warm up
-        own = load.run(0, options.seconds)["rate"]
-        return own, {part: load.run((most or own) * part / 100, options.seconds) for part in options.loads}
+        own = statistics.median(load.run(0, options.seconds)["rate"] for _ in range(options.windows))
+        return own, {part: [load.run((most or own) * part / 100, options.seconds) for _ in range(options.windows)] for part in options.loads}
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--members", type=int, default=2)
     parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
+    parser.add_argument("--windows", type=int, default=5)
+    parser.add_argument("--seconds", type=float, default=0.3)
     parser.add_argument("--loads", default="10,50,90")
     figures.add_arguments(parser)
     options = parser.parse_args()
@@ -65,8 +67,8 @@ def main():
     for way in WAYS:
         print(f"{way}: at most {statistics.median(done[way][0] for done in rounds) / 1e6:.2f} Mpps")
         for part in options.loads:
-            at = [done[way][1][part] for done in rounds]
-            above = [run["p99"] - done[REFERENCE][1][part]["p99"] for run, done in zip(at, rounds)]
+            at = [run for done in rounds for run in done[way][1][part]]
+            above = [run["p99"] - statistics.median(other["p99"] for other in done[REFERENCE][1][part]) for done in rounds for run in done[way][1][part]]
             lost = [1e6 * max(run["sent"] - run["received"], 0) / max(run["sent"], 1) for run in at]
             of = {name: ([run[name] for run in at], "us") for name in PARTS}
             of.update(rate=([run["rate"] / 1e6 for run in at], "Mpps"), lost=(lost, "of a million"))
