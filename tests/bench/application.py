@@ -21,6 +21,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..", "dts"))
 
+import figures  # noqa: E402
 from framework import app  # noqa: E402
 from framework.netns import Netns  # noqa: E402
 from framework.plugin import loadable, why_not  # noqa: E402
@@ -100,6 +101,7 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
+    figures.add_arguments(parser)
     options = parser.parse_args()
     path = os.path.join(tempfile.mkdtemp(prefix="application-"), "flows.pcap")
     write_flows(path, options.flows)
@@ -107,6 +109,7 @@ def main():
     try:
         free = [theirs(ns, path, None, options)[0] for _ in range(options.rounds)]
         print(f"{options.members} members, {options.flows} flows, {options.rounds} rounds; without a bond {statistics.median(free):.1f} Mpps")
+        stored = [figures.row({"mode": "no bond"}, testpmd=(free, "Mpps"))]
         for mode in options.modes.split(","):
             rows = [(ours(ns, path, mode, options), theirs(ns, path, mode, options)) for _ in range(options.rounds)]
             ratios = [mine[0] / other[0] for mine, other in rows]
@@ -118,9 +121,13 @@ def main():
                   f"{statistics.median(ratios):.2f} times ({min(ratios):.2f} to {max(ratios):.2f})" +
                   (f"; testpmd with net_dpdkbond {statistics.median(mine for mine, _ in plugged):.1f} Mpps, "
                    f"{statistics.median(mine / other for mine, other in plugged):.2f} times" if plugged else ""), flush=True)
+            stored.append(figures.row({"mode": mode}, dpdk_bond=([mine[0] for mine, _ in rows], "Mpps"), net_bonding=([other[0] for _, other in rows], "Mpps"),
+                                      times=(ratios, "times"), **{"net_dpdkbond": ([mine for mine, _ in plugged], "Mpps"),
+                                                                  "net_dpdkbond, times": ([mine / other for mine, other in plugged], "times")}))
         two = [ours(ns, path, "balance-xor", options, workers=2) for _ in range(options.rounds)]
         print(f"two workers in balance-xor: {statistics.median(rate for rate, _ in two):.1f} Mpps if both had a processor each; they had "
               f"{100 * statistics.median(part for _, part in two):.0f} % of one")
+        figures.save(options, "application", stored)
     finally:
         ns.delete()
 

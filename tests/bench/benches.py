@@ -57,6 +57,7 @@ ALL = [
     burst_bench("plug-in-bursts", 300,
                 f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
     burst_bench("tagged-frames", 300, "--tagged --direction tx --modes balance-xor,tlb,alb"),
+    script("application", "application", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("application-memif", "application_memif", "--rounds 3 --seconds 0.7 --modes balance-xor,active-backup",
            "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),

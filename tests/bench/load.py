@@ -52,7 +52,8 @@ class MemifLoad:
         return json.loads(self._process.stdout.readline())
 
     def run(self, rate, seconds):
-        """Of frames at this rate (0: as many as are taken): {sent, unsent, received, rate; p50, p99, p99.9, most in microseconds}."""
+        """Of frames at this rate (0: as many as are taken): {sent, unsent, refused, received, rate; p50, p99, p99.9, most in
+        microseconds}. `refused`: the part of the bursts that were not taken whole, as the forwarder was behind."""
         self.start(rate, seconds)
         return self.result()
 
