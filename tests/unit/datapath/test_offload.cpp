@@ -330,14 +330,20 @@ TEST_CASE("what a NIC's hardware cannot find or must not change is not left to i
     CHECK_FALSE(takes(true, Offloads::nic_tcp, [](rte_mbuf* m) { m->tso_segsz = 0; }));
     CHECK_FALSE(takes(true, Offloads::nic_tcp, [](rte_mbuf* m) { m->tso_segsz = 1000; })); // of one segment
 
-    // An inner frame: the checksum starts behind 50 more bytes, as VXLAN over IPv4 puts before it.
-    Octets outer = super_frame({.udp = true, .payload = 42 - 34 - 8 + 8 + 20}, random);
-    outer.resize(50);
-    outer.insert(outer.end(), frame.begin(), frame.end());
-    HandMbuf tunnel(outer);
-    REQUIRE(leave_checksum(tunnel.get(), static_cast<std::uint32_t>(50 + s.l4()), 16));
-    CHECK_FALSE(prepare_for_nic(tunnel.get(), Offloads::nic_tcp, {}));
-    CHECK(tunnel.bytes() == outer);
+    // An inner frame: the checksum starts behind the headers of VXLAN, of which the outer UDP checksum is
+    // zero.
+    for (const bool v6 : {false, true}) {
+        const Shape inner{.udp = true};
+        const Octets carried = super_frame(inner, random);
+        const Shape tunnel{.v6 = v6, .udp = true, .payload = 8 + carried.size()};
+        Octets outer = super_frame(tunnel, random);
+        std::copy(carried.begin(), carried.end(),
+                  outer.begin() + static_cast<std::ptrdiff_t>(tunnel.data() + 8));
+        HandMbuf m(outer);
+        REQUIRE(leave_checksum(m.get(), static_cast<std::uint32_t>(tunnel.data() + 8 + inner.l4()), 6));
+        CHECK_FALSE(prepare_for_nic(m.get(), Offloads::nic_tcp, {}));
+        CHECK(m.bytes() == outer);
+    }
 }
 
 TEST_CASE("a frame of more buffers than a NIC reads is not left to it", "[offload]") {
