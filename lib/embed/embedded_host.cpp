@@ -77,7 +77,9 @@ Time EmbeddedBond::look_after_queues() {
     };
     for (std::size_t q = 0; q < rx_.size(); ++q) {
         RxWake* const wake = wake_of(q);
-        const bool asleep = wake != nullptr && wake->needs_looks();
+        // Whoever has been rung for what lies there already is about to take it, and finds a queue that is
+        // kept from him empty.
+        const bool asleep = wake != nullptr && wake->needs_looks() && !rx_[q]->has_parked();
         if ((!absent(rx_looks_[q], rx_[q]->gate) && !asleep) || !rx_[q]->gate.close()) continue;
         const unsigned parked = rx_[q]->receive_for_absent();
         rx_[q]->gate.open();
