@@ -25,10 +25,11 @@ bool has_ratio(const Figures& f) {
 // What ours costs through the plug-in, as a share of what it costs alone: bare and what is added.
 double plugin_share(const Figures& f) { return (f.bare + f.plugin.median) / (f.bare + f.ours.median); }
 
-std::string table_head() {
-    return fmt::format("{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>8} {:>6}\n{:-<114}\n",
-                       "", "mode", "members", "burst", "bare", "net_bonding +", "dpdk-bond +", "ratio",
-                       "split +", "control", "noise", "");
+std::string table_head(bool hugepages) {
+    return fmt::format("buffers in {} pages\n{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} "
+                       "{:>8} {:>6}\n{:-<114}\n",
+                       hugepages ? "huge" : "ordinary", "", "mode", "members", "burst", "bare",
+                       "net_bonding +", "dpdk-bond +", "ratio", "split +", "control", "noise", "");
 }
 
 std::string table_row(const Row& r) {
@@ -67,14 +68,14 @@ std::string table_foot(const std::vector<Row>& rows) {
     return text;
 }
 
-std::string json(const std::vector<Row>& rows, unsigned flows) {
+std::string json(const std::vector<Row>& rows, unsigned flows, bool hugepages) {
     const auto spread = [](const Spread& s) {
         return fmt::format(R"({{"median": {:.2f}, "low": {:.2f}, "high": {:.2f}}})", s.median, s.low, s.high);
     };
-    std::string text =
-        fmt::format("{{\"unit\": \"TSC cycles per packet\", \"tsc_mhz\": {:.0f}, \"dpdk\": \"{}\", "
-                    "\"flows\": {}, \"measurements\": [",
-                    static_cast<double>(rte_get_tsc_hz()) / 1e6, rte_version(), flows);
+    std::string text = fmt::format(
+        "{{\"unit\": \"TSC cycles per packet\", \"tsc_mhz\": {:.0f}, \"dpdk\": \"{}\", "
+        "\"flows\": {}, \"pages\": \"{}\", \"measurements\": [",
+        static_cast<double>(rte_get_tsc_hz()) / 1e6, rte_version(), flows, hugepages ? "huge" : "ordinary");
     bool first = true;
     for (const Row& r : rows) {
         const Figures& f = r.figures;

@@ -14,9 +14,10 @@ struct Row {
     Figures figures;
 };
 
-std::string table_head();
+// `hugepages`: where the buffers lie.
+std::string table_head(bool hugepages);
 std::string table_row(const Row& row);
 std::string table_foot(const std::vector<Row>& rows);
-std::string json(const std::vector<Row>& rows, unsigned flows);
+std::string json(const std::vector<Row>& rows, unsigned flows, bool hugepages);
 
 } // namespace dpdkbond::bench

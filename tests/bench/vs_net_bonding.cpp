@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "dpdk/eal.hpp"
+#include "host/hugepage_lease.hpp"
 #include "measure.hpp"
 #include "report.hpp"
 
@@ -36,6 +37,7 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
   --seconds S      for each measurement, instead of --rounds
   --at-once        ours sends each burst at once instead of several together, as when no more come
   --plugin FILE    besides, ours through rte_eth_tx_burst() on a port of this librte_net_dpdkbond.so
+  --pages KIND     huge or ordinary, where buffers lie (default: huge if enough are free)
   --cpu N          to run on (default: the last that this process may use)
   --json           JSON instead of the table
   --quick          a second's run that only shows that it works
@@ -48,6 +50,7 @@ struct Wishes {
     unsigned flows = 1024;
     std::optional<unsigned> cpu;
     std::string plugin;
+    std::optional<bool> huge;
     Effort effort;
 };
 
@@ -76,21 +79,15 @@ std::vector<unsigned> numbers(std::string_view text, unsigned min, unsigned max)
 }
 
 Wishes parse(int argc, char** argv) {
-    const option options[] = {{"modes", required_argument, nullptr, 'm'},
-                              {"direction", required_argument, nullptr, 'd'},
-                              {"members", required_argument, nullptr, 'n'},
-                              {"bursts", required_argument, nullptr, 'b'},
-                              {"flows", required_argument, nullptr, 'f'},
-                              {"rounds", required_argument, nullptr, 'r'},
-                              {"seconds", required_argument, nullptr, 's'},
-                              {"cpu", required_argument, nullptr, 'c'},
-                              {"json", no_argument, nullptr, 'j'},
-                              {"at-once", no_argument, nullptr, 'a'},
-                              {"tagged", no_argument, nullptr, 't'},
-                              {"quick", no_argument, nullptr, 'q'},
-                              {"plugin", required_argument, nullptr, 'p'},
-                              {"help", no_argument, nullptr, 'h'},
-                              {}};
+    const option options[] = {
+        {"modes", required_argument, nullptr, 'm'},   {"direction", required_argument, nullptr, 'd'},
+        {"members", required_argument, nullptr, 'n'}, {"bursts", required_argument, nullptr, 'b'},
+        {"flows", required_argument, nullptr, 'f'},   {"rounds", required_argument, nullptr, 'r'},
+        {"seconds", required_argument, nullptr, 's'}, {"cpu", required_argument, nullptr, 'c'},
+        {"json", no_argument, nullptr, 'j'},          {"at-once", no_argument, nullptr, 'a'},
+        {"tagged", no_argument, nullptr, 't'},        {"quick", no_argument, nullptr, 'q'},
+        {"plugin", required_argument, nullptr, 'p'},  {"pages", required_argument, nullptr, 'P'},
+        {"help", no_argument, nullptr, 'h'},          {}};
     Wishes w;
     for (int c; (c = getopt_long(argc, argv, "", options, nullptr)) != -1;) {
         switch (c) {
@@ -111,6 +108,11 @@ Wishes parse(int argc, char** argv) {
         case 'p':
             w.plugin = optarg;
             w.effort.plugin = true;
+            break;
+        case 'P':
+            if (optarg != std::string_view("huge") && optarg != std::string_view("ordinary"))
+                throw std::runtime_error(fmt::format("--pages {}: huge or ordinary", optarg));
+            w.huge = optarg == std::string_view("huge");
             break;
         case 'q':
             w.members = {2};
@@ -170,11 +172,25 @@ std::vector<Cell> cells(const Wishes& w, unsigned members, bool rx_of_one) {
     return list;
 }
 
+// What is asked for, or hugepages if there are enough.
+std::optional<HugepageLease> lease_hugepages(const Wishes& w, unsigned memory_mb) {
+    if (w.huge == false) return std::nullopt;
+    HugepageWish wish;
+    wish.memory_mb = memory_mb;
+    wish.reserve = w.huge.has_value();
+    auto lease = HugepageLease::take(wish);
+    if (lease) return std::move(lease).value();
+    if (w.huge) throw std::runtime_error(lease.error());
+    return std::nullopt;
+}
+
 void run(const Wishes& w) {
     EalOptions eal_options;
     eal_options.file_prefix = fmt::format("vs_net_bonding{}", getpid());
     eal_options.control_cpu = w.cpu.value_or(last_cpu());
     eal_options.memory_mb = 192 + w.flows / 1024; // net_bonding makes a pool for balance-alb
+    const auto hugepages = lease_hugepages(w, eal_options.memory_mb); // until EAL has ended
+    eal_options.hugepages = hugepages.has_value();
     // Null ports refuse what a bond asks of its members (promiscuity and the like), which net_bonding reports
     // each time.
     eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond*:critical"};
@@ -187,7 +203,7 @@ void run(const Wishes& w) {
     if (w.effort.plugin) make_plugin_members();
 
     std::vector<Row> rows;
-    if (!w.json) fmt::print("{}", table_head());
+    if (!w.json) fmt::print("{}", table_head(eal_options.hugepages));
     for (const unsigned members : w.members) {
         for (const bool rx_of_one : {false, true}) {
             if (rx_of_one && members > kMostOfAKind) continue;
@@ -204,7 +220,7 @@ void run(const Wishes& w) {
             }
         }
     }
-    fmt::print("{}", w.json ? json(rows, w.flows) : table_foot(rows));
+    fmt::print("{}", w.json ? json(rows, w.flows, eal_options.hugepages) : table_foot(rows));
 }
 
 } // namespace
