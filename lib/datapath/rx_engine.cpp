@@ -259,10 +259,11 @@ unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
     rte_mbuf* frames[kBurst];
     for (std::uint16_t q = first_queue(lane.worker, lane.workers, lane.logical.first_worker);
          q < lane.logical.rx_queues; q = static_cast<std::uint16_t>(q + lane.workers)) {
-        for (unsigned looks = 0; looks < kMostLooks; ++looks) {
+        unsigned taken = 0;
+        while (taken < kMostARound) {
             const std::uint16_t n = rte_eth_rx_burst(lane.logical.port, q, frames, kBurst);
             if (n == 0) break;
-            seen += n;
+            taken += n;
             lane.counters.down.add(n);
             if (lane.logical.offloads == Offloads::tcp)
                 for (std::uint16_t i = 0; i < n; ++i) read_virtio_flags(frames[i]);
@@ -275,10 +276,11 @@ unsigned transmit(Lane& lane, const Snapshot& s) noexcept {
                 s.tx_burst(lane, s, frames, n);
             else
                 send(lane, s, own, frames, n);
-            if (!many || lane.stage.total == 0) break;
+            if (!many) break;
         }
         lane.stage.more_to_come = false;
         flush(lane);
+        seen += taken;
     }
     return seen;
 }

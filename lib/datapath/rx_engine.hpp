@@ -13,12 +13,13 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept; // one burst of each o
 // control's frames, and those that are dropped. Returns how many stay, in front and in order.
 std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,
                       std::uint16_t n) noexcept;
-// Frames found at a look at the logical interface for which it is worth to look again before they leave.
+// Frames found at a look at the logical interface after which it is worth to look again at once: they leave
+// together (Stage), and what a round costs besides is shared by more of them.
 inline constexpr std::uint16_t kWorthWaiting = 8;
-inline constexpr unsigned kMostLooks = Stage::kFull / kWorthWaiting; // as the stage is full by then
-// One burst of each of this worker's queues of the logical interface; or some, one after the other, where a
-// look finds many frames that are staged: then all of them leave together (Stage). Nothing is staged when it
-// returns.
+// … until a round has taken this many from a queue: then it is the members' turn.
+inline constexpr unsigned kMostARound = Stage::kFull;
+// One burst of each of this worker's queues of the logical interface, or several, one after the other, while
+// looks find many frames. Nothing is staged when it returns.
 unsigned transmit(Lane& lane, const Snapshot& s) noexcept;
 // The bond's newest snapshot.
 const Snapshot& newest(Lane& lane) noexcept;
