@@ -116,10 +116,11 @@ private:
 
 // ---- sending
 
-// Hands ARP (and neighbour discovery) to control and returns how many frames stay, in order. What finds no
-// room there leaves as it is, by the active member.
+// Hands ARP (and neighbour discovery) to control and copies the other frames to `others`, in order. Returns
+// how many these are. What finds no room there leaves as it is, by the active member.
 template <bool Ipv6>
-[[gnu::cold]] std::uint16_t give_neighbor_frames(Lane& lane, rte_mbuf** frames, std::uint16_t n) noexcept {
+[[gnu::cold]] std::uint16_t give_neighbor_frames(Lane& lane, rte_mbuf* const* frames, std::uint16_t n,
+                                                 rte_mbuf** others) noexcept {
     std::uint16_t kept = 0;
     for (std::uint16_t i = 0; i < n; ++i) {
         rte_mbuf* const m = frames[i];
@@ -129,7 +130,7 @@ template <bool Ipv6>
         if (wanted && m->nb_segs == 1 && frame.size() <= RlbFrame::kMost &&
             offer_to_control(lane, kNoMember, m))
             continue;
-        frames[kept++] = m;
+        others[kept++] = m;
     }
     return kept;
 }
@@ -141,9 +142,11 @@ void send_alb(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n)
         return;
     }
     std::uint32_t places[kMaxBurst];
+    rte_mbuf* others[kMaxBurst];
     if (Way::sort(frames, n, places) != ~std::uint64_t{0} >> (64U - n)) [[unlikely]] {
-        n = give_neighbor_frames<Ipv6>(lane, frames, n);
+        n = give_neighbor_frames<Ipv6>(lane, frames, n, others);
         if (n == 0) return;
+        frames = others;
         (void)Way::sort(frames, n, places);
     }
     if (s.tx_count == 1)

@@ -23,9 +23,9 @@ namespace {
 // broadcast_neighbor (Linux: for partners that keep a neighbour table for each link, as an ECMP fabric
 // does): ARP and neighbour discovery leave by every active member, all else by hash.
 template <HashPolicy Policy> struct NeighborsByAll {
-    // Returns how many are left for others to send, in front.
-    static std::uint16_t send_neighbors(Lane& lane, const Snapshot& s, rte_mbuf** frames,
-                                        std::uint16_t n) noexcept {
+    // Copies all other frames to `others`, in order, and returns how many they are.
+    static std::uint16_t send_neighbors(Lane& lane, const Snapshot& s, rte_mbuf* const* frames,
+                                        std::uint16_t n, rte_mbuf** others) noexcept {
         rte_mbuf* neighbors[kMaxBurst];
         std::uint16_t count = 0, rest = 0;
         for (std::uint16_t i = 0; i < n; ++i) {
@@ -33,19 +33,21 @@ template <HashPolicy Policy> struct NeighborsByAll {
             if (is_neighbor_frame({rte_pktmbuf_mtod(m, const std::uint8_t*), m->data_len}))
                 neighbors[count++] = m;
             else
-                frames[rest++] = m;
+                others[rest++] = m;
         }
         if (count != 0) send_to_all(lane, s, neighbors, count);
         return rest;
     }
 
     static void send(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-        n = send_neighbors(lane, s, frames, n);
-        if (n != 0) send_by_choice<ByHash<Policy>>(lane, s, frames, n);
+        rte_mbuf* others[kMaxBurst];
+        n = send_neighbors(lane, s, frames, n, others);
+        if (n != 0) send_by_choice<ByHash<Policy>>(lane, s, others, n);
     }
     static void send_holding(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-        n = send_neighbors(lane, s, frames, n);
-        if (n != 0) tx_burst_holding<ByHash<Policy>>(lane, s, frames, n);
+        rte_mbuf* others[kMaxBurst];
+        n = send_neighbors(lane, s, frames, n, others);
+        if (n != 0) tx_burst_holding<ByHash<Policy>>(lane, s, others, n);
     }
 };
 

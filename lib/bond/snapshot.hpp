@@ -22,7 +22,8 @@ class Lane;
 struct Snapshot;
 
 // The data half of a mode. Takes ownership of all `n` mbufs (n > 0): each is handed to a member's queue, or
-// freed and counted. Worker threads only; noexcept by contract.
+// freed and counted. The array stays as it was: whoever gave it may still ask which frames were in it. Worker
+// threads only; noexcept by contract.
 using TxBurstFn = void (*)(Lane& lane, const Snapshot& snapshot, rte_mbuf** frames, std::uint16_t n);
 
 // Takes out of a received burst what is control's and returns how many frames stay, in front and in order.

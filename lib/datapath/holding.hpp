@@ -25,6 +25,7 @@ template <ChoicePolicy P>
         return;
     }
     const unsigned before = held.count;
+    rte_mbuf* others[kMaxBurst];
     std::uint16_t rest = 0;
     const P choice(lane.policy, s, frames, n);
     for (std::uint16_t i = 0; i < n; ++i) {
@@ -32,7 +33,7 @@ template <ChoicePolicy P>
         if ((s.held[bucket / 64] >> bucket % 64 & 1U) != 0)
             held.frames[held.count++] = frames[i];
         else
-            frames[rest++] = frames[i];
+            others[rest++] = frames[i];
     }
     held.hold = s.hold;
     lane.counters.held.add(held.count - before);
@@ -40,7 +41,7 @@ template <ChoicePolicy P>
         held.spilled = s.hold;
         lane.counters.held_overflow.add(held.count);
     }
-    if (rest != 0) send_by_choice<P>(lane, s, frames, rest);
+    if (rest != 0) send_by_choice<P>(lane, s, others, rest);
 }
 
 } // namespace dpdkbond

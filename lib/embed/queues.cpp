@@ -155,11 +155,10 @@ std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {
         }
     }
     std::uint16_t done = 0;
-    rte_mbuf* burst[kBurst]; // the data half may put them in another order
     do {
-        const auto count = static_cast<std::uint16_t>(std::min<unsigned>(n - done, kBurst));
-        std::copy_n(frames + done, count, burst);
-        std::uint64_t bytes = octets(frames + done, count); // a frame that has been sent is not ours
+        rte_mbuf** const burst = frames + done;
+        const auto count = static_cast<std::uint16_t>(std::min<unsigned>(n - done, kMaxBurst));
+        std::uint64_t bytes = octets(burst, count); // a frame that has been sent is not ours
         l.unsent = &unsent;
         if (own == kNoMember.value) [[likely]]
             s.tx_burst(l, s, burst, count);
@@ -169,7 +168,7 @@ std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {
         done = static_cast<std::uint16_t>(done + count);
         if (unsent.count != 0) [[unlikely]] {
             bytes -= octets(unsent.frames.data(), unsent.count);
-            done = static_cast<std::uint16_t>(done - take_back(frames + done - count, count));
+            done = static_cast<std::uint16_t>(done - take_back(burst, count));
             refused.add(static_cast<std::uint64_t>(n - done));
             n = done;
         }

@@ -154,7 +154,9 @@ void Rig::set_link(unsigned member, bool up) {
 }
 
 void Rig::send(Frames burst) {
+    const Frames given = burst;
     snapshot.tx_burst(lane, snapshot, burst.data(), static_cast<std::uint16_t>(burst.size()));
+    CHECK((burst == given)); // TxBurstFn: the array stays as it was
 }
 
 } // namespace dpdkbond::testing

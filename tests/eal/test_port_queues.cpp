@@ -51,20 +51,20 @@ TEST_CASE("a queue gives back what a full member does not take: behind what was 
     Rig rig(Mode::balance_rr, 2);
     Queues q(rig);
     const unsigned filled = fill_up(rig.port(1));
-    Frames burst = frames(0, 64);
-    const std::uint16_t sent = send_burst(q.tx.get(), burst.data(), 64);
-    // Of the first 32 each other frame found a full queue; those behind them were not looked at.
-    CHECK(sent == 16);
+    Frames burst = frames(0, 2 * kMaxBurst);
+    const std::uint16_t sent = send_burst(q.tx.get(), burst.data(), 2 * kMaxBurst);
+    // Of the first kMaxBurst each other frame found a full queue; those behind them were not looked at.
+    CHECK(sent == kMaxBurst / 2);
     Numbers expected;
-    for (std::uint32_t i = 1; i < 32; i += 2) expected.push_back(i);
-    for (std::uint32_t i = 32; i < 64; ++i) expected.push_back(i);
+    for (std::uint32_t i = 1; i < kMaxBurst; i += 2) expected.push_back(i);
+    for (std::uint32_t i = kMaxBurst; i < 2 * kMaxBurst; ++i) expected.push_back(i);
     CHECK(numbers_of(burst, sent) == expected);
-    CHECK(q.tx->counters.packets.get() == 16);
-    CHECK(q.tx->refused.get() == 48);
+    CHECK(q.tx->counters.packets.get() == sent);
+    CHECK(q.tx->refused.get() == 2U * kMaxBurst - sent);
     CHECK(rig.dropped(1, DropReason::member_full) == 0);
     Numbers there = take_numbers(rig.port(0));
-    REQUIRE(there.size() == 16);
-    for (std::uint32_t i = 0; i < 16; ++i) CHECK(there[i] == 2 * i);
+    REQUIRE(there.size() == sent);
+    for (std::uint32_t i = 0; i < sent; ++i) CHECK(there[i] == 2 * i);
     free_from(burst, sent);
     CHECK(take_numbers(rig.port(1)).size() == filled);
 }
