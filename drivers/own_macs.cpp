@@ -12,8 +12,8 @@ void put_destination(rte_mbuf* m, std::uint64_t mac) noexcept {
 enum class Whose : std::uint8_t { nobodys, a_members, a_lost_members };
 Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
     for (unsigned k = 0; k < s.rx_count; ++k)
-        if (s.mac[s.rx[k]] == mac)
-            return s.senders.has(MemberId{s.rx[k]}) ? Whose::a_members : Whose::a_lost_members;
+        if (s.mac[s.rx[k].id] == mac)
+            return s.senders.has(MemberId{s.rx[k].id}) ? Whose::a_members : Whose::a_lost_members;
     return Whose::nobodys;
 }
 

@@ -108,7 +108,8 @@ void Bond::fill(Snapshot& out) const {
         if (by_queue && queue != 0 && decision_.usable.has(m.id)) out.by_queue[queue] = m.id.value;
         out.member[m.id.value] = m.info.data;
         out.nic[m.id.value] = m.info.nic;
-        out.rx[out.rx_count++] = m.id.value;
+        out.rx[out.rx_count++] = {m.info.data.port, m.id.value, m.info.data.rx_queues,
+                                  m.info.data.first_worker};
         if (!m.info.data.sorts_itself) sorting.add(m.id);
         if (!decision_.may_send.has(m.id)) continue;
         out.tx[out.tx_count++] = m.id.value;

@@ -43,6 +43,13 @@ struct SnapshotMember {
     bool sorts_itself = false; // its hardware receives only what the logical interface asks for
 };
 
+// A member as its queues are polled: what a look at them needs, side by side.
+struct RxMember {
+    std::uint16_t port;
+    std::uint8_t id, queues, first_worker; // as SnapshotMember's
+    friend bool operator==(const RxMember&, const RxMember&) = default;
+};
+
 struct alignas(64) Snapshot {
     // Sending.
     TxBurstFn tx_burst = nullptr;
@@ -58,13 +65,13 @@ struct alignas(64) Snapshot {
     // Frames of these queues of the logical interface leave by a member of their own: its id, or kNoMember.
     std::array<std::uint8_t, kMaxLogicalQueues> by_queue = nobody();
 
-    // Receiving.
-    PuntFn punt = nullptr; // nullptr: the mode's control half wants no frames
-    MemberSet rx_accept;   // what they receive goes up
-    MemberSet rx_groups;   // … balance-alb: group frames too
-    MemberSet taps;        // … link-local frames go to control, for their taps
+    // Receiving. One line of the cache holds all that a look at seven members needs that finds nothing.
+    alignas(64) PuntFn punt = nullptr; // nullptr: the mode's control half wants no frames
+    MemberSet rx_accept;               // what they receive goes up
+    MemberSet rx_groups;               // … balance-alb: group frames too
+    MemberSet taps;                    // … link-local frames go to control, for their taps
     std::uint8_t rx_count = 0;
-    std::array<std::uint8_t, kMaxMembers> rx{}; // every member, usable or not: all are polled
+    std::array<RxMember, kMaxMembers> rx{}; // every member, usable or not: all are polled
 
     FilterTable filter; // what goes up
 

@@ -226,17 +226,17 @@ unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
     rte_mbuf* frames[kBurst];
     for (unsigned k = 0; k < s.rx_count; ++k) {
-        const std::uint8_t id = s.rx[k];
-        const SnapshotMember& m = s.member[id];
-        for (std::uint16_t q = first_queue(lane.worker, lane.workers, m.first_worker); q < m.rx_queues;
+        const RxMember& from = s.rx[k];
+        for (std::uint16_t q = first_queue(lane.worker, lane.workers, from.first_worker); q < from.queues;
              q = static_cast<std::uint16_t>(q + lane.workers)) {
-            std::uint16_t n = rte_eth_rx_burst(m.port, q, frames, kBurst);
+            std::uint16_t n = rte_eth_rx_burst(from.port, q, frames, kBurst);
             if (n == 0) continue;
             seen += n;
+            const std::uint8_t id = from.id;
             n = take_in(lane, s, id, frames, n);
             if (n == 0) continue;
             lane.counters.member[id].rx_at.set(lane.clock);
-            if (m.offloads > lane.logical.offloads)
+            if (s.member[id].offloads > lane.logical.offloads)
                 pass_up_finished(lane, id, frames, n);
             else
                 pass_up(lane, id, frames, n);
@@ -292,7 +292,7 @@ unsigned inject(Lane& lane, const Snapshot& s) noexcept {
     for (unsigned i = 0; i < n; ++i) {
         const auto id = static_cast<std::uint8_t>(frames[i]->port);
         bool present = false;
-        for (unsigned k = 0; k < s.rx_count; ++k) present |= s.rx[k] == id;
+        for (unsigned k = 0; k < s.rx_count; ++k) present |= s.rx[k].id == id;
         if (!present) {
             drop(lane.counters.drops[static_cast<unsigned>(DropReason::member_gone)], &frames[i], 1);
             continue;

@@ -194,12 +194,12 @@ int EmbeddedBond::start_bond(Wanted& wanted) {
     Running& r = *running_;
     std::vector<const Gate*> gates;
     for (std::size_t q = 0; q < rx_.size(); ++q) {
-        rx_[q]->lane = r.lanes[q].get();
+        rx_[q]->use(r.lanes[q].get());
         rx_[q]->control = &r.control;
         gates.push_back(&rx_[q]->gate);
     }
     for (std::size_t q = 0; q < tx_.size(); ++q) {
-        tx_[q]->lane = r.lanes[rx_.size() + q].get();
+        tx_[q]->use(r.lanes[rx_.size() + q].get());
         tx_[q]->control = &r.control;
         gates.push_back(&tx_[q]->gate);
     }
@@ -266,9 +266,9 @@ bool EmbeddedBond::stop_bond() {
     for (auto& device : devices_) stop_device(*device);
     for (RxQueue* q : rx_) {
         q->free_parked();
-        q->lane = nullptr;
+        q->use(nullptr);
     }
-    for (TxQueue* q : tx_) q->lane = nullptr;
+    for (TxQueue* q : tx_) q->use(nullptr);
     running_.reset();
     return true;
 }

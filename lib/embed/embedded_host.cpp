@@ -102,7 +102,7 @@ void EmbeddedBond::hear_slow_queues() {
     const Snapshot& s = r.core.seen();
     rte_mbuf* frames[kBurst];
     for (unsigned k = 0; k < s.rx_count; ++k) {
-        const MemberId id{s.rx[k]};
+        const MemberId id{s.rx[k].id};
         const Running::SlowQueue slow = r.slow_queues[id];
         if (slow.queue == 0 || s.member[id.value].port != slow.port) continue;
         std::uint16_t n = kBurst;

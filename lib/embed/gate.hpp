@@ -14,7 +14,7 @@
 
 namespace dpdkbond {
 
-class alignas(64) Gate {
+class Gate {
 public:
     // ---- the thread that uses the queue. False: control is inside, for some microseconds.
     bool enter() noexcept {

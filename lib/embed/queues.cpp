@@ -18,8 +18,9 @@ namespace {
 // has taken its processor away.
 constexpr int kPatience = 1000;
 
-inline const Snapshot& newest_of(const Lane& lane) noexcept {
-    return *lane.snapshot->load(std::memory_order_acquire);
+// The newest snapshot of the bond that a queue (RxQueue, TxQueue) is of.
+template <class Queue> inline const Snapshot& newest_of(const Queue& q) noexcept {
+    return *q.snapshot->load(std::memory_order_acquire);
 }
 
 inline void tell_control(Lane& lane, Control& control) noexcept {
@@ -60,7 +61,21 @@ inline std::uint64_t octets(rte_mbuf* const* frames, std::size_t n) noexcept {
     std::copy_n(in_order.begin(), n, frames);
 }
 
+const std::atomic<const Snapshot*>* slot_of(const Lane* lane) noexcept {
+    return lane != nullptr ? lane->snapshot : nullptr;
+}
+
 } // namespace
+
+void RxQueue::use(Lane* its) noexcept {
+    lane = its;
+    snapshot = slot_of(its);
+}
+
+void TxQueue::use(Lane* its) noexcept {
+    lane = its;
+    snapshot = slot_of(its);
+}
 
 std::uint16_t RxQueue::take_parked(rte_mbuf** frames, std::uint16_t room) noexcept {
     unsigned left = parked_count.load(std::memory_order_relaxed);
@@ -74,52 +89,52 @@ std::uint16_t RxQueue::take_parked(rte_mbuf** frames, std::uint16_t room) noexce
 }
 
 std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
-    const Snapshot& s = newest_of(*lane);
+    const Snapshot& s = newest_of(*this);
     std::uint16_t got = 0;
     if (parked_count.load(std::memory_order_relaxed) != 0) [[unlikely]]
         got = take_parked(frames, room);
+    bool any = got != 0; // else nothing has changed
     const unsigned members = s.rx_count;
     unsigned k = turn < members ? turn : 0;
     turn = k + 1;
     for (unsigned i = 0; i < members && got < room; ++i) {
-        const std::uint8_t id = s.rx[k];
-        const SnapshotMember& m = s.member[id];
-        for (std::uint16_t q = first_queue(lane->worker, lane->workers, m.first_worker);
-             q < m.rx_queues && got < room; q = static_cast<std::uint16_t>(q + lane->workers)) {
+        const RxMember& from = s.rx[k];
+        for (std::uint16_t q = first_queue(lane->worker, lane->workers, from.first_worker);
+             q < from.queues && got < room; q = static_cast<std::uint16_t>(q + lane->workers)) {
             const std::uint16_t n =
-                rte_eth_rx_burst(m.port, q, frames + got, static_cast<std::uint16_t>(room - got));
-            if (n != 0) got = static_cast<std::uint16_t>(got + take_in(*lane, s, id, frames + got, n));
+                rte_eth_rx_burst(from.port, q, frames + got, static_cast<std::uint16_t>(room - got));
+            if (n == 0) continue;
+            any = true;
+            got = static_cast<std::uint16_t>(got + take_in(*lane, s, from.id, frames + got, n));
         }
         if (++k == members) k = 0;
     }
+    if (!any) return 0;
     std::uint64_t bytes = 0;
     for (std::uint16_t i = 0; i < got; ++i) {
         frames[i]->port = port;
         bytes += frames[i]->pkt_len;
     }
-    if (got != 0) {
-        counters.packets.add(got);
-        counters.bytes.add(bytes);
-        lane->counters.up.add(got);
-    }
+    counters.packets.add(got);
+    counters.bytes.add(bytes);
+    lane->counters.up.add(got);
     tell_control(*lane, *control);
     return got;
 }
 
 unsigned RxQueue::receive_for_absent() noexcept {
     constexpr unsigned kAtOnce = 2048; // of each queue of a member: no more lie in one
-    const Snapshot& s = newest_of(*lane);
+    const Snapshot& s = newest_of(*this);
     unsigned kept = 0;
     rte_mbuf* frames[kBurst];
     for (unsigned k = 0; k < s.rx_count; ++k) {
-        const std::uint8_t id = s.rx[k];
-        const SnapshotMember& m = s.member[id];
-        for (std::uint16_t q = first_queue(lane->worker, lane->workers, m.first_worker); q < m.rx_queues;
+        const RxMember& from = s.rx[k];
+        for (std::uint16_t q = first_queue(lane->worker, lane->workers, from.first_worker); q < from.queues;
              q = static_cast<std::uint16_t>(q + lane->workers)) {
             std::uint16_t n = kBurst;
             for (unsigned seen = 0; n == kBurst && seen < kAtOnce; seen += n) {
-                n = rte_eth_rx_burst(m.port, q, frames, kBurst);
-                if (n != 0) kept += park(*lane, frames, take_in(*lane, s, id, frames, n));
+                n = rte_eth_rx_burst(from.port, q, frames, kBurst);
+                if (n != 0) kept += park(*lane, frames, take_in(*lane, s, from.id, frames, n));
             }
         }
     }
@@ -146,7 +161,7 @@ void RxQueue::free_parked() noexcept {
 
 std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {
     Lane& l = *lane;
-    const Snapshot& s = newest_of(l);
+    const Snapshot& s = newest_of(*this);
     const std::uint8_t own = s.by_queue[number];
     if (l.held.count != 0 || s.tx_count == 0) [[unlikely]] {
         if (!may_send(s)) {
@@ -200,7 +215,7 @@ std::uint16_t TxQueue::take_back(rte_mbuf** frames, std::uint16_t n) noexcept {
 }
 
 void TxQueue::release() noexcept {
-    const Snapshot& s = newest_of(*lane);
+    const Snapshot& s = newest_of(*this);
     while (lane->held.count != 0) {
         const std::uint16_t before = lane->held.count;
         release_held(*lane, s);

@@ -23,22 +23,25 @@ struct QueueCounters {
 struct alignas(64) RxQueue {
     static constexpr unsigned kParked = 512;
 
+    // One line of the cache, all that a look needs that finds nothing.
     Gate gate;
-    Lane* lane = nullptr; // while the port runs
-    Control* control = nullptr;
     std::uint16_t port = 0, number = 0;
+    Lane* lane = nullptr;                                   // while the port runs
+    const std::atomic<const Snapshot*>* snapshot = nullptr; // the lane's
+    Control* control = nullptr;
     unsigned turn = 0; // which member is the first to be asked next time
-    QueueCounters counters;
     // Frames that control has received in the application's absence, which are its own. Inside the gate, but
     // that others may ask whether there are any.
-    unsigned parked_first = 0;
     std::atomic<unsigned> parked_count{0};
+    QueueCounters counters;
+    unsigned parked_first = 0;
     std::array<rte_mbuf*, kParked> parked;
     // As it was set up.
     rte_mempool* pool = nullptr;
     std::uint16_t descriptors = 0;
     rte_eth_rxconf conf{};
 
+    void use(Lane* its) noexcept; // nobody is inside
     // Inside the gate. Up to `room` frames for the application, which owns them.
     std::uint16_t receive(rte_mbuf** frames, std::uint16_t room) noexcept;
     // Control, inside the gate: takes what has come for control, and keeps the rest while there is room.
@@ -58,16 +61,18 @@ private:
 
 struct alignas(64) TxQueue {
     Gate gate;
-    Lane* lane = nullptr; // while the port runs
-    Control* control = nullptr;
     std::uint16_t number = 0;
     std::atomic<bool> holds{false}; // frames of flows that are on the move (HeldFrames)
+    Lane* lane = nullptr;           // while the port runs
+    const std::atomic<const Snapshot*>* snapshot = nullptr; // the lane's
+    Control* control = nullptr;
     QueueCounters counters;
     Counter refused; // frames that went back
     UnsentFrames unsent;
     std::uint16_t descriptors = 0;
     rte_eth_txconf conf{};
 
+    void use(Lane* its) noexcept; // nobody is inside
     // Inside the gate. Sends the first of n frames and returns how many they are; the others, behind them and
     // in their order, stay the application's.
     std::uint16_t send(rte_mbuf** frames, std::uint16_t n) noexcept;

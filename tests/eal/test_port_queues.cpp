@@ -18,7 +18,8 @@ namespace {
 // One queue each way over a rig's members.
 struct Queues {
     explicit Queues(Rig& rig) : control(Idle::busy, World::get().pool, "-queues") {
-        tx->lane = rx->lane = &rig.lane;
+        tx->use(&rig.lane);
+        rx->use(&rig.lane);
         tx->control = rx->control = &control;
         rx->port = 7;
         rx->descriptors = 64;
