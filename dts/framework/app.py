@@ -298,14 +298,14 @@ class DpdkBond(DpdkProcess):
 
 
 class TestPmd(DpdkProcess):
-    """dpdk-testpmd forwarding between its ports in pairs; forwards between start_forward() and stop_forward()."""
+    """dpdk-testpmd forwarding between its ports in pairs; forwards between start_forward() and stop_forward(). `hugepages`: Hugepages() lives."""
 
     __test__ = False  # not a test case
 
-    def __init__(self, ns, *vdevs, plugin=None):
+    def __init__(self, ns, *vdevs, plugin=None, hugepages=False):
         prefix = unique_prefix("pmd")
         control, worker = processors()
-        command = ["stdbuf", "-o0", "dpdk-testpmd", "--lcores", f"0@{control},1@{worker}", "--no-huge", "-m", "256", "--no-pci", "--file-prefix",
+        command = ["stdbuf", "-o0", "dpdk-testpmd", "--lcores", f"0@{control},1@{worker}", "--huge-unlink" if hugepages else "--no-huge", "-m", "256", "--no-pci", "--file-prefix",
                    prefix, *(["-d", plugin] if plugin else []), *[f"--vdev={vdev}" for vdev in vdevs], "--", "-i", "--total-num-mbufs=8192", "--nb-cores=1",
                    "--port-topology=paired"]
         super().__init__(ns, prefix)

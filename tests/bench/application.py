@@ -2,16 +2,18 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames a second of the whole program, beside dpdk-testpmd with net_bonding and without a bond.
 
-    sudo tests/bench/application.py [--members N] [--flows N] [--rounds N] [--seconds S] [--modes MODE,…]
+    sudo tests/bench/application.py [--members N] [--flows N] [--rounds N] [--seconds S] [--modes MODE,…] [--pages huge|ordinary]
 
 One worker moves 64-byte frames of N flows in random order, TCP and UDP, from a file that DPDK's net_pcap gives over and over (infinite_rx) to
 net_null members that give nothing, as fast as it can: dpdk-bond (`idle: busy`) with the file as its logical interface; testpmd's io forwarding from the file
 to a net_bonding port over the same members, and to the plug-in's; and to one net_null port, which is what a bond that costs nothing would do. They run one
-after the other, N rounds. With two processors also dpdk-bond with two workers, of which control shares one.
+after the other, N rounds, all on hugepages, which are reserved for the while: on ordinary ones each frame costs testpmd misses of the TLB, more than
+a bond does. With two processors also dpdk-bond with two workers, of which control shares one.
 Printed: millions of frames a second of a worker's own processor time (what else the machine does disturbs that less than time on a
 wall), medians, and by net_bonding's of the same round. Needs root, dpdk-testpmd, python3-scapy.
 """
 import argparse
+import contextlib
 import os
 import random
 import statistics
@@ -23,6 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import figures  # noqa: E402
 from framework import app  # noqa: E402
+from framework.hugepages import Hugepages  # noqa: E402
 from framework.netns import Netns  # noqa: E402
 from framework.plugin import loadable, why_not  # noqa: E402
 
@@ -47,17 +50,19 @@ def write_flows(path, flows):
     wrpcap(path, frames)
 
 
-def busiest(pid, count):
-    """Threads of a process that ran most of the last half second."""
-    before = {task: app.ran(task) for task in app.tasks(pid)}
-    time.sleep(0.5)
-    return sorted(before, key=lambda task: before[task] - app.ran(task))[:count]
+def workers_of(pid):
+    """/proc/PID/task/TID of the threads that poll (EAL's names)."""
+    def name(task):
+        with open(f"{task}/comm", encoding="utf-8") as file:
+            return file.read()
+    return [task for task in app.tasks(pid) if "worker" in name(task)]
 
 
 def window(pid, frames, seconds, count=1):
     """Frames a second of a thread's processor time, in millions, and the part of `seconds` that each thread had on average."""
-    time.sleep(0.7)
-    threads = busiest(pid, count)
+    time.sleep(1)
+    threads = workers_of(pid)
+    assert len(threads) == count, threads
 
     def look():
         return frames(), sum(map(app.ran, threads)), time.monotonic_ns()
@@ -74,7 +79,8 @@ def ours(ns, path, mode, options, workers=1):
     source = "net_pcap0" + f",rx_pcap={path}" * workers + ",infinite_rx=1"
     policy = {"xmit_hash_policy": "layer3+4"} if mode == "balance-xor" else {}
     config = app.bond_config([f"net_null{i},no-rx=1" for i in range(options.members)], mode=mode, logical={"backend": "device", "device": source},
-                             runtime={"idle": "busy" if workers == 1 else "adaptive", "worker_lcores": lcores}, **policy)
+                             runtime={"idle": "busy" if workers == 1 else "adaptive", "worker_lcores": lcores,
+                                      "hugepages": "auto" if options.pages == "huge" else "never"}, **policy)
     with app.DpdkBond(ns, config) as bond:
         return window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, workers)
 
@@ -87,7 +93,7 @@ def theirs(ns, path, mode, options, plugged=False):
     if mode:
         name = "net_dpdkbond0" if plugged else "net_bonding0"
         devices.append(f"{name},{NET_BONDING[mode]}," + ",".join(f"slave=net_null{i}" for i in range(members)))
-    with app.TestPmd(ns, *devices, plugin=loadable() if plugged else None) as pmd:
+    with app.TestPmd(ns, *devices, plugin=loadable() if plugged else None, hugepages=options.pages == "huge") as pmd:
         upper = members + 1 if mode else 1
         pmd.command(f"set portlist 0,{upper}")
         pmd.start_forward()
@@ -101,8 +107,14 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
+    parser.add_argument("--pages", choices=("huge", "ordinary"), default="huge")
     figures.add_arguments(parser)
     options = parser.parse_args()
+    with Hugepages(300) if options.pages == "huge" else contextlib.nullcontext():
+        compare(options)
+
+
+def compare(options):
     path = os.path.join(tempfile.mkdtemp(prefix="application-"), "flows.pcap")
     write_flows(path, options.flows)
     ns = Netns("app")
@@ -127,7 +139,7 @@ def main():
         two = [ours(ns, path, "balance-xor", options, workers=2) for _ in range(options.rounds)]
         print(f"two workers in balance-xor: {statistics.median(rate for rate, _ in two):.1f} Mpps if both had a processor each; they had "
               f"{100 * statistics.median(part for _, part in two):.0f} % of one")
-        figures.save(options, "application", stored)
+        figures.save(options, "application", stored, pages=f"{options.pages} pages")
     finally:
         ns.delete()
 
