@@ -27,7 +27,9 @@ bool read_vnet_header(const VnetHeader& header, unsigned shift, rte_mbuf* frame)
 VnetHeader vnet_header_of(const rte_mbuf* frame, bool valid) noexcept {
     VnetHeader header;
     if ((frame->ol_flags & kUndone) == 0) {
-        if (valid && (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD)
+        // A NIC that looks into a tunnel tells of the inner checksum, the kernel takes it for the outer one.
+        if (valid && (frame->ol_flags & RTE_MBUF_F_RX_L4_CKSUM_MASK) == RTE_MBUF_F_RX_L4_CKSUM_GOOD &&
+            (frame->packet_type & RTE_PTYPE_TUNNEL_MASK) == 0)
             header.flags = VnetHeader::kDataValid;
         return header;
     }

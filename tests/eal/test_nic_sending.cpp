@@ -2,6 +2,7 @@
 // Work left undone on its way to NICs whose hardware does it. The NICs are ring ports with a driver's
 // rte_eth_tx_prepare() of the test's own.
 #include <catch2/catch.hpp>
+#include <rte_errno.h>
 #include <rte_ip.h>
 #include <rte_tcp.h>
 
