@@ -2,15 +2,16 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames a second of the whole program out of a memif, beside dpdk-testpmd with net_bonding and without a bond.
 
-    sudo tests/bench/application_memif.py [--members N] [--rounds N] [--seconds S] [--modes MODE,…]
+    sudo tests/bench/application_memif.py [--members N] [--rounds N] [--seconds S] [--modes MODE,…] [--pages huge|ordinary]
 
 As tests/bench/application.py, with a memif (net_memif) as the source: memif_load on the other processor gives 60-byte UDP frames of 1,024 flows, made once and
 sent over and over, as many as are taken. Members are net_null ports (net_bonding of DPDK 22.11 takes no memif for a member, as it has no MAC to set).
-dpdk-bond has `idle: busy`; its control would poll on the load's processor and has the lowest priority instead. All are on ordinary pages. Printed:
+dpdk-bond has `idle: busy`; its control would poll on the load's processor and has the lowest priority instead. The forwarders are all on hugepages, which are reserved for the while. Printed:
 millions of frames a second of the worker's own processor time, medians, and by net_bonding's of the same round. Needs root, dpdk-testpmd, two
 processors.
 """
 import argparse
+import contextlib
 import os
 import statistics
 import sys
@@ -20,17 +21,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import figures  # noqa: E402
 import load as loads  # noqa: E402
+from application import workers_of  # noqa: E402
 from framework import app  # noqa: E402
+from framework.hugepages import Hugepages  # noqa: E402
 from framework.netns import Netns  # noqa: E402
-
-
-def worker(pid):
-    """/proc/PID/task/TID of the thread that polls."""
-    for task in app.tasks(pid):
-        with open(f"{task}/comm", encoding="utf-8") as file:
-            if "worker" in file.read():
-                return task
-    raise AssertionError("no worker")
 
 
 def measure(forwarder, ns, frames, options):
@@ -39,7 +33,7 @@ def measure(forwarder, ns, frames, options):
     with loads.MemifLoad(ns, 0, flows=options.flows) as load, forwarder(load) as process:
         load.start(0, options.seconds + 1)
         time.sleep(0.5)
-        task = worker(process.pid)
+        task, = workers_of(process.pid)
 
         def look():
             return frames(process), app.ran(task)
@@ -56,16 +50,22 @@ def main():
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
     parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
+    parser.add_argument("--pages", choices=("huge", "ordinary"), default="huge")
     figures.add_arguments(parser)
     options = parser.parse_args()
-    ns = Netns("memif")
+    with Hugepages(300) if options.pages == "huge" else contextlib.nullcontext():
+        compare(options)
+
+
+def compare(options):
+    ns, huge = Netns("memif"), options.pages == "huge"
     null = [f"net_null{i},no-rx=1" for i in range(options.members)]
 
     def ours(mode):
-        return measure(lambda load: loads.bond(ns, load, mode, members=null), ns, lambda bond: bond.stats()["tx_packets"], options)
+        return measure(lambda load: loads.bond(ns, load, mode, members=null, hugepages=huge), ns, lambda bond: bond.stats()["tx_packets"], options)
 
     def theirs(mode):
-        return measure(lambda load: loads.testpmd(ns, load, mode, members=null), ns,
+        return measure(lambda load: loads.testpmd(ns, load, mode, members=null, hugepages=huge), ns,
                        lambda pmd: pmd.ask(f"/ethdev/stats,{pmd.upper}")["opackets"], options)
     try:
         free, behind = zip(*[theirs(None) for _ in range(options.rounds)])
@@ -81,7 +81,7 @@ def main():
                                     **{"memif full": (behind, "percent")}))
     finally:
         ns.delete()
-    figures.save(options, "application-memif", rows, pages="ordinary pages")
+    figures.save(options, "application-memif", rows, pages=f"{options.pages} pages")
 
 
 if __name__ == "__main__":

@@ -83,11 +83,11 @@ class MemifLoad:
 
 
 @contextlib.contextmanager
-def bond(ns, load, mode="balance-xor", idle="busy", members=None):
-    """dpdk-bond on the load's members, or on others (devargs). Its control shares the load's processor: with `idle: busy` it polls there, and gets what the
+def bond(ns, load, mode="balance-xor", idle="busy", members=None, hugepages=False):
+    """dpdk-bond on the load's members, which are for ordinary pages (vhost-user takes eight pieces of memory and no more), or on others (devargs). Its control shares the load's processor: with `idle: busy` it polls there, and gets what the
     load leaves."""
     config = app.bond_config(members or load.members(), logical={"backend": "device", "device": load.upper()},
-                             runtime={"idle": idle, "hugepages": "never"}, **MODES[mode][0])
+                             runtime={"idle": idle, "hugepages": "auto" if hugepages else "never"}, **MODES[mode][0])
     with app.DpdkBond(ns, config) as process:
         load.wait_connected()
         first(process, last=[process.pid])  # the first thread is control
@@ -95,13 +95,13 @@ def bond(ns, load, mode="balance-xor", idle="busy", members=None):
 
 
 @contextlib.contextmanager
-def testpmd(ns, load, mode=None, members=None):
+def testpmd(ns, load, mode=None, members=None, hugepages=False):
     """dpdk-testpmd's io forwarding to net_bonding, or (mode None) to the first member alone. `upper` of what it yields is the port that it sends to."""
     members = members or load.members()
     devices = [load.upper(), *(members if mode else members[:1])]
     if mode:
         devices.append(f"net_bonding0,{MODES[mode][1]}," + ",".join("slave=" + member.split(",")[0] for member in members))
-    with app.TestPmd(ns, *devices) as process:
+    with app.TestPmd(ns, *devices, hugepages=hugepages) as process:
         process.upper = len(devices) - 1
         process.command(f"set portlist 0,{process.upper}")
         load.wait_connected()

@@ -5,7 +5,7 @@
     sudo tests/bench/workers.py [--members N] [--rounds N] [--seconds S] [--modes MODE,…]
 
 As tests/bench/application.py: frames of a file, one copy of it for each worker's queue (net_pcap, infinite_rx), to net_null members, `idle: adaptive`, which
-does not sleep while there is something to do. From one worker to as many as there are processors; control shares the first processor with the
+does not sleep while there is something to do, and hugepages, which are reserved for the while. From one worker to as many as there are processors; control shares the first processor with the
 last worker when there is none left for it. Printed: millions of frames a second, and a second of the workers' own processor time each had
 (what they would move if each had a processor to itself), medians. Needs root, python3-scapy.
 """
@@ -20,6 +20,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 import application  # noqa: E402
 import figures  # noqa: E402
 from framework import app  # noqa: E402
+from framework.hugepages import Hugepages  # noqa: E402
 from framework.netns import Netns  # noqa: E402
 
 
@@ -48,7 +49,7 @@ def main():
     rows = []
     ns = Netns("workers")
     try:
-        with tempfile.TemporaryDirectory(prefix="workers-") as folder:
+        with tempfile.TemporaryDirectory(prefix="workers-") as folder, Hugepages(300):
             path = os.path.join(folder, "flows.pcap")
             application.write_flows(path, options.flows)
             for mode in options.modes.split(","):
@@ -63,7 +64,7 @@ def main():
                           f"{statistics.median(times):.2f} times one; each had {100 * statistics.median(part):.0f} % of one", flush=True)
     finally:
         ns.delete()
-    figures.save(options, "workers", rows)
+    figures.save(options, "workers", rows, pages="huge pages")
 
 
 if __name__ == "__main__":
