@@ -110,12 +110,11 @@ def main():
     parser.add_argument("--pages", choices=("huge", "ordinary"), default="huge")
     figures.add_arguments(parser)
     options = parser.parse_args()
-    with Hugepages(300) if options.pages == "huge" else contextlib.nullcontext():
-        compare(options)
+    with Hugepages(300) if options.pages == "huge" else contextlib.nullcontext(), tempfile.TemporaryDirectory(prefix="application-") as folder:
+        compare(options, os.path.join(folder, "flows.pcap"))
 
 
-def compare(options):
-    path = os.path.join(tempfile.mkdtemp(prefix="application-"), "flows.pcap")
+def compare(options, path):
     write_flows(path, options.flows)
     ns = Netns("app")
     try:
