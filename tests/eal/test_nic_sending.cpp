@@ -132,9 +132,9 @@ Sent take_sent(std::uint16_t port, Numbers* order = nullptr) {
 
 // A lane below a tap, whose snapshot the test may change.
 struct NicRig {
-    explicit NicRig(Mode mode = Mode::active_backup, Offloads logical = Offloads::all)
+    explicit NicRig(Mode mode = Mode::active_backup, Offloads logical = Offloads::all, unsigned workers = 1)
         : rig(mode, 2), slot(&rig.snapshot),
-          lane(0, 1, slot,
+          lane(workers - 1, workers, slot,
                LogicalQueue{.port = World::get().logical->id(), .offloads = logical, .rx_queues = 1}),
           prepares(rig) {}
 
@@ -157,8 +157,10 @@ struct NicRig {
 
 TEST_CASE("a NIC gets undone frames as they are, in order, and each counts as one") {
     const NothingLost check;
-    for (const Offloads logical : {Offloads::tcp, Offloads::all}) {
-        NicRig nic(Mode::active_backup, logical);
+    // Two workers: they share the queue that there is.
+    for (const auto& [logical, workers] :
+         {std::pair{Offloads::tcp, 1U}, {Offloads::all, 1U}, {Offloads::all, 2U}}) {
+        NicRig nic(Mode::active_backup, logical, workers);
         nic.member(0, Offloads::nic_tcp);
         nic.send({tcp_frame(1, 1), tcp_frame(2, 10), frame(3), tcp_frame(4, 3), tcp_frame(5, 1)});
         CHECK(g_driver.asked == 4); // not for the one that is finished

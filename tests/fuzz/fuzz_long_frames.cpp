@@ -94,6 +94,13 @@ void any_frame(Reader& in) {
     (void)longest_frame(m);
     if (is_super(m)) (void)is_plain_tcp_super(m);
     const auto all = finished(m);
+    // What is made ready for a NIC, and refused by its driver, leaves as if nobody had asked.
+    rte_mbuf_refcnt_set(m, 1);
+    const std::uint8_t few = how >> 2U; // buffers
+    (void)prepare_for_nic(
+        m, Offloads::nic_tcp,
+        {.buffers_a_segment = few == 0 ? std::uint8_t{255} : few, .ip_checksum = segment % 2 == 0});
+    require(finished(m) == all, "a NIC that refuses a frame leaves it what it was");
     std::size_t payload = 0;
     if (!is_super(m) || all.empty()) return;
     for (const Octets& piece : all) payload += piece.size() - headers_of_super(m);
