@@ -144,7 +144,7 @@ TxBurstFn data_half(const BondOptions& options) {
     case SprayGranularity::flowlet: return spray<PathByFlowlet>;
     case SprayGranularity::packet: break;
     }
-    return spray<PathInTurn>;
+    return spray<PathGivenLeast>;
 }
 
 } // namespace

@@ -26,20 +26,29 @@ std::uint64_t peer_mac(std::uint32_t address) noexcept;
 
 // ---- which path of a peer, by index; asked only when the peer has one
 
-class PathInTurn {
+// Octets that a frame takes on the wire besides itself: preamble, checksum and the gap to the next
+// (802.3 3.1, 4.4.2).
+inline constexpr std::uint32_t kAroundAFrame = 8 + 4 + 12;
+
+class PathGivenLeast {
 public:
     static constexpr bool kForEachFrame = true; // of a super-frame, which is cut before
-    PathInTurn(Lane& lane, const Snapshot& s, rte_mbuf* const*, std::uint16_t) noexcept
-        : position_(lane.spray.position), table_(s.spray) {}
-    unsigned operator()(const SprayPeer& peer, std::uint16_t) noexcept {
-        std::uint16_t& at = position_[table_.index(peer)];
-        if (at >= peer.slots) at = 0;
-        return peer.slot[at++];
+    PathGivenLeast(Lane& lane, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t) noexcept
+        : given_(lane.spray.given), table_(s.spray), frames_(frames) {}
+    unsigned operator()(const SprayPeer& peer, std::uint16_t i) noexcept {
+        return give(peer, std::min(frames_[i]->pkt_len + kAroundAFrame, 65'536U));
+    }
+    unsigned give(const SprayPeer& peer, std::uint32_t octets) noexcept {
+        PathShares& given = given_[table_.index(peer)];
+        const unsigned path = given.least(peer.live);
+        given.add(path, octets, table_.path[peer.first + path].octet);
+        return path;
     }
 
 private:
-    std::array<std::uint16_t, kMaxSprayPeers>& position_;
+    std::array<PathShares, kMaxSprayPeers>& given_;
     const SprayTable& table_;
+    rte_mbuf* const* const frames_;
 };
 
 class PathByFlow {
@@ -65,12 +74,15 @@ public:
         hash_burst<HashPolicy::layer34>(frames, n, hash_);
     }
     unsigned operator()(const SprayPeer& peer, std::uint16_t i) noexcept {
-        return flowlets_.pick(hash_[i], now_, gap_, peer.live,
-                              [&]() noexcept { return static_cast<std::uint8_t>(in_turn_(peer, i)); });
+        // Nobody knows how long one will be: all count alike.
+        return flowlets_.pick(hash_[i], now_, gap_, peer.live, [&]() noexcept {
+            return static_cast<std::uint8_t>(in_turn_.give(peer, kOneFlowlet));
+        });
     }
 
 private:
-    PathInTurn in_turn_;
+    static constexpr std::uint32_t kOneFlowlet = 1538;
+    PathGivenLeast in_turn_;
     Flowlets& flowlets_;
     const std::uint64_t gap_, now_;
     std::uint32_t hash_[kMaxBurst];

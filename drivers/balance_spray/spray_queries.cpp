@@ -171,7 +171,7 @@ std::optional<Explanation> SprayQueries::explain(const RunningBond& bond, Bytes 
     out.reason = options.granularity == SprayGranularity::flowlet
                      ? fmt::format("{}: after each pause of {} us the flow takes the next path", peer,
                                    options.flowlet_gap_us)
-                     : peer + ": its packets take turns over the usable paths, by weight";
+                     : peer + ": each packet takes the usable path that was given least, in octets by weight";
     return out;
 }
 

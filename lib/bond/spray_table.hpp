@@ -17,7 +17,8 @@ inline constexpr std::size_t kMaxSprayPeers = 64;
 inline constexpr std::size_t kMaxSprayPaths = 1024; // of all peers
 inline constexpr std::size_t kSpraySlots = 256;
 
-// Which path, by index: a round for packets and flowlets, a map of buckets for flows.
+// Which path, by index: a map of buckets for flows; for packets and flowlets, which take the path that was
+// given least, as often as its share is.
 using SpraySlots = std::array<std::uint8_t, kSpraySlots>;
 
 inline std::uint32_t ipv4_key(Ipv4 address) noexcept { // as the data path loads it
@@ -36,6 +37,7 @@ struct SprayTarget {
     std::uint64_t destination = 0; // the next hop's MAC in memory order, in the lower 48 bits
     std::uint16_t counter = 0;     // the path's own, in SprayLane::frames
     std::uint8_t member = 0;
+    std::uint16_t octet = 0; // what it costs (PathShares); granularity packet and flowlet
 };
 
 struct SprayPeer {

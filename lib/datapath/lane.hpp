@@ -12,6 +12,7 @@
 
 #include "base/offloads.hpp"
 #include "bond/flowlets.hpp"
+#include "bond/path_shares.hpp"
 #include "bond/snapshot.hpp"
 #include "datapath/counters.hpp"
 #include "datapath/doubt.hpp"
@@ -58,8 +59,8 @@ struct HeldFrames {
 
 // balance-spray. Owner: the lane's worker, but for the counters, which others read.
 struct SprayLane {
-    std::array<std::uint16_t, kMaxSprayPeers> position{}; // in the peer's round
-    std::array<Counter, kMaxSprayPaths> frames;           // by SprayTarget::counter
+    std::array<PathShares, kMaxSprayPeers> given{}; // by peer
+    std::array<Counter, kMaxSprayPaths> frames;     // by SprayTarget::counter
     Flowlets flowlets;
 };
 

@@ -15,7 +15,7 @@
 namespace dpdkbond {
 
 enum class SprayGranularity : std::uint8_t {
-    packet,  // each frame takes the next path
+    packet,  // each frame takes the path that was given least
     flow,    // a flow keeps its path
     flowlet, // a flow may take another path after a pause
 };

@@ -148,7 +148,7 @@ TEST_CASE("each frame of a super-frame takes a path of its own; by flow it keeps
               LogicalQueue{.port = World::get().logical->id(), .offloads = Offloads::all, .rx_queues = 1});
     Frames burst{super_frame(kPeer, 10), to(kPeer, 1), super_frame(kPeer, 33)};
     lane.counters.down.add(burst.size()); // as transmit() does
-    spray<PathInTurn>(lane, rig.snapshot, burst.data(), static_cast<std::uint16_t>(burst.size()));
+    spray<PathGivenLeast>(lane, rig.snapshot, burst.data(), static_cast<std::uint16_t>(burst.size()));
     CHECK(rig.sprayed() == std::vector<std::size_t>{11, 11, 11, 11});
     CHECK(lane.counters.down.get() == 44);
 
@@ -159,7 +159,8 @@ TEST_CASE("each frame of a super-frame takes a path of its own; by flow it keeps
     CHECK(std::accumulate(by.begin(), by.end(), std::size_t{0}) == 1);
 }
 
-TEST_CASE("one flow's packets leave by all paths in turn, exactly by weight, over bursts of any size") {
+TEST_CASE(
+    "one flow's packets of one size leave by all paths in turn, exactly by weight, over bursts of any size") {
     const NothingLost check;
     for (const auto& [weights, expected] :
          {std::pair{std::vector<std::uint32_t>{1, 1, 1}, std::vector<std::size_t>{24, 24, 24}},
@@ -168,6 +169,24 @@ TEST_CASE("one flow's packets leave by all paths in turn, exactly by weight, ove
         SprayRig rig(3, spray(3, SprayGranularity::packet, weights));
         for (const unsigned n : {1U, 32U, 7U, 31U, 1U}) rig.send(many_to(kPeer, n));
         CHECK(rig.sprayed() == expected);
+    }
+}
+
+TEST_CASE("long and short frames in turn: each path gets its share of octets") {
+    const NothingLost check;
+    SprayRig rig(2, spray(2, SprayGranularity::packet, {1, 3}));
+    std::array<std::size_t, 2> octets{};
+    for (unsigned i = 0; i < 400; ++i) {
+        rte_mbuf* m = to(kPeer, i);
+        if (i % 2 == 0) rte_pktmbuf_append(m, 1000);
+        rig.send({m});
+        for (unsigned k = 0; k < 2; ++k)
+            for (rte_mbuf* sent : take(rig.port(k))) {
+                octets[k] += sent->pkt_len + 24U;
+                rte_pktmbuf_free(sent);
+            }
+        const auto apart = static_cast<std::int64_t>(3 * octets[0]) - static_cast<std::int64_t>(octets[1]);
+        CHECK(std::abs(apart) <= 3 * (1000 + 60 + 24));
     }
 }
 

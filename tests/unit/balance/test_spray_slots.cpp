@@ -9,6 +9,7 @@
 
 #include "balance/spray_slots.hpp"
 #include "bond/flowlets.hpp"
+#include "bond/path_shares.hpp"
 
 using namespace dpdkbond;
 
@@ -107,4 +108,37 @@ TEST_CASE("a flow changes its path only after a pause, or when its path is lost"
     CHECK(flowlets->pick(42, now + 2, gap, 0xff, next) == 2);
     CHECK(flowlets->pick(43, now + 3, gap, 0xff, next) == 3); // another flow
     CHECK(flowlets->pick(42, now + 4, gap, 0xff, next) == 2);
+}
+
+TEST_CASE("whatever sizes frames have, no path is ahead of another by more than a frame, for as long as one "
+          "looks") {
+    std::mt19937 random(3);
+    for (int life = 0; life < 50; ++life) {
+        PathShares given;
+        std::array<std::uint32_t, kMaxMembers> octet{};
+        for (auto& o : octet) o = PathShares::kOctet * (1 + random() % 8);
+        const std::uint32_t live = static_cast<std::uint32_t>(random()) | 1U << random() % 32;
+        const std::uint32_t longest = life % 2 == 0 ? 1538 : 65'536;
+        std::array<std::uint64_t, kMaxMembers> all{};
+        for (int n = 0; n < 20'000; ++n) {
+            const unsigned path = given.least(live);
+            REQUIRE((live >> path & 1U) == 1);
+            const auto size = static_cast<std::uint32_t>(1 + random() % longest);
+            given.add(path, size, octet[path]);
+            all[path] += std::uint64_t{size} * octet[path];
+        }
+        std::uint64_t least = ~std::uint64_t{0}, most = 0;
+        for (unsigned k = 0; k < kMaxMembers; ++k)
+            if ((live >> k & 1U) != 0) least = std::min(least, all[k]), most = std::max(most, all[k]);
+        CHECK(most - least <= std::uint64_t{longest} * PathShares::kOctet * 8);
+    }
+}
+
+TEST_CASE("a path that was away begins like the rest") {
+    PathShares given;
+    CHECK(given.least(3) == 0);
+    for (int n = 0; n < 100; ++n) given.add(given.least(1), 1500, PathShares::kOctet); // alone
+    CHECK(given.least(3) == 0);
+    given.add(0, 1500, PathShares::kOctet);
+    CHECK(given.least(3) == 1);
 }
