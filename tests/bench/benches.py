@@ -61,7 +61,7 @@ ALL = [
     script("application-memif", "application_memif", "--rounds 3 --seconds 0.7 --modes balance-xor,active-backup",
            "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
-    script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --windows 2 --seconds 0.2"),
+    script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --windows 3"),
     script("round-trips", "latency", "--rounds 2 --pings 1500", "--rounds 1 --pings 200"),
     script("tcp", "tcp", "--rounds 2 --seconds 1 --modes active-backup,balance-xor,802.3ad", "--rounds 1 --seconds 1 --modes active-backup"),
     script("spray", "spray", "--rounds 2 --seconds 3", "--rounds 1 --seconds 1"),
