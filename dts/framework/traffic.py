@@ -39,12 +39,13 @@ def _only(ethertype):
 
 
 class Capture:
-    """Raw frames of one device: send(), and take() for what arrived since the last take."""
+    """Raw frames of one device: send(), and take() for what arrived since the last take; with `outgoing` for what its host has sent."""
 
     HEADER = 0  # bytes before each frame
 
-    def __init__(self, ns, device, ethertype=None):
+    def __init__(self, ns, device, ethertype=None, outgoing=False):
         self.device = device
+        self._outgoing = outgoing
         self._socket = ns.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
         self._socket.setsockopt(socket.SOL_SOCKET, SO_RCVBUFFORCE, 32 << 20)
         self._socket.setsockopt(socket.SOL_SOCKET, SO_TIMESTAMPNS, 1)
@@ -83,7 +84,7 @@ class Capture:
                 time.sleep(pause)
 
     def take(self):
-        """All frames that came in since the last call, oldest first; our own are left out."""
+        """All frames that came in since the last call, oldest first; what was sent here is left out (with `outgoing` the other way round)."""
         frames = []
         while True:
             try:
@@ -94,7 +95,7 @@ class Capture:
                 if error.errno in (100, 19):  # ENETDOWN, ENODEV: told once after the device went down
                     continue
                 raise
-            if source[2] == PACKET_OUTGOING:
+            if (source[2] == PACKET_OUTGOING) != self._outgoing:
                 continue
             t_ns = 0
             for level, kind, value in ancillary:

@@ -6,11 +6,13 @@ import random
 import re
 import signal
 import struct
+import subprocess
 
 import pytest
 
 from framework import segments
 from framework.segments import ACK, CWR, DATA_VALID, ECE, FIN, GSO_NONE, GSO_TCP4, GSO_TCP6, HOP_BY_HOP, NEEDS_CHECKSUM, PSH, RST, TCP, UDP, URG, VNET
+from framework.topology import BOND_ADDRESS, BOND_ADDRESS6, HOST_ADDRESS, HOST_ADDRESS6
 from framework.traffic import LongCapture
 from framework.wait import eventually
 
@@ -147,6 +149,41 @@ def test_super_frames_of_a_local_peer_go_up_cut_with_offloads_off(fresh):
     assert stats["rx_packets"] == bond.member("m0")["rx_packets"] and not any(stats["drops"].values())
 
 
+@pytest.mark.parametrize("target", (HOST_ADDRESS, HOST_ADDRESS6))
+@pytest.mark.parametrize("way", ("out", "in"))
+def test_a_real_connection_before_and_after_the_bond(fresh, way, target):
+    """What the kernel gave is what left, and what came is what the kernel got, segment by segment: out through the segmenter, in through the merger."""
+    wires = fresh.sink(1)
+    for ns in (wires.a, wires.sink):
+        ns.ipv6(True)
+    fresh.bond(wires, members=["net_af_packet0,iface=m0,pmd=1"], mode="balance-rr", addresses=(f"{BOND_ADDRESS}/24", f"{BOND_ADDRESS6}/64"))
+    for address in (f"{HOST_ADDRESS}/24", f"{HOST_ADDRESS6}/64"):
+        wires.sink.run("ip", "addr", "add", address, "dev", "p0", *(["nodad"] if ":" in address else []))
+    fresh.iperf_server(wires.sink)
+    eventually(lambda: wires.a.run("ping", "-c1", "-W1", target, check=False).returncode == 0, 10, "a way")
+    host, wire = (wires.a, "bond0"), (wires.sink, "p0")
+    before, after = (host, wire) if way == "out" else (wire, host)
+    given, got = fresh.enter(LongCapture(*before, outgoing=True)), fresh.enter(LongCapture(*after))
+    client = wires.a.popen("iperf3", "-c", target, "-p", 5301, "-n", "20M", "-b", "300M", *(["-R"] if way == "in" else []), stdout=subprocess.DEVNULL)
+    frames = {given: [], got: []}
+
+    def segments_of(capture):
+        """By connection, iperf3's own one too: frames of different ones may pass one another."""
+        found = [less_what_may_change(part) for one in frames[capture] for part in (left_undone(one) or stands_for(one))]
+        return sorted(found, key=lambda frame: frame[segments.Shape(frame).l4:][:4])
+
+    def ended():
+        for capture, list_ in frames.items():
+            list_ += [one for one in capture.take() if is_tcp(one[VNET.size:])]
+        return client.poll() is not None
+    eventually(ended, 30, "the end of the connection", every=0.01)
+    assert client.returncode == 0
+    eventually(lambda: ended() and len(segments_of(got)) >= len(segments_of(given)), 5, "the last segments")
+    same(segments_of(got), segments_of(given), f"{way} over {target}")
+    assert sum(map(len, frames[got])) > 20 << 20
+    assert len(frames[given if way == "out" else got]) < len(segments_of(got)) / 1.5, "hardly a super-frame"
+
+
 # ---- merged
 
 class Stream:
@@ -217,6 +254,17 @@ def less_what_may_change(frame):
     if shape.dont_fragment(frame):
         frame[shape.l3 + 4:shape.l3 + 6] = frame[shape.l3 + 10:shape.l3 + 12] = bytes(2)
     return bytes(frame)
+
+
+def is_tcp(frame):
+    return frame[12:14] in (b"\x08\x00", b"\x86\xdd") and segments.Shape(frame).protocol == TCP
+
+
+def left_undone(captured):
+    """A frame that is no super-frame and whose checksum its sender has left undone, with it done."""
+    flags, kind, *_ = VNET.unpack_from(captured)
+    frame = bytearray(captured[VNET.size:])
+    return [segments.finish(frame, segments.Shape(frame))] if kind == GSO_NONE and flags & NEEDS_CHECKSUM else []
 
 
 def stands_for(captured):
