@@ -7,10 +7,12 @@
 dpdk-bond with the default of `memory_mb`, on veth members (packet sockets) behind a bridge, a tap for each bond, active-backup. From before the start a
 host behind the bridge sends a UDP frame every 2 ms to the first bond's address, whose MAC it knows: the first that a program on the bond's host gets has
 gone through the bond. (An answer takes a second more where the host is spoken to that early: Linux asks for its neighbour by ARP while the tap has its
-carrier but no queueing discipline yet, and asks again a second later.) Once on ordinary pages and, where 300 hugepages are free, once on those. Memory: what is resident of ordinary pages, and hugepages, two
+carrier but no queueing discipline yet, and asks again a second later.) Once on ordinary pages and once on hugepages, which are reserved
+before. Memory: what is resident of ordinary pages, and hugepages, two
 seconds after the start. Printed: medians. Needs root.
 """
 import argparse
+import contextlib
 import os
 import re
 import socket
@@ -23,6 +25,7 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import figures  # noqa: E402
 from framework import app  # noqa: E402
+from framework.hugepages import Hugepages  # noqa: E402
 from framework.lab import Lab  # noqa: E402
 from framework.topology import BOND_ADDRESS  # noqa: E402
 from framework.wait import eventually  # noqa: E402
@@ -35,11 +38,6 @@ def memory(pid):
     with open(f"/proc/{pid}/status", encoding="utf-8") as file:
         said = dict(re.findall(r"^(VmRSS|HugetlbPages):\s*(\d+) kB", file.read(), re.M))
     return int(said["VmRSS"]) / 1024, int(said["HugetlbPages"]) / 1024
-
-
-def free_hugepages():
-    with open("/proc/meminfo", encoding="utf-8") as file:
-        return int(re.search(r"^HugePages_Free:\s*(\d+)", file.read(), re.M)[1])
 
 
 def config_of(devices, bonds, members, pages):
@@ -105,9 +103,10 @@ def main():
         with Lab() as lab:
             topology = lab.topology(bonds * members, pcap=False)
             topology.h.run("ip", "neigh", "replace", BOND_ADDRESS, "lladdr", MAC, "dev", "h0", "nud", "permanent")
-            for pages in ("never", "always") if free_hugepages() >= 300 else ("never",):
+            for pages in ("never", "always"):
                 devices = [topology.devargs(i) for i in range(bonds * members)]
-                done = [start(topology, config_of(devices, bonds, members, pages)) for _ in range(options.starts)]
+                with Hugepages(600) if pages == "always" else contextlib.nullcontext():
+                    done = [start(topology, config_of(devices, bonds, members, pages)) for _ in range(options.starts)]
                 ready, first, resident, huge, end = zip(*done)
                 kind = "ordinary" if pages == "never" else "huge"
                 rows.append(figures.row({"bonds": bonds, "members": members, "pages": kind}, ready=(ready, "s"), resident=(resident, "MB"),
