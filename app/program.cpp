@@ -548,7 +548,7 @@ void Program::run(bool console) {
     std::vector<BondUnit*> all;
     for (auto& unit : units_) {
         all.push_back(unit.get());
-        for (auto& member : unit->members) dismiss(*unit, *member);
+        dismiss_all(*unit);
     }
     wait_until_said(all, kEndPatience);
     for (BondUnit* unit : all)

@@ -110,6 +110,7 @@ private:
     void take_tap(BondUnit& unit, MemberPort& member);
     void steer(BondUnit& unit); // after members, their queue_id or the mode have changed
     void dismiss(BondUnit& unit, const MemberPort& member); // the mode's farewell may leave by it
+    void dismiss_all(BondUnit& unit);                       // the same, of all members at once
     void wait_until_said(const std::vector<BondUnit*>& units,
                          Duration patience);       // … until the farewell is on the wire
     void part(BondUnit& unit, MemberPort& member); // leaves without a frame in flight, closes, restores

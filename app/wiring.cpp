@@ -211,7 +211,7 @@ void Program::serve_member(BondUnit& unit, MemberPort& member) {
 void Program::leave_service(std::unique_ptr<BondUnit> leaving) {
     const Meanwhile others(*this); // which do not find it any more
     BondUnit& unit = *leaving;
-    for (auto& member : unit.members) dismiss(unit, *member);
+    dismiss_all(unit);
     wait_until_said({&unit}, kWorkerPatience);
     if (unit.capture) unit.capture->stop();
     host_->forget_logical(unit.number);
@@ -338,6 +338,13 @@ void Program::steer(BondUnit& unit) {
 void Program::dismiss(BondUnit& unit, const MemberPort& member) {
     control_->call([&] {
         unit.core->bond.dismiss_member(member.id, now());
+        control_->settle(unit.number);
+    });
+}
+
+void Program::dismiss_all(BondUnit& unit) {
+    control_->call([&] {
+        unit.core->bond.dismiss_all(now());
         control_->settle(unit.number);
     });
 }

@@ -135,6 +135,20 @@ def reports(frames):
     return found
 
 
+@pytest.mark.parametrize("mode", ["active-backup", "balance-tlb", "balance-alb"])
+def test_a_bond_that_ends_leaves_its_mac_where_it_is(fresh, mode):
+    """Nobody takes over at the end: the switch would send what is for the next start to a member that is a backup then."""
+    topology = fresh.topology(3)
+    bond = fresh.bond(topology, mode=mode)
+    ping = fresh.ping(topology.a, HOST_ADDRESS).settled(5)
+    ping.stop()
+    mac = topology.a.mac("bond0")
+    port = topology.bridge.fdb()[mac]
+    monitor = fresh.fdb_monitor(topology)
+    assert bond.stop() == 0
+    assert topology.bridge.fdb().get(mac, port) == port and set(monitor.ports_of(mac)) <= {port}
+
+
 @pytest.mark.parametrize("mode", ["active-backup", "balance-rr"])
 def test_memberships_are_reported_again_by_the_member_that_takes_over(fresh, mode):
     wires = fresh.sink(2, ipv6=True)

@@ -86,13 +86,23 @@ void Bond::remove_member(MemberId id, Time now) {
 void Bond::dismiss_member(MemberId id, Time now) {
     Member* m = member(id);
     if (m == nullptr || m->dismissed) return;
-    m->dismissed = true;
-    m->was_up = m->was_alive = false; // it leaves by command: no link failure to count
-    mode_.controller->member_left(id, now);
-    macs_.leave(id);
+    dismiss(*m, now);
+    settle(now);
+}
+
+void Bond::dismiss_all(Time now) {
+    for (Member& m : members_)
+        if (!m.dismissed) dismiss(m, now);
+    settle(now);
+}
+
+void Bond::dismiss(Member& m, Time now) {
+    m.dismissed = true;
+    m.was_up = m.was_alive = false; // it leaves by command: no link failure to count
+    mode_.controller->member_left(m.id, now);
+    macs_.leave(m.id);
     reselect_ = true;
     changed_ = true;
-    settle(now);
 }
 
 void Bond::handle_frame(MemberId id, Bytes frame, Time now) {

@@ -82,6 +82,9 @@ public:
     // The member is about to leave. It is not used any more, but workers still serve its port, so that the
     // mode's farewell (LACP's last PDU) leaves by it. remove_member() follows.
     void dismiss_member(MemberId id, Time now);
+    // The bond is about to end: all of them at once, so that none takes over from another and nobody is told
+    // that one had: a switch would send what is for the next start to a member that is none then.
+    void dismiss_all(Time now);
     void handle_link(MemberId id, LinkState link, Time now); // repeats are no-ops
     void handle_frame(MemberId id, Bytes frame, Time now);   // one that was given to control
     void handle_timeout(Time now);                           // spurious calls are no-ops
@@ -219,6 +222,7 @@ private:
     void become_active(MemberId id, Time now);
     void start_reports(Time now); // of multicast memberships (resend_igmp), by the active member
     [[nodiscard]] MemberSet announcers() const;
+    void dismiss(Member& m, Time now);
     void follow_macs(Time now);
     void show_mac(Member& m);
     void look_at_members();

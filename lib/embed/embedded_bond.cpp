@@ -239,8 +239,7 @@ bool EmbeddedBond::stop_bond() {
     if (!running_) return false;
     Running& r = *running_;
     r.control.call([&] {
-        for (const auto& device : devices_)
-            if (device->id != kNoMember) r.core.bond.dismiss_member(device->id, now());
+        r.core.bond.dismiss_all(now());
         r.control.settle(0);
     });
     for (const Time end = now() + kStopPatience; !r.core.inject.empty() && now() < end;) wait_a_moment();

@@ -266,6 +266,26 @@ TEST_CASE("announcements go by the member that is active when they are due, and 
     CHECK(sim.frames() == 0);
 }
 
+TEST_CASE("when a bond ends nobody takes over, and nobody is told that one had") {
+    for (const Mode mode : {Mode::active_backup, Mode::balance_tlb, Mode::balance_alb}) {
+        CAPTURE(mode_name(mode));
+        Sim sim(mode, 3);
+        LocalAddresses addresses;
+        addresses.push_back({});
+        sim.bond.set_addresses(addresses);
+        sim.pass(5s);
+        Bond::Transmit frame;
+        while (sim.bond.poll_transmit(frame)) {
+        } // of members by themselves, too
+        const std::uint64_t failovers = sim.status().failovers;
+        sim.bond.dismiss_all(sim.now);
+        sim.pass(5s);
+        CHECK_FALSE(sim.bond.poll_transmit(frame));
+        CHECK(sim.active() == -1);
+        CHECK(sim.status().failovers == failovers);
+    }
+}
+
 TEST_CASE("num_grat_arp 0 announces nothing, and other modes never do") {
     BondOptions o;
     o.num_grat_arp = 0;
