@@ -48,7 +48,7 @@ template <class F> auto with_policy(HashPolicy policy, F f) {
 // ModeDescriptor::counting of modes with this choice.
 template <HashPolicy Policy>
 void count_by_hash(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-    if (lane.policy.position++ % kCountedBursts == 0 && s.buckets != 0) {
+    if (s.buckets != 0 && is_counted(lane)) {
         std::uint32_t hash[kMaxBurst];
         hash_burst<Policy>(frames, n, hash);
         for (std::uint16_t i = 0; i < n; ++i)

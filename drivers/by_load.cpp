@@ -32,7 +32,7 @@ namespace {
 
 template <HashPolicy Policy>
 void count_by_map(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-    if (lane.policy.position++ % kCountedBursts == 0 && s.buckets != 0) {
+    if (s.buckets != 0 && is_counted(lane)) {
         for (std::uint16_t i = 0; i < n; ++i) {
             const Bytes f = bytes_of(frames[i]);
             const std::size_t bucket =

@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a lane has sent, by samples: while somebody asks for load (Bond::count_flows), the first bytes of one
-// frame of each fourth burst. The writer never waits; a reader that is too slow misses the oldest.
+// frame of one burst of four. The writer never waits; a reader that is too slow misses the oldest.
 #pragma once
 
 #include <rte_mbuf.h>

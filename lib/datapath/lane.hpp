@@ -119,7 +119,8 @@ public:
     SprayLane spray;
     Stage stage;
     FlowCounters flows;
-    std::uint32_t bursts_seen = 0; // by sample_flows(); owner: the worker
+    // By is_counted(); owner: the worker.
+    std::uint32_t bursts_seen = 0, counted_of_four = 0;
     FlowSamples samples;
 };
 

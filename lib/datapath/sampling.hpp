@@ -6,8 +6,14 @@
 
 namespace dpdkbond {
 
-// Each fourth burst is looked at, for four.
+// One burst of each four is looked at, for all of them; which one is chance, as traffic that comes in a
+// rhythm would otherwise show the same of its flows again and again.
 inline constexpr unsigned kCountedBursts = 4;
+inline bool is_counted(Lane& lane) noexcept {
+    const std::uint32_t nth = lane.bursts_seen++ % kCountedBursts;
+    if (nth == 0) lane.counted_of_four = lane.policy.next_random() % kCountedBursts;
+    return nth == lane.counted_of_four;
+}
 
 // A burst that is looked at: one frame of it is kept, whichever, as a sample of what it and three others
 // carry.
@@ -18,7 +24,7 @@ inline void sample_flow(Lane& lane, rte_mbuf* const* frames, std::uint16_t n) no
 
 // What count_flows() gets of modes that count nothing by bucket. Worker threads only.
 inline void sample_flows(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::uint16_t n) noexcept {
-    if (lane.bursts_seen++ % kCountedBursts == 0) sample_flow(lane, frames, n);
+    if (is_counted(lane)) sample_flow(lane, frames, n);
     s.counted(lane, s, frames, n);
 }
 
