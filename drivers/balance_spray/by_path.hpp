@@ -26,18 +26,19 @@ std::uint64_t peer_mac(std::uint32_t address) noexcept;
 
 // ---- which path of a peer, by index; asked only when the peer has one
 
-// Octets that a frame takes on the wire besides itself: preamble, checksum and the gap to the next
-// (802.3 3.1, 4.4.2).
-inline constexpr std::uint32_t kAroundAFrame = 8 + 4 + 12;
-
+// That which was given least (PathShares).
 class PathGivenLeast {
 public:
     static constexpr bool kForEachFrame = true; // of a super-frame, which is cut before
+    // Octets that a frame takes on the wire besides itself: preamble, checksum and the gap to the next (802.3
+    // 3.1, 4.4.2).
+    static constexpr std::uint32_t kAroundAFrame = 8 + 4 + 12;
     PathGivenLeast(Lane& lane, const Snapshot& s, rte_mbuf* const* frames, std::uint16_t) noexcept
         : given_(lane.spray.given), table_(s.spray), frames_(frames) {}
     unsigned operator()(const SprayPeer& peer, std::uint16_t i) noexcept {
         return give(peer, std::min(frames_[i]->pkt_len + kAroundAFrame, 65'536U));
     }
+    // For so many octets, 65,536 at most.
     unsigned give(const SprayPeer& peer, std::uint32_t octets) noexcept {
         PathShares& given = given_[table_.index(peer)];
         const unsigned path = given.least(peer.live);
@@ -74,14 +75,14 @@ public:
         hash_burst<HashPolicy::layer34>(frames, n, hash_);
     }
     unsigned operator()(const SprayPeer& peer, std::uint16_t i) noexcept {
-        // Nobody knows how long one will be: all count alike.
+        // Nobody knows how long a flowlet will be: all count alike.
         return flowlets_.pick(hash_[i], now_, gap_, peer.live, [&]() noexcept {
             return static_cast<std::uint8_t>(in_turn_.give(peer, kOneFlowlet));
         });
     }
 
 private:
-    static constexpr std::uint32_t kOneFlowlet = 1538;
+    static constexpr std::uint32_t kOneFlowlet = 1514 + PathGivenLeast::kAroundAFrame;
     PathGivenLeast in_turn_;
     Flowlets& flowlets_;
     const std::uint64_t gap_, now_;

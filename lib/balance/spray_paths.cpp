@@ -345,23 +345,6 @@ void SprayPaths::weights(std::span<const SprayPath> peer, std::span<std::uint32_
     }
 }
 
-namespace {
-
-// What an octet costs on each path, from the places that it has in the round.
-void set_costs(SprayTable& table, const SprayPeer& peer) {
-    std::array<std::uint32_t, kMaxMembers> places{};
-    for (std::size_t i = 0; i < peer.slots; ++i) ++places[peer.slot[i]];
-    const std::uint32_t most = *std::max_element(places.begin(), places.end());
-    for (std::uint32_t live = peer.live; live != 0; live &= live - 1) {
-        const auto i = static_cast<unsigned>(__builtin_ctz(live));
-        const std::uint32_t octet = (most * PathShares::kOctet + places[i] / 2) / places[i];
-        table.path[peer.first + i].octet =
-            static_cast<std::uint16_t>(std::min(octet, PathShares::kMostAnOctet));
-    }
-}
-
-} // namespace
-
 void SprayPaths::fill(SprayTable& out, MemberSet may_send) const {
     out.clear();
     for (const Member& m : members_) out.own[m.id.value] = ipv4_key(m.own);
@@ -384,7 +367,11 @@ void SprayPaths::fill(SprayTable& out, MemberSet may_send) const {
         peer->slots = options_.granularity == SprayGranularity::flow
                           ? make_spray_map(weight, peer->live, peer->slot)
                           : make_spray_round(weight, peer->slot);
-        if (options_.granularity != SprayGranularity::flow) set_costs(out, *peer);
+        const std::uint64_t most = std::ranges::max(weight);
+        for (std::size_t i = 0; i < paths.size(); ++i)
+            if (weight[i] != 0)
+                out.path[peer->first + i].octet = static_cast<std::uint16_t>(std::min<std::uint64_t>(
+                    (most * PathShares::kOctet + weight[i] / 2) / weight[i], PathShares::kMostAnOctet));
         begin += paths.size();
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What a worker has given each path to a peer: octets, by the path's rate. The next frame takes the path that
-// has got least and so has the shortest way to go on its wire, whatever sizes frames have: of two links that
-// took turns, one would get all the data and the other all the acknowledgements of a flow that alternates.
-// One writer; no allocation.
+// has got least, so that all wires are busy for as long, whatever sizes frames have: of two links that took
+// turns one would get all the data, and the other all the acknowledgements, of a flow in which they
+// alternate. One writer; no allocation.
 #pragma once
 
 #include <algorithm>
@@ -15,8 +15,9 @@ namespace dpdkbond {
 
 class PathShares {
 public:
-    // What one octet costs on the fastest path; on one of a third of its rate it costs three times as much.
-    static constexpr std::uint32_t kOctet = 256, kMostAnOctet = 1U << 15U;
+    // What one octet costs on the fastest path; on one of a third of its rate it costs three times as much,
+    // and never more than on one of a 256th.
+    static constexpr std::uint32_t kOctet = 128, kMostAnOctet = 1U << 15U;
 
     // The path of `live` (a bit each, at least one) that was given least, the first of equals. When other
     // paths are live than before, all begin anew.
@@ -40,6 +41,7 @@ public:
     }
 
 private:
+    // Then what all have in common is taken off. Nothing overflows: before, each has less.
     static constexpr std::uint32_t kBeginAnew = 1U << 31U;
     static_assert(std::uint64_t{kMostAnOctet} * 65536 + kBeginAnew <= std::uint64_t{1} << 32U);
 

@@ -8,6 +8,7 @@
 #include <vector>
 
 #include "balance/spray_paths.hpp"
+#include "bond/path_shares.hpp"
 #include "bond/rx_filter.hpp"
 #include "numbered.hpp"
 
@@ -385,12 +386,32 @@ TEST_CASE("without weights the members' speeds are the shares; one that is not k
     const SprayPeer* p = table->find(ipv4_key(kPeer));
     REQUIRE(p != nullptr);
     CHECK(p->slots == 6);
+    CHECK(table->path[p->first].octet == PathShares::kOctet);
+    CHECK(table->path[p->first + 1].octet == 4 * PathShares::kOctet);
     CHECK(table->path[p->first + 1].destination == mac_key(theirs(1)));
     CHECK(table->path[p->first + 1].member == 1);
     CHECK(table->own[2] == ipv4_key(own(2)));
     auto less = std::make_unique<SprayTable>();
     w.paths.fill(*less, MemberSet::of_bits(1)); // only m0 may send
     CHECK(less->find(ipv4_key(kPeer))->live == 1);
+}
+
+TEST_CASE("a path of a 255th of the rate gets a 255th of the octets") {
+    World w(2);
+    w.paths.set_link(id(0), true, 255'000, w.now);
+    w.paths.set_link(id(1), true, 1000, w.now);
+    auto table = std::make_unique<SprayTable>();
+    w.paths.fill(*table, MemberSet::all());
+    const SprayPeer* p = table->find(ipv4_key(kPeer));
+    REQUIRE(p != nullptr);
+    PathShares given;
+    std::array<std::uint64_t, 2> octets{};
+    for (int n = 0; n < 256'000; ++n) {
+        const unsigned path = given.least(p->live);
+        given.add(path, 1538, table->path[p->first + path].octet);
+        octets[path] += 1538;
+    }
+    CHECK(octets[0] / octets[1] == 255);
 }
 
 TEST_CASE("many paths are asked for in portions that control's queue holds") {
