@@ -26,13 +26,24 @@ void drop(Counter& counter, rte_mbuf** frames, std::uint16_t n) noexcept {
     counter.add(n);
 }
 
-std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept {
+namespace {
+
+// Calls f with the lane's transmit queue of a member that has fewer queues than there are workers, below the
+// queue's lock.
+template <class F> std::uint16_t with_shared_queue(const Lane& lane, const SnapshotMember& m, F f) noexcept {
     const auto queue = static_cast<std::uint16_t>(lane.worker % m.tx_queues);
     QueueLock& lock = queue_lock(m.port, queue);
     rte_spinlock_lock(&lock.lock);
-    const std::uint16_t sent = rte_eth_tx_burst(m.port, queue, frames, n);
+    const std::uint16_t done = f(queue);
     rte_spinlock_unlock(&lock.lock);
-    return sent;
+    return done;
+}
+
+} // namespace
+
+std::uint16_t send_shared(Lane& lane, const SnapshotMember& m, rte_mbuf** frames, std::uint16_t n) noexcept {
+    return with_shared_queue(lane, m,
+                             [&](std::uint16_t queue) { return rte_eth_tx_burst(m.port, queue, frames, n); });
 }
 
 void flush(Lane& lane) noexcept {
@@ -119,13 +130,8 @@ bool send_pieces(Lane& lane, const SnapshotMember& m, rte_mbuf** pieces, std::ui
 bool left_to_nic(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf* frame) noexcept {
     const SnapshotMember& m = s.member[id];
     if (!prepare_for_nic(frame, m.offloads, s.nic[id])) return false;
-    if (m.tx_queues >= lane.workers) return rte_eth_tx_prepare(m.port, lane.worker, &frame, 1) == 1;
-    const auto queue = static_cast<std::uint16_t>(lane.worker % m.tx_queues);
-    QueueLock& lock = queue_lock(m.port, queue);
-    rte_spinlock_lock(&lock.lock);
-    const bool takes = rte_eth_tx_prepare(m.port, queue, &frame, 1) == 1;
-    rte_spinlock_unlock(&lock.lock);
-    return takes;
+    const auto prepare = [&](std::uint16_t queue) { return rte_eth_tx_prepare(m.port, queue, &frame, 1); };
+    return (m.tx_queues >= lane.workers ? prepare(lane.worker) : with_shared_queue(lane, m, prepare)) == 1;
 }
 
 } // namespace
