@@ -18,11 +18,6 @@ namespace {
 // has taken its processor away.
 constexpr int kPatience = 1000;
 
-// The newest snapshot of the bond that a queue (RxQueue, TxQueue) is of.
-template <class Queue> inline const Snapshot& newest_of(const Queue& q) noexcept {
-    return *q.snapshot->load(std::memory_order_acquire);
-}
-
 inline void tell_control(Lane& lane, Control& control) noexcept {
     if (!lane.bell) [[likely]]
         return;
@@ -61,21 +56,7 @@ inline std::uint64_t octets(rte_mbuf* const* frames, std::size_t n) noexcept {
     std::copy_n(in_order.begin(), n, frames);
 }
 
-const std::atomic<const Snapshot*>* slot_of(const Lane* lane) noexcept {
-    return lane != nullptr ? lane->snapshot : nullptr;
-}
-
 } // namespace
-
-void RxQueue::use(Lane* its) noexcept {
-    lane = its;
-    snapshot = slot_of(its);
-}
-
-void TxQueue::use(Lane* its) noexcept {
-    lane = its;
-    snapshot = slot_of(its);
-}
 
 std::uint16_t RxQueue::take_parked(rte_mbuf** frames, std::uint16_t room) noexcept {
     unsigned left = parked_count.load(std::memory_order_relaxed);
@@ -89,7 +70,7 @@ std::uint16_t RxQueue::take_parked(rte_mbuf** frames, std::uint16_t room) noexce
 }
 
 std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
-    const Snapshot& s = newest_of(*this);
+    const Snapshot& s = newest();
     std::uint16_t got = 0;
     if (parked_count.load(std::memory_order_relaxed) != 0) [[unlikely]]
         got = take_parked(frames, room);
@@ -124,7 +105,7 @@ std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
 
 unsigned RxQueue::receive_for_absent() noexcept {
     constexpr unsigned kAtOnce = 2048; // of each queue of a member: no more lie in one
-    const Snapshot& s = newest_of(*this);
+    const Snapshot& s = newest();
     unsigned kept = 0;
     rte_mbuf* frames[kBurst];
     for (unsigned k = 0; k < s.rx_count; ++k) {
@@ -161,7 +142,7 @@ void RxQueue::free_parked() noexcept {
 
 std::uint16_t TxQueue::send(rte_mbuf** frames, std::uint16_t n) noexcept {
     Lane& l = *lane;
-    const Snapshot& s = newest_of(*this);
+    const Snapshot& s = newest();
     const std::uint8_t own = s.by_queue[number];
     if (l.held.count != 0 || s.tx_count == 0) [[unlikely]] {
         if (!may_send(s)) {
@@ -215,7 +196,7 @@ std::uint16_t TxQueue::take_back(rte_mbuf** frames, std::uint16_t n) noexcept {
 }
 
 void TxQueue::release() noexcept {
-    const Snapshot& s = newest_of(*this);
+    const Snapshot& s = newest();
     while (lane->held.count != 0) {
         const std::uint16_t before = lane->held.count;
         release_held(*lane, s);

@@ -18,17 +18,32 @@ struct QueueCounters {
     Counter packets, bytes;
 };
 
+// What both kinds have.
+struct PortQueue {
+    Gate gate;
+    std::uint16_t number = 0;
+    Lane* lane = nullptr;                                   // while the port runs
+    const std::atomic<const Snapshot*>* snapshot = nullptr; // the lane's, which is asked first
+    Control* control = nullptr;
+
+    // From now on, while nobody is inside the gate; nullptr: the port does not run.
+    void use(Lane* its) noexcept {
+        lane = its;
+        snapshot = its != nullptr ? its->snapshot : nullptr;
+    }
+    // Inside the gate: the bond's.
+    [[nodiscard]] const Snapshot& newest() const noexcept {
+        return *snapshot->load(std::memory_order_acquire);
+    }
+};
+
 // Receives from the members in turn. Its lane's `worker` is the queue's number among the port's receive
 // queues.
-struct alignas(64) RxQueue {
+struct alignas(64) RxQueue : PortQueue {
     static constexpr unsigned kParked = 512;
 
-    // One line of the cache, all that a look needs that finds nothing.
-    Gate gate;
-    std::uint16_t port = 0, number = 0;
-    Lane* lane = nullptr;                                   // while the port runs
-    const std::atomic<const Snapshot*>* snapshot = nullptr; // the lane's
-    Control* control = nullptr;
+    // Up to parked_count it is one line of the cache: all that a look needs that finds nothing.
+    std::uint16_t port = 0;
     unsigned turn = 0; // which member is the first to be asked next time
     // Frames that control has received in the application's absence, which are its own. Inside the gate, but
     // that others may ask whether there are any.
@@ -41,7 +56,6 @@ struct alignas(64) RxQueue {
     std::uint16_t descriptors = 0;
     rte_eth_rxconf conf{};
 
-    void use(Lane* its) noexcept; // nobody is inside
     // Inside the gate. Up to `room` frames for the application, which owns them.
     std::uint16_t receive(rte_mbuf** frames, std::uint16_t room) noexcept;
     // Control, inside the gate: takes what has come for control, and keeps the rest while there is room.
@@ -59,20 +73,14 @@ private:
     [[gnu::cold]] std::uint16_t take_parked(rte_mbuf** frames, std::uint16_t room) noexcept;
 };
 
-struct alignas(64) TxQueue {
-    Gate gate;
-    std::uint16_t number = 0;
+struct alignas(64) TxQueue : PortQueue {
     std::atomic<bool> holds{false}; // frames of flows that are on the move (HeldFrames)
-    Lane* lane = nullptr;           // while the port runs
-    const std::atomic<const Snapshot*>* snapshot = nullptr; // the lane's
-    Control* control = nullptr;
     QueueCounters counters;
     Counter refused; // frames that went back
     UnsentFrames unsent;
     std::uint16_t descriptors = 0;
     rte_eth_txconf conf{};
 
-    void use(Lane* its) noexcept; // nobody is inside
     // Inside the gate. Sends the first of n frames and returns how many they are; the others, behind them and
     // in their order, stay the application's.
     std::uint16_t send(rte_mbuf** frames, std::uint16_t n) noexcept;
