@@ -47,10 +47,10 @@ struct MemberView {
     // How control receives LACP by it: a receive "queue" of its own, a "socket" of its own, or with the
     // "data".
     std::string_view control_rx = "data";
-    std::optional<Offloads>
-        offloads{};               // what it does of what the logical interface leaves undone; none: unknown
-    bool checks_received = false; // … and it tells which received checksums are right
     std::string_view control_tx = "data"; // … and sends: by a transmit "queue" of its own, or with the "data"
+    // What it does of what the logical interface leaves undone; nothing: unknown.
+    std::optional<Offloads> offloads{};
+    bool checks_received = false; // … and it tells which received checksums are right
 };
 
 struct HealthView {
