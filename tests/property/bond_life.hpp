@@ -53,6 +53,8 @@ public:
     // All links are up, everybody answers, and so much time passes that whatever was under way is over: then
     // the bond carries, and neighbours know MACs of its members only.
     void heal();
+    // Its end, which is nobody's failover.
+    void end();
 
     [[nodiscard]] const std::string& broken() const { return broken_; }
     [[nodiscard]] const std::string& trace() const { return trace_; }

@@ -177,4 +177,21 @@ void BondLife::heal() {
     check_neighbors();
 }
 
+void BondLife::end() {
+    say("end");
+    BondStatus before, after;
+    bond_->fill(before);
+    for (Port& p : ports_) p.leaving = p.present;
+    bond_->dismiss_all(now_);
+    for (Bond::Transmit t; bond_->poll_transmit(t);) {
+        const auto eth = parse_eth({t.frame.data(), t.length});
+        if (!eth || eth->type != ethertype::slow)
+            fail(fmt::format("a bond that ends tells by member {} of what is none", +t.member.value));
+    }
+    bond_->fill(after);
+    Snapshot s;
+    bond_->fill(s);
+    if (after.failovers != before.failovers || s.tx_count != 0) fail("when a bond ends nobody takes over");
+}
+
 } // namespace dpdkbond::life
