@@ -86,6 +86,26 @@ rte_mbuf* igmp_frame(std::uint32_t number) {
     return with_bytes(f);
 }
 
+rte_mbuf* tcp_head(unsigned segments) {
+    rte_mbuf* m = rte_pktmbuf_alloc(World::get().pool);
+    REQUIRE(m != nullptr);
+    auto* f = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, 154));
+    std::fill_n(f, 154, std::uint8_t{0});
+    store_be16(f + 12, 0x0800);
+    f[14] = 0x45;
+    store_be16(f + 16, static_cast<std::uint16_t>(40 + segments * 100));
+    f[23] = 6;
+    f[46] = 0x50;
+    return m;
+}
+
+void add_buffer(rte_mbuf* frame, std::uint16_t bytes, std::uint8_t filled_with) {
+    rte_mbuf* more = rte_pktmbuf_alloc(World::get().pool);
+    REQUIRE(more != nullptr);
+    std::memset(rte_pktmbuf_append(more, bytes), filled_with, bytes);
+    REQUIRE(rte_pktmbuf_chain(frame, more) == 0);
+}
+
 std::uint32_t number_of(const rte_mbuf* m) {
     return load_be32(rte_pktmbuf_mtod_offset(m, const std::uint8_t*, kNumberAt));
 }

@@ -52,6 +52,10 @@ private:
 // A UDP frame over IPv4 of flow `flow`: equal flows, equal headers.
 rte_mbuf* frame(std::uint32_t number, std::uint32_t flow = 0);
 rte_mbuf* igmp_frame(std::uint32_t number);
+// TCP over IPv4 of `segments` times 100 bytes of payload, of which the first 100 are there, zero; no
+// addresses or checksums. add_buffer() appends bytes in a buffer of their own.
+rte_mbuf* tcp_head(unsigned segments);
+void add_buffer(rte_mbuf* frame, std::uint16_t bytes, std::uint8_t filled_with);
 std::uint32_t number_of(const rte_mbuf* m);
 std::uint32_t flow_hash_of(std::uint32_t flow, HashPolicy policy);
 Frames frames(std::uint32_t first_number, unsigned n); // each of a flow of its own

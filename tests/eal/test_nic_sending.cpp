@@ -61,24 +61,12 @@ private:
 
 // TCP over IPv4, its checksum undone; more than one segment: of 100 bytes each, 50 in each further buffer.
 rte_mbuf* tcp_frame(std::uint32_t number, unsigned segments) {
-    rte_mbuf* m = rte_pktmbuf_alloc(World::get().pool);
-    REQUIRE(m != nullptr);
-    auto* f = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, 154));
-    std::fill_n(f, 154, std::uint8_t{0});
-    store_be16(f + 12, 0x0800);
-    f[14] = 0x45;
-    store_be16(f + 16, static_cast<std::uint16_t>(40 + segments * 100));
-    f[23] = 6;
+    rte_mbuf* m = tcp_head(segments);
+    auto* f = rte_pktmbuf_mtod(m, std::uint8_t*);
     store_be32(f + 26, 0x0a000001);
     store_be32(f + 30, 0x0a000002);
-    f[46] = 0x50;
     store_be32(f + 60, number); // as number_of() reads it, in the payload
-    for (unsigned i = 2; i < 2 * segments; ++i) {
-        rte_mbuf* more = rte_pktmbuf_alloc(World::get().pool);
-        REQUIRE(more != nullptr);
-        std::memset(rte_pktmbuf_append(more, 50), static_cast<int>(i), 50);
-        REQUIRE(rte_pktmbuf_chain(m, more) == 0);
-    }
+    for (unsigned i = 2; i < 2 * segments; ++i) add_buffer(m, 50, static_cast<std::uint8_t>(i));
     auto* const ip = rte_pktmbuf_mtod_offset(m, rte_ipv4_hdr*, 14);
     auto* const tcp = rte_pktmbuf_mtod_offset(m, rte_tcp_hdr*, 34);
     tcp->cksum = rte_ipv4_phdr_cksum(ip, 0);

@@ -114,22 +114,9 @@ namespace {
 
 // TCP over IPv4 to `address`, of which hardware would make `segments` frames of 100 bytes of payload each.
 rte_mbuf* super_frame(Ipv4 address, unsigned segments) {
-    rte_mbuf* m = rte_pktmbuf_alloc(World::get().pool);
-    REQUIRE(m != nullptr);
-    auto* f = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, 154));
-    std::fill_n(f, 154, std::uint8_t{0});
-    store_be16(f + 12, 0x0800);
-    f[14] = 0x45;
-    store_be16(f + 16, static_cast<std::uint16_t>(40 + segments * 100));
-    f[23] = 6;
-    std::copy(address.bytes.begin(), address.bytes.end(), f + 30);
-    f[46] = 0x50;
-    for (unsigned i = 1; i < segments; ++i) {
-        rte_mbuf* more = rte_pktmbuf_alloc(World::get().pool);
-        REQUIRE(more != nullptr);
-        rte_pktmbuf_append(more, 100);
-        REQUIRE(rte_pktmbuf_chain(m, more) == 0);
-    }
+    rte_mbuf* m = tcp_head(segments);
+    std::copy(address.bytes.begin(), address.bytes.end(), bytes(m) + 30);
+    for (unsigned i = 1; i < segments; ++i) add_buffer(m, 100, 0);
     m->l2_len = 14;
     m->l3_len = 20;
     m->l4_len = 20;

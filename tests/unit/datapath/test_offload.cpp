@@ -127,16 +127,22 @@ Shape any_shape(std::mt19937& random) {
     return s;
 }
 
+// Of a super-frame; each hundredth may be a long one.
+Shape any_super_shape(std::mt19937& random, int round) {
+    Shape s = any_shape(random);
+    s.tcp_words = s.udp ? 0 : random() % 11;
+    s.tcp_flags = static_cast<std::uint8_t>(random());
+    s.segment = static_cast<std::uint16_t>(1 + random() % 1460);
+    s.payload = random() % (round % 100 == 0 ? 60'000 : 6'000);
+    return s;
+}
+
 } // namespace
 
 TEST_CASE("10,000 super-frames are cut as the RFCs have it", "[offload]") {
     std::mt19937 random(13);
     for (int round = 0; round < 10'000; ++round) {
-        Shape s = any_shape(random);
-        s.tcp_words = s.udp ? 0 : random() % 11;
-        s.tcp_flags = static_cast<std::uint8_t>(random());
-        s.segment = static_cast<std::uint16_t>(1 + random() % 1460);
-        s.payload = random() % (round % 100 == 0 ? 60'000 : 6'000);
+        const Shape s = any_super_shape(random, round);
         const Octets frame = super_frame(s, random);
         HandMbuf m = HandMbuf::in_parts(parts_of(frame, s.data(), random));
         REQUIRE(describe_super(m.get(), static_cast<std::uint32_t>(s.l4()), !s.udp));
@@ -248,11 +254,7 @@ TEST_CASE("a NIC is told of undone work as rte_net_intel_cksum_prepare() has it,
     std::mt19937 random(41);
     unsigned taken = 0, left = 0;
     for (int round = 0; round < 10'000; ++round) {
-        Shape s = any_shape(random);
-        s.tcp_words = s.udp ? 0 : random() % 11;
-        s.tcp_flags = static_cast<std::uint8_t>(random());
-        s.segment = static_cast<std::uint16_t>(1 + random() % 1460);
-        s.payload = random() % (round % 100 == 0 ? 60'000 : 6'000);
+        const Shape s = any_super_shape(random, round);
         const bool super = random() % 2 != 0;
         const Octets frame = super_frame(s, random);
         HandMbuf m = undone_frame(parts_of(frame, s.data(), random), s, super);
