@@ -72,17 +72,16 @@ def window(pid, frames, seconds, count=1):
     return count * moved * 1e3 / ran, ran / passed / count
 
 
-def ours(ns, path, mode, options, workers=1):
-    control, worker = app.processors()
-    lcores = [worker] if workers == 1 else [control, worker]
+def ours(ns, path, mode, options, lcores, idle):
+    """A bond with a worker on each of `lcores`: what window() says."""
     # Each worker has a file of its own to read: net_pcap gives a queue to each.
-    source = "net_pcap0" + f",rx_pcap={path}" * workers + ",infinite_rx=1"
+    source = "net_pcap0" + f",rx_pcap={path}" * len(lcores) + ",infinite_rx=1"
     policy = {"xmit_hash_policy": "layer3+4"} if mode == "balance-xor" else {}
     config = app.bond_config([f"net_null{i},no-rx=1" for i in range(options.members)], mode=mode, logical={"backend": "device", "device": source},
-                             runtime={"idle": "busy" if workers == 1 else "adaptive", "worker_lcores": lcores,
+                             runtime={"idle": idle, "worker_lcores": lcores,
                                       "hugepages": "auto" if options.pages == "huge" else "never"}, **policy)
     with app.DpdkBond(ns, config) as bond:
-        return window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, workers)
+        return window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, len(lcores))
 
 
 def theirs(ns, path, mode, options, plugged=False):
@@ -100,29 +99,40 @@ def theirs(ns, path, mode, options, plugged=False):
         return window(pmd.process.pid, lambda: pmd.ask(f"/ethdev/stats,{upper}")["opackets"], options.seconds)
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+def arguments(doc, modes):
+    """The options of a bench of the whole program."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
     parser.add_argument("--members", type=int, default=4)
     parser.add_argument("--flows", type=int, default=1024)
     parser.add_argument("--rounds", type=int, default=5)
     parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
+    parser.add_argument("--modes", default=modes)
     parser.add_argument("--pages", choices=("huge", "ordinary"), default="huge")
     figures.add_arguments(parser)
-    options = parser.parse_args()
-    with Hugepages(300) if options.pages == "huge" else contextlib.nullcontext(), tempfile.TemporaryDirectory(prefix="application-") as folder:
+    return parser.parse_args()
+
+
+def pages(options):
+    """The hugepages that programs are given; `with` nothing where they are to have ordinary ones."""
+    return Hugepages(300) if options.pages == "huge" else contextlib.nullcontext()
+
+
+def main():
+    options = arguments(__doc__, "balance-xor,balance-rr,active-backup,balance-tlb")
+    with pages(options), tempfile.TemporaryDirectory(prefix="application-") as folder:
         compare(options, os.path.join(folder, "flows.pcap"))
 
 
 def compare(options, path):
     write_flows(path, options.flows)
+    control, worker = app.processors()
     ns = Netns("app")
     try:
         free = [theirs(ns, path, None, options)[0] for _ in range(options.rounds)]
         print(f"{options.members} members, {options.flows} flows, {options.rounds} rounds; without a bond {statistics.median(free):.1f} Mpps")
         stored = [figures.row({"mode": "no bond"}, testpmd=(free, "Mpps"))]
         for mode in options.modes.split(","):
-            rows = [(ours(ns, path, mode, options), theirs(ns, path, mode, options)) for _ in range(options.rounds)]
+            rows = [(ours(ns, path, mode, options, [worker], "busy"), theirs(ns, path, mode, options)) for _ in range(options.rounds)]
             ratios = [mine[0] / other[0] for mine, other in rows]
             plugged = []
             if why_not() is None:
@@ -135,7 +145,7 @@ def compare(options, path):
             stored.append(figures.row({"mode": mode}, dpdk_bond=([mine[0] for mine, _ in rows], "Mpps"), net_bonding=([other[0] for _, other in rows], "Mpps"),
                                       times=(ratios, "times"), **{"net_dpdkbond": ([mine for mine, _ in plugged], "Mpps"),
                                                                   "net_dpdkbond, times": ([mine / other for mine, other in plugged], "times")}))
-        two = [ours(ns, path, "balance-xor", options, workers=2) for _ in range(options.rounds)]
+        two = [ours(ns, path, "balance-xor", options, [control, worker], "adaptive") for _ in range(options.rounds)]
         print(f"two workers in balance-xor: {statistics.median(rate for rate, _ in two):.1f} Mpps if both had a processor each; they had "
               f"{100 * statistics.median(part for _, part in two):.0f} % of one")
         figures.save(options, "application", stored, pages=f"{options.pages} pages")

@@ -10,8 +10,6 @@ dpdk-bond has `idle: busy`; its control would poll on the load's processor and h
 millions of frames a second of the worker's own processor time, medians, and by net_bonding's of the same round. Needs root, dpdk-testpmd, two
 processors.
 """
-import argparse
-import contextlib
 import os
 import statistics
 import sys
@@ -21,9 +19,8 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import figures  # noqa: E402
 import load as loads  # noqa: E402
-from application import workers_of  # noqa: E402
+from application import arguments, pages, workers_of  # noqa: E402
 from framework import app  # noqa: E402
-from framework.hugepages import Hugepages  # noqa: E402
 from framework.netns import Netns  # noqa: E402
 
 
@@ -44,16 +41,8 @@ def measure(forwarder, ns, frames, options):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--members", type=int, default=4)
-    parser.add_argument("--flows", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--modes", default="balance-xor,balance-rr,active-backup,balance-tlb")
-    parser.add_argument("--pages", choices=("huge", "ordinary"), default="huge")
-    figures.add_arguments(parser)
-    options = parser.parse_args()
-    with Hugepages(300) if options.pages == "huge" else contextlib.nullcontext():
+    options = arguments(__doc__, "balance-xor,balance-rr,active-backup,balance-tlb")
+    with pages(options):
         compare(options)
 
 

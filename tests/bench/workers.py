@@ -2,14 +2,13 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Frames a second of the whole program by the number of its workers.
 
-    sudo tests/bench/workers.py [--members N] [--rounds N] [--seconds S] [--modes MODE,…]
+    sudo tests/bench/workers.py [--members N] [--rounds N] [--seconds S] [--modes MODE,…] [--pages huge|ordinary]
 
 As tests/bench/application.py: frames of a file, one copy of it for each worker's queue (net_pcap, infinite_rx), to net_null members, `idle: adaptive`, which
 does not sleep while there is something to do, and hugepages, which are reserved for the while. From one worker to as many as there are processors; control shares the first processor with the
 last worker when there is none left for it. Printed: millions of frames a second, and a second of the workers' own processor time each had
 (what they would move if each had a processor to itself), medians. Needs root, python3-scapy.
 """
-import argparse
 import os
 import statistics
 import sys
@@ -19,37 +18,22 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 
 import application  # noqa: E402
 import figures  # noqa: E402
-from framework import app  # noqa: E402
-from framework.hugepages import Hugepages  # noqa: E402
 from framework.netns import Netns  # noqa: E402
 
 
 def measure(ns, path, mode, workers, options):
     """Millions of frames a second, as passed and if each worker had a processor; the part of one that each had."""
     usable = sorted(os.sched_getaffinity(0))
-    lcores = (usable[1:] + usable[:1])[:workers]
-    policy = {"xmit_hash_policy": "layer3+4"} if mode == "balance-xor" else {}
-    config = app.bond_config([f"net_null{i},no-rx=1" for i in range(options.members)], mode=mode,
-                             logical={"backend": "device", "device": "net_pcap0" + f",rx_pcap={path}" * workers + ",infinite_rx=1"},
-                             runtime={"idle": "adaptive", "worker_lcores": lcores}, **policy)
-    with app.DpdkBond(ns, config) as bond:
-        rate, part = application.window(bond.pid, lambda: bond.stats()["tx_packets"], options.seconds, workers)
+    rate, part = application.ours(ns, path, mode, options, (usable[1:] + usable[:1])[:workers], "adaptive")
     return rate * part, rate, part
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--members", type=int, default=4)
-    parser.add_argument("--flows", type=int, default=1024)
-    parser.add_argument("--rounds", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=1.0)
-    parser.add_argument("--modes", default="balance-xor,balance-rr")
-    figures.add_arguments(parser)
-    options = parser.parse_args()
+    options = application.arguments(__doc__, "balance-xor,balance-rr")
     rows = []
     ns = Netns("workers")
     try:
-        with tempfile.TemporaryDirectory(prefix="workers-") as folder, Hugepages(300):
+        with tempfile.TemporaryDirectory(prefix="workers-") as folder, application.pages(options):
             path = os.path.join(folder, "flows.pcap")
             application.write_flows(path, options.flows)
             for mode in options.modes.split(","):
@@ -64,7 +48,7 @@ def main():
                           f"{statistics.median(times):.2f} times one; each had {100 * statistics.median(part):.0f} % of one", flush=True)
     finally:
         ns.delete()
-    figures.save(options, "workers", rows, pages="huge pages")
+    figures.save(options, "workers", rows, pages=f"{options.pages} pages")
 
 
 if __name__ == "__main__":
