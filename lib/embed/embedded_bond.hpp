@@ -54,8 +54,9 @@ public:
     [[nodiscard]] RxWake* wake_of(std::size_t queue) {
         return queue < wakes_.size() ? wakes_[queue].get() : nullptr;
     }
-    // It is about to sleep on the queue, whose wake_of() there is.
-    void arm(const RxQueue& queue) {
+    // It is about to sleep on the queue, whose wake_of() there is: its next looks ask all members.
+    void arm(RxQueue& queue) {
+        queue.polls.ask_all();
         wakes_[queue.number]->arm([&] { return queue.has_parked(); });
     }
     int start();
