@@ -7,6 +7,7 @@ done with setns() rather than `ip netns exec`, which insists on "/" being a moun
 import atexit
 import contextlib
 import ctypes
+import errno
 import fcntl
 import itertools
 import json
@@ -15,6 +16,7 @@ import socket
 import struct
 import subprocess
 
+AF_XDP = 44
 CLONE_NEWNET = 0x40000000
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 PREFIX = "dts"
@@ -203,6 +205,15 @@ def why_not():
         return f"veth devices cannot be created here: {error}"
     finally:
         probe.delete()
+    return None
+
+
+def no_af_xdp():
+    """Why there can be no net_af_xdp members here; None: there can."""
+    try:
+        socket.socket(AF_XDP, socket.SOCK_RAW, 0).close()
+    except OSError as error:
+        return f"this kernel has no AF_XDP sockets ({errno.errorcode[error.errno]})"
     return None
 
 

@@ -1,17 +1,12 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Members of every kind of virtual device: they start, and carry frames where there is somebody to carry to."""
-import errno
-import socket
-
 import pytest
 
 from framework import app
 from framework.frames import DST, SRC, UDP, Ether, IP, build, number_of
-from framework.netns import veth
+from framework.netns import no_af_xdp, veth
 from framework.topology import HOST_ADDRESS
 from framework.wait import eventually
-
-AF_XDP = 44
 
 
 def frames(count, dst=DST, src=SRC):
@@ -25,10 +20,8 @@ def test_af_packet(fresh):
 
 
 def test_af_xdp(fresh):
-    try:
-        socket.socket(AF_XDP, socket.SOCK_RAW, 0).close()
-    except OSError as error:
-        pytest.skip(f"this kernel has no AF_XDP sockets ({errno.errorcode[error.errno]})")
+    if reason := no_af_xdp():
+        pytest.skip(reason)
     topology = fresh.topology(2)
     bond = fresh.bond(topology, members=[f"net_af_xdp{i},iface=m{i}" for i in range(2)])
     fresh.ping(topology.a, HOST_ADDRESS).settled()

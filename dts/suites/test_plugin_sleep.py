@@ -7,10 +7,12 @@ import pytest
 
 from framework import plugin
 from framework.app import binary, unique_prefix
+from framework.netns import no_af_xdp
 from framework.peers import ovs
 from framework.plugin import BOND
 from framework.topology import BOND_ADDRESS, HOST_ADDRESS
 from framework.wait import eventually, holds
+
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -57,11 +59,15 @@ def af_packet(*names, more=""):
     return [f"net_af_packet{i},iface={name}{more}" for i, name in enumerate(names)]
 
 
-def asleep(lab, options="mode=1", queues=1, more="", others=()):
+def af_xdp(*names, more=""):
+    return [f"net_af_xdp{i},iface={name}{more}" for i, name in enumerate(names)]
+
+
+def asleep(lab, options="mode=1", queues=1, more="", others=(), devices=af_packet):
     net = lab.topology(2, offloads=False)
     for name in net.members:
         net.a.mute(name)
-    app = lab.enter(Sleeper(net.a, options, af_packet(*net.members, more=more), queues, others))
+    app = lab.enter(Sleeper(net.a, options, devices(*net.members, more=more), queues, others))
     lab._bonds.append(app)
     return net, app
 
@@ -98,6 +104,20 @@ def test_frames_wake_it_and_nothing_else_does(fresh, queues):
     assert app.counts()["wakes"] - before["wakes"] <= 2  # some frame of the switch's
     pings(net, app, 5, 0.3)  # each of them comes while control receives in its place
     assert app.counts()["frames"] >= before["frames"] + 5
+
+
+def test_af_xdp_members_wake_it(fresh):
+    if reason := no_af_xdp():
+        pytest.skip(reason)
+    net, app = asleep(fresh, devices=af_xdp)
+    assert "looked at every" not in app.log
+    pings(net, app, 50)
+    app.at_rest()
+    pings(net, app, 5, 0.3)
+    net.cut(0)
+    eventually(lambda: app.info()["active_member"] == "net_af_xdp1", 3, "the other one is active")
+    pings(net, app, 5, 0.3)
+    app.at_rest()
 
 
 def test_a_member_with_several_sockets(fresh):

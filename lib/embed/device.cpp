@@ -8,6 +8,7 @@
 
 #include <algorithm>
 #include <cstring>
+#include <iterator>
 #include <utility>
 
 #include "dpdk/clock.hpp"
@@ -172,6 +173,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, Interrupts interr
     if (auto set = set_mtu(setup.mtu); !set) return set;
     const int socket = rte_eth_dev_socket_id(port_);
     const auto node = static_cast<unsigned>(socket < 0 ? 0 : socket);
+    const bool xdp = driver_ == "net_af_xdp";
     for (std::uint16_t q = 0; q < all_rx; ++q) {
         const DeviceSetup::Rx& wanted = setup.rx[q % setup.rx.size()]; // of the one that reads it
         std::uint16_t rx = q == rx_queues_ ? kSlowDescriptors : wanted.descriptors, tx = 512;
@@ -179,8 +181,13 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, Interrupts interr
         rte_eth_rxconf rxconf = info.default_rxconf;
         rxconf.offloads = conf.rxmode.offloads;
         if (wanted.conf->rx_free_thresh != 0) rxconf.rx_drop_en = wanted.conf->rx_drop_en;
+        const std::vector<int> before = xdp ? list_xdp_socket_fds() : std::vector<int>{};
         if (const int rc = rte_eth_rx_queue_setup(port_, q, rx, node, &rxconf, wanted.pool); rc != 0)
             return Error{fmt::format("receive queue {} failed: {}", q, reason(rc))};
+        if (!xdp) continue;
+        std::vector<int> opened;
+        std::ranges::set_difference(list_xdp_socket_fds(), before, std::back_inserter(opened));
+        if (opened.size() == 1) xdp_sockets_[q] = opened.front();
     }
     for (std::uint16_t q = 0; q < tx_queues_; ++q) {
         std::uint16_t rx = 512, tx = q < setup.tx.size() ? setup.tx[q] : std::uint16_t{256};
@@ -219,8 +226,8 @@ RxSource BondedDevice::rx_source(std::uint16_t queue) const {
         source.sockets = find_packet_socket_fds(netdev);
         const std::string pairs = made_with(device_, "qpairs");
         opened = pairs.empty() ? 1 : std::strtoul(pairs.c_str(), nullptr, 0);
-    } else if (driver_ == "net_af_xdp") {
-        source.sockets = find_xdp_socket_fds(netdev).value_or(std::vector<int>{});
+    } else if (driver_ == "net_af_xdp" && xdp_sockets_.contains(queue)) {
+        return {RxSource::Kind::sockets, {xdp_sockets_.at(queue)}, true};
     }
     if (source.sockets.empty()) return source;
     source.kind = RxSource::Kind::sockets;

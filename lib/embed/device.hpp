@@ -7,6 +7,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <map>
 #include <memory>
 #include <optional>
 #include <span>
@@ -136,6 +137,9 @@ private:
     std::atomic<bool> started_{false}, taken_{false}, probed_{false}, lost_{false}, removed_{false};
     std::atomic<bool> banned_{false}; // between let_go() and may_come_back()
     std::atomic<std::uint16_t> port_{0};
+    // Of net_af_xdp, which opens one for each receive queue and does not show it; by queue. Owner: the
+    // driver.
+    std::map<std::uint16_t, int> xdp_sockets_;
     std::uint16_t rx_queues_ = 0, tx_queues_ = 0; // without the one for slow protocols
     std::atomic<bool> has_slow_queue_{false}, has_own_tx_queue_{false};
     bool spreads_ = false; // by receive side scaling

@@ -6,20 +6,13 @@
 #include <filesystem>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
-#include <linux/netlink.h>
-#include <linux/sock_diag.h>
-#include <linux/xdp_diag.h>
 #include <net/if.h>
-#include <netlink/attr.h>
-#include <netlink/msg.h>
 #include <string_view>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/sysmacros.h>
 #include <system_error>
-
-#include "host/netlink_socket.hpp"
 
 namespace dpdkbond {
 
@@ -44,23 +37,6 @@ bool is_socket_of(int fd, int domain) {
     return ::getsockopt(fd, SOL_SOCKET, SO_DOMAIN, &found, &size) == 0 && found == domain;
 }
 
-struct XdpSocket {
-    std::uint32_t inode = 0;
-    std::uint32_t ifindex = 0;
-};
-
-std::optional<XdpSocket> parse_xdp_socket(nlmsghdr* header) {
-    nlattr* tb[XDP_DIAG_MAX + 1];
-    if (header->nlmsg_type != SOCK_DIAG_BY_FAMILY ||
-        nlmsg_parse(header, sizeof(xdp_diag_msg), tb, XDP_DIAG_MAX, nullptr) < 0)
-        return std::nullopt;
-    const auto* message = static_cast<const xdp_diag_msg*>(nlmsg_data(header));
-    if (tb[XDP_DIAG_INFO] == nullptr || nla_len(tb[XDP_DIAG_INFO]) < static_cast<int>(sizeof(xdp_diag_info)))
-        return std::nullopt; // not bound yet
-    return XdpSocket{message->xdiag_ino,
-                     static_cast<const xdp_diag_info*>(nla_data(tb[XDP_DIAG_INFO]))->ifindex};
-}
-
 } // namespace
 
 std::vector<int> find_packet_socket_fds(int ifindex) {
@@ -78,25 +54,6 @@ std::vector<int> find_packet_socket_fds(int ifindex) {
 std::vector<int> list_xdp_socket_fds() {
     std::vector<int> fds = open_fds();
     std::erase_if(fds, [](int fd) { return !is_socket_of(fd, AF_XDP); });
-    return fds;
-}
-
-std::optional<std::vector<int>> find_xdp_socket_fds(int ifindex) {
-    auto socket = RtSocket::open(NETLINK_SOCK_DIAG);
-    if (!socket) return std::nullopt;
-    xdp_diag_req request{};
-    request.sdiag_family = AF_XDP;
-    request.xdiag_show = XDP_SHOW_INFO;
-    RtMessage message(SOCK_DIAG_BY_FAMILY, NLM_F_DUMP, request);
-    auto sockets = socket.value().dump<XdpSocket>(message, parse_xdp_socket);
-    if (!sockets) return std::nullopt;
-    std::vector<int> fds = list_xdp_socket_fds();
-    std::erase_if(fds, [&](int fd) {
-        struct stat status {};
-        return ::fstat(fd, &status) != 0 || std::ranges::none_of(sockets.value(), [&](const XdpSocket& xdp) {
-                   return xdp.inode == status.st_ino && xdp.ifindex == static_cast<std::uint32_t>(ifindex);
-               });
-    });
     return fds;
 }
 

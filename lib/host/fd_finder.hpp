@@ -17,8 +17,6 @@ std::vector<int> find_packet_socket_fds(int ifindex);
 
 // All AF_XDP sockets of this process. The set difference before and after a port was started is that port's.
 std::vector<int> list_xdp_socket_fds();
-// Those bound to a netdev (af_xdp). Nothing if the kernel cannot tell (needs CONFIG_XDP_SOCKETS_DIAG).
-std::optional<std::vector<int>> find_xdp_socket_fds(int ifindex);
 
 // Queues of a tun or tap device.
 std::vector<int> find_tun_fds(const std::string& name);

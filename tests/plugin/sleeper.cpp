@@ -96,7 +96,7 @@ int main(int argc, char** argv) {
     const auto queues = static_cast<std::uint16_t>(std::atoi(argv[used + 2]));
     std::uint16_t port = 0;
     if (rte_eth_dev_get_port_by_name(argv[used + 1], &port) != 0) return 2;
-    rte_mempool* const pool = rte_pktmbuf_pool_create("frames", 4095, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
+    rte_mempool* const pool = rte_pktmbuf_pool_create("frames", 16383, 0, 0, RTE_MBUF_DEFAULT_BUF_SIZE, 0);
     rte_eth_conf conf{};
     conf.intr_conf.rxq = 1;
     if (pool == nullptr || rte_eth_dev_configure(port, queues, queues, &conf) != 0) return 3;

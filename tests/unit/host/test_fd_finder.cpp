@@ -32,7 +32,7 @@ TEST_CASE("queues of a tap are found by its name") {
     CHECK(find_tun_fds("").empty());
 }
 
-TEST_CASE("AF_XDP sockets are listed, and an unbound one belongs to no netdev") {
+TEST_CASE("AF_XDP sockets are listed") {
     CHECK(list_xdp_socket_fds().empty());
     const Fd xdp(::socket(AF_XDP, SOCK_RAW | SOCK_CLOEXEC, 0));
     if (!xdp) {
@@ -40,6 +40,4 @@ TEST_CASE("AF_XDP sockets are listed, and an unbound one belongs to no netdev") 
         return;
     }
     CHECK(list_xdp_socket_fds() == std::vector<int>{xdp.get()});
-    const auto bound = find_xdp_socket_fds(get_link("lo").value().ifindex);
-    CHECK((!bound || bound->empty())); // nothing where the kernel cannot tell
 }
