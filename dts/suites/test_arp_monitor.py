@@ -241,4 +241,5 @@ def test_a_member_that_is_lost_again_and_again_is_held_out(net):
     topology.restore(1)
     bond.wait_active("m1")
     bond.wait_active("m0", 5)
-    assert [e["event"] for e in bond.events() if e["event"].startswith("flap_")] == ["flap_suppressed", "flap_released"]
+    eventually(lambda: [e["event"] for e in bond.events() if e["event"].startswith("flap_")] == ["flap_suppressed", "flap_released"], 3,
+               "both events are told")
