@@ -9,6 +9,7 @@ import functools
 import os
 import re
 import shutil
+import stat
 import subprocess
 import tempfile
 
@@ -29,7 +30,8 @@ def plugin():
 @functools.cache
 def loadable():
     """A copy of it where EAL loads it from, wherever this tree lies: EAL refuses plug-ins below a folder that everybody may write to."""
-    folder = tempfile.mkdtemp(prefix="dts-plugin-", dir="/run")
+    below = next(where for where in ("/run", "/var/lib", "/") if not os.stat(where).st_mode & stat.S_IWOTH)
+    folder = tempfile.mkdtemp(prefix="dts-plugin-", dir=below)
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     return shutil.copy(plugin(), folder)
 
