@@ -18,7 +18,6 @@
 #include "datapath/doubt.hpp"
 #include "datapath/flow_samples.hpp"
 #include "datapath/gap_watch.hpp"
-#include "datapath/quiet_members.hpp"
 #include "datapath/stage.hpp"
 #include "dpdk/ring.hpp"
 
@@ -111,7 +110,6 @@ public:
     UnsentFrames* unsent = nullptr; // takes what members' queues refuse; nullptr: it is freed and counted
     bool bell = false;              // there is something new in it; owner: the worker
     std::uint64_t clock = 0;        // when this round began, in cycles of rte_rdtsc(); 0: nobody says
-    QuietMembers polls;             // of receive(); owner: the worker
     Doubt* doubt = nullptr;         // rung for frames that sort_out() refuses; nullptr: none
     PolicyState policy;
     HeldFrames held;

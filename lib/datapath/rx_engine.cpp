@@ -225,15 +225,12 @@ std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf**
 unsigned receive(Lane& lane, const Snapshot& s) noexcept {
     unsigned seen = 0;
     rte_mbuf* frames[kBurst];
-    const QuietMembers::Asked asked = lane.polls.begin_look(s.rx_count);
-    for (std::uint32_t left = asked.quiet | asked.busy; left != 0; left &= left - 1) {
-        const auto k = static_cast<unsigned>(__builtin_ctz(left));
+    for (unsigned k = 0; k < s.rx_count; ++k) {
         const RxMember& from = s.rx[k];
         for (std::uint16_t q = first_queue(lane.worker, lane.workers, from.first_worker); q < from.queues;
              q = static_cast<std::uint16_t>(q + lane.workers)) {
             std::uint16_t n = rte_eth_rx_burst(from.port, q, frames, kBurst);
             if (n == 0) continue;
-            lane.polls.found(k);
             seen += n;
             const std::uint8_t id = from.id;
             n = take_in(lane, s, id, frames, n);

@@ -8,9 +8,7 @@
 
 namespace dpdkbond {
 
-// One burst of each of this worker's member queues, but for most of those that have long been empty
-// (QuietMembers).
-unsigned receive(Lane& lane, const Snapshot& s) noexcept;
+unsigned receive(Lane& lane, const Snapshot& s) noexcept; // one burst of each of this worker's member queues
 // Counts a burst that the member has received and takes out of it what is not for the logical interface:
 // control's frames, and those that are dropped. Returns how many stay, in front and in order.
 std::uint16_t take_in(Lane& lane, const Snapshot& s, std::uint8_t id, rte_mbuf** frames,

@@ -54,9 +54,8 @@ public:
     [[nodiscard]] RxWake* wake_of(std::size_t queue) {
         return queue < wakes_.size() ? wakes_[queue].get() : nullptr;
     }
-    // It is about to sleep on the queue, whose wake_of() there is: its next looks ask all members.
-    void arm(RxQueue& queue) {
-        queue.polls.ask_all();
+    // It is about to sleep on the queue, whose wake_of() there is.
+    void arm(const RxQueue& queue) {
         wakes_[queue.number]->arm([&] { return queue.has_parked(); });
     }
     int start();

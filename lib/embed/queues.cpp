@@ -75,29 +75,21 @@ std::uint16_t RxQueue::receive(rte_mbuf** frames, std::uint16_t room) noexcept {
     if (parked_count.load(std::memory_order_relaxed) != 0) [[unlikely]]
         got = take_parked(frames, room);
     bool any = got != 0; // else nothing has changed
-    const QuietMembers::Asked asked = polls.begin_look(s.rx_count);
-    const auto ask = [&](std::uint32_t places) {
-        for (; places != 0 && got < room; places &= places - 1) {
-            const auto k = static_cast<unsigned>(__builtin_ctz(places));
-            const RxMember& from = s.rx[k];
-            for (std::uint16_t q = first_queue(lane->worker, lane->workers, from.first_worker);
-                 q < from.queues && got < room; q = static_cast<std::uint16_t>(q + lane->workers)) {
-                const std::uint16_t n =
-                    rte_eth_rx_burst(from.port, q, frames + got, static_cast<std::uint16_t>(room - got));
-                if (n == 0) continue;
-                any = true;
-                polls.found(k);
-                got = static_cast<std::uint16_t>(got + take_in(*lane, s, from.id, frames + got, n));
-            }
+    const unsigned members = s.rx_count;
+    unsigned k = turn < members ? turn : 0;
+    turn = k + 1;
+    for (unsigned i = 0; i < members && got < room; ++i) {
+        const RxMember& from = s.rx[k];
+        for (std::uint16_t q = first_queue(lane->worker, lane->workers, from.first_worker);
+             q < from.queues && got < room; q = static_cast<std::uint16_t>(q + lane->workers)) {
+            const std::uint16_t n =
+                rte_eth_rx_burst(from.port, q, frames + got, static_cast<std::uint16_t>(room - got));
+            if (n == 0) continue;
+            any = true;
+            got = static_cast<std::uint16_t>(got + take_in(*lane, s, from.id, frames + got, n));
         }
-    };
-    ask(asked.quiet);
-    const std::uint32_t before = (std::uint32_t{1} << turn) - 1; // those whose turn is later
-    const std::uint32_t first = (asked.busy & ~before) != 0 ? asked.busy & ~before : asked.busy;
-    turn = static_cast<std::uint8_t>(
-        asked.busy != 0 ? (static_cast<unsigned>(__builtin_ctz(first)) + 1) % kMaxMembers : 0);
-    ask(first);
-    ask(asked.busy & ~first);
+        if (++k == members) k = 0;
+    }
     if (!any) return 0;
     std::uint64_t bytes = 0;
     for (std::uint16_t i = 0; i < got; ++i) {

@@ -42,14 +42,12 @@ struct PortQueue {
 struct alignas(64) RxQueue : PortQueue {
     static constexpr unsigned kParked = 512;
 
-    // Up to `polls`, but for its last word, it is one line of the cache: all that a look needs that finds
-    // nothing.
+    // Up to parked_count it is one line of the cache: all that a look needs that finds nothing.
     std::uint16_t port = 0;
-    std::uint8_t turn = 0; // which place of Snapshot::rx is the first to be asked next time
+    unsigned turn = 0; // which member is the first to be asked next time
     // Frames that control has received in the application's absence, which are its own. Inside the gate, but
     // that others may ask whether there are any.
     std::atomic<unsigned> parked_count{0};
-    QuietMembers polls;
     QueueCounters counters;
     unsigned parked_first = 0;
     std::array<rte_mbuf*, kParked> parked;

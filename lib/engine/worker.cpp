@@ -117,7 +117,6 @@ unsigned Worker::round() {
         Lane* lane = lanes_[i].load(std::memory_order_acquire);
         if (lane == nullptr) continue;
         lane->clock = clock_;
-        if (nothing_seen_) lane->polls.ask_all(); // there is time
         const Snapshot& snapshot = newest(*lane);
         seen += receive(*lane, snapshot);
         if (lane->bell) [[unlikely]] {
@@ -132,7 +131,6 @@ unsigned Worker::round() {
             lane->gap.look(*lane);
     }
     rcu_.quiescent(index_);
-    nothing_seen_ = seen == 0;
     return seen;
 }
 

@@ -70,11 +70,10 @@ private:
     std::atomic<bool> sleeping_{false};
     std::atomic<std::uint64_t> busy_cycles_{0}; // written by this worker alone
     std::atomic<unsigned> clocked_{0};          // queues that only the clock wakes
-    std::uint64_t clock_ = 0;  // when the last round ended and this one began, in cycles; owner: this worker
-    bool nothing_seen_ = true; // in the last round; owner: this worker
-    unsigned unheard_ = 0;     // sleeps in a row that frames did not end though they came; owner: this worker
-    int epoll_ = -1;           // all that may wake this worker
-    int interrupts_ = -1;      // inside it: receive interrupts, kept by DPDK
+    std::uint64_t clock_ = 0; // when the last round ended and this one began, in cycles; owner: this worker
+    unsigned unheard_ = 0;    // sleeps in a row that frames did not end though they came; owner: this worker
+    int epoll_ = -1;          // all that may wake this worker
+    int interrupts_ = -1;     // inside it: receive interrupts, kept by DPDK
     int event_ = -1;
     std::mutex sources_mutex_;
     std::vector<Source> sources_; // guarded by sources_mutex_

@@ -1,7 +1,6 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch.hpp>
 
-#include <algorithm>
 #include <atomic>
 #include <memory>
 #include <numeric>
@@ -116,28 +115,6 @@ TEST_CASE("members are received from in turn, and frames are of the bond's port"
     CHECK(got[8] == 100); // the second call begins with the second member
     CHECK(got[16] == 8);
     CHECK(q.rx->counters.packets.get() == 80);
-}
-
-TEST_CASE("a member that fills each look leaves room for one that has long been quiet") {
-    const NothingLost check;
-    Rig rig(Mode::balance_rr, 3);
-    Queues q(rig);
-    const auto look = [&] {
-        put(rig.port(1), frames(0, 8));
-        Frames burst(8);
-        burst.resize(receive_burst(q.rx.get(), burst.data(), 8));
-        const bool other = std::ranges::any_of(burst, [](const rte_mbuf* m) { return number_of(m) >= 1000; });
-        free_from(burst, 0);
-        return other;
-    };
-    for (const unsigned quiet : {0U, 2U}) {
-        for (unsigned n = 0; n < 2 * QuietMembers::kJudgedAfter + quiet; ++n) look();
-        put(rig.port(quiet), frames(1000, 1));
-        unsigned looks = 1;
-        while (!look() && looks < 100) ++looks;
-        CHECK(looks <= QuietMembers::kOneLookOf);
-        free_from(take(rig.port(1)), 0);
-    }
 }
 
 TEST_CASE("what control receives in the application's absence is there when it is back, as far as a ring "

@@ -1,10 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include <catch2/catch.hpp>
 
-#include <rte_cycles.h>
-
 #include <algorithm>
-#include <chrono>
 
 #include "datapath/rx_engine.hpp"
 #include "rig.hpp"
@@ -53,53 +50,6 @@ TEST_CASE("what a backup receives is dropped and counted, unless all_slaves_acti
         CHECK(take_numbers(up()).size() == (all ? 20 : 10));
         CHECK(rig.dropped(1, DropReason::inactive_member) == (all ? 0 : 10));
         CHECK(rig.dropped(0, DropReason::inactive_member) == 0);
-    }
-}
-
-TEST_CASE("a quiet member is asked at one look of four while another is busy, and each frame comes up then") {
-    const NothingLost check;
-    constexpr unsigned members = 6, quiet = 4;
-    Rig rig(Mode::balance_xor, members);
-    const auto deadline = std::chrono::steady_clock::now() + std::chrono::seconds(20);
-    unsigned longest = 0;
-    std::uint32_t number = 0;
-    // Only looks in quick succession leave out anybody, which a busy machine may not do at once.
-    for (unsigned trial = 0; trial < 32 || (longest < 2 && std::chrono::steady_clock::now() < deadline);
-         ++trial) {
-        for (unsigned look = 0; look < 2 * QuietMembers::kJudgedAfter + trial % QuietMembers::kOneLookOf;
-             ++look) {
-            arrive(rig, 0, frames(number++, 1));
-            REQUIRE(receive(rig.lane, rig.snapshot) == 1);
-        }
-        arrive(rig, quiet, frames(number++, 1));
-        unsigned looks = 0;
-        do {
-            arrive(rig, 0, frames(number++, 1));
-            ++looks;
-        } while (receive(rig.lane, rig.snapshot) == 1);
-        REQUIRE(looks <= QuietMembers::kOneLookOf);
-        longest = std::max(longest, looks);
-        take_numbers(up());
-        // It is no longer quiet.
-        arrive(rig, quiet, frames(number++, 1));
-        REQUIRE(receive(rig.lane, rig.snapshot) == 1);
-        take_numbers(up());
-    }
-    CHECK(longest > 1);
-    for (unsigned look = 0; look < 2 * QuietMembers::kJudgedAfter; ++look) receive(rig.lane, rig.snapshot);
-    rig.lane.polls.ask_all();
-    for (unsigned k = 0; k < members; ++k) arrive(rig, k, frames(number++, 1));
-    CHECK(receive(rig.lane, rig.snapshot) == members);
-    take_numbers(up());
-}
-
-TEST_CASE("looks that are far apart ask everyone") {
-    QuietMembers polls;
-    for (unsigned look = 0; look < 4 * QuietMembers::kJudgedAfter; ++look) {
-        rte_delay_us_block(2 * QuietMembers::kApartUs);
-        const auto [quiet, busy] = polls.begin_look(32);
-        REQUIRE((quiet | busy) == ~0U);
-        polls.found(3);
     }
 }
 
