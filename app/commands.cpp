@@ -178,6 +178,8 @@ Result<void> Program::add_member(std::string_view bond, std::string_view device,
     const MemberConfig& config = made.value();
     if (u.lists(config.name))
         return Error{fmt::format("{}: {} has a member of that name already", config.name, bond)};
+    if (const auto wrong = check_member_options(u.config.mode, config.options, config.given); !wrong.empty())
+        return Error{fmt::format("{}: {}", wrong[0].option, wrong[0].message)};
     if (const std::string wrong =
             queue_id_problem(config.options.queue_id, u.config.logical.queues, u.config.members);
         !wrong.empty())

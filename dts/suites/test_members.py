@@ -210,7 +210,8 @@ def test_a_member_is_added_with_its_settings_and_an_absent_one_is_refused(fresh)
     config = "\n".join(bond.console("show bond bond0 config"))
     assert 'name: "spare"' in config and "prio: 7" in config and 'carrier: "netdev:m1"' in config
     for words, why in (((wires.devargs(1), "name", "all"), "cannot name a member"), ((wires.devargs(1), "prio"), "prio: its value is missing"),
-                       (("net_af_packet9,iface=nosuch",), "there is no netdev nosuch"), ((wires.devargs(0), "speed", "1"), "is no setting of a member")):
+                       (("net_af_packet9,iface=nosuch",), "there is no netdev nosuch"), ((wires.devargs(0), "speed", "1"), "is no setting of a member"),
+                       (("net_null7", "actor_port_prio", "1"), "does not take it; taken by 802.3ad")):
         refused = bond.client("add", "member", "bond0", *words)
         assert refused.returncode == 1 and why in refused.stdout + refused.stderr and len((refused.stdout + refused.stderr).splitlines()) == 1
     assert bond.info()["members"] == ["m0", "spare"]

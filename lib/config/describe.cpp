@@ -174,7 +174,7 @@ std::string keys_text() {
     return out;
 }
 
-constexpr std::array<const char*, 12> kDeviations = {
+constexpr std::array<const char*, 13> kDeviations = {
     "`miimon` is 100 when neither it nor `arp_interval` is given. Linux starts most modes with 0, and such a "
     "bond never "
     "notices a lost link. Write `miimon: 0` to have that.",
@@ -204,6 +204,8 @@ constexpr std::array<const char*, 12> kDeviations = {
     "`use_carrier` takes 1 only, as newest Linux does; older ones knew another way to ask for the carrier.",
     "Among members of equal `prio` the active one stays. Linux takes the first of them whenever it chooses "
     "anew.",
+    "A member's option may stand with its default value in a mode that does not take it. Linux refuses it "
+    "there with any value.",
     "`lacp_rate`, `lacp_active`, `ad_select`, `ad_user_port_key`, `coupled_control` and `tlb_dynamic_lb` "
     "change "
     "while the bond runs. Linux wants the bond down for them.",

@@ -202,7 +202,7 @@ private:
         const bool judge_name = own_device || member.name != default_member_name(member.device);
         if (!member.name.empty() && judge_name) claim(names, member.name, key + ".name", "the name");
         if (is_broken(bond_key(key) + ".mode")) return;
-        for (const OptionProblem& problem : check_member_options(bond.mode, member.given)) {
+        for (const OptionProblem& problem : check_member_options(bond.mode, member.options, member.given)) {
             add(key + "." + problem.option, problem.message);
         }
     }

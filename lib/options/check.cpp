@@ -10,13 +10,6 @@ std::string not_in_mode(Mode mode, const OptionDef& def) {
            modes_phrase(modes_with(def.taken_by));
 }
 
-void check_modes(Mode mode, bool of_member, OptionSet given, std::vector<OptionProblem>& problems) {
-    for (const OptionDef& def : option_table()) {
-        if (def.of_member != of_member || (given & option_bit(option_index(def))) == 0) continue;
-        if (!takes(mode, def)) problems.push_back({std::string(def.name), not_in_mode(mode, def)});
-    }
-}
-
 bool is_given(OptionSet given, std::string_view name) {
     return (given & option_bit(option_index(*find_option(name)))) != 0;
 }
@@ -25,7 +18,9 @@ bool is_given(OptionSet given, std::string_view name) {
 
 std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, OptionSet given) {
     std::vector<OptionProblem> problems;
-    check_modes(mode, false, given, problems);
+    for (const OptionDef& def : option_table())
+        if (!def.of_member && is_given(given, def.name) && !takes(mode, def))
+            problems.push_back({std::string(def.name), not_in_mode(mode, def)});
 
     if (options.arp_interval != 0 && !is_given(given, "miimon")) options.miimon = 0;
     if (options.arp_interval != 0 && options.miimon != 0) {
@@ -60,9 +55,12 @@ std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, Option
     return problems;
 }
 
-std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given) {
+std::vector<OptionProblem> check_member_options(Mode mode, const MemberOptions& options, OptionSet given) {
     std::vector<OptionProblem> problems;
-    check_modes(mode, true, given, problems);
+    for (const OptionDef& def : option_table())
+        if (def.of_member && is_given(given, def.name) && !takes(mode, def) &&
+            member_option_text(options, def) != def.default_text)
+            problems.push_back({std::string(def.name), not_in_mode(mode, def)});
     return problems;
 }
 

@@ -155,7 +155,8 @@ struct OptionProblem {
 // updelay and downdelay become multiples of miimon (rounded down), peer_notif_delay too; miimon becomes 0
 // when arp_interval is given without it. All problems at once.
 std::vector<OptionProblem> check_options(Mode mode, BondOptions& options, OptionSet given);
-std::vector<OptionProblem> check_member_options(Mode mode, OptionSet given);
+// A member's option with its default value is taken in every mode: it changes nothing.
+std::vector<OptionProblem> check_member_options(Mode mode, const MemberOptions& options, OptionSet given);
 
 // After `set bond NAME OPTION VALUE`: the two ways of monitoring exclude one another, and as in Linux the one
 // named last ends the other, with what depends on it.

@@ -560,6 +560,7 @@ TEST_CASE("options that the mode does not take are refused at their line") {
         problems(file_with("", "prio: 4", "balance-xor")) ==
         "f:6:9: bonds[0].members[0].prio: the mode balance-xor does not take it; taken by active-backup (1), "
         "balance-tlb (5), balance-alb (6), balance-spray (7)\n");
+    CHECK(problems(file_with("", "prio: 0", "802.3ad")).empty());
     CHECK(
         problems(file_with("miimon: 0\n    updelay: 100")) ==
         "f:7:5: bonds[0].updelay: counts in steps of miimon, which is 0; set miimon too, or leave it out\n");

@@ -319,10 +319,16 @@ TEST_CASE("each mode refuses the options that Linux refuses there") {
 }
 
 TEST_CASE("each mode refuses the member options that Linux refuses there") {
-    CHECK(check_member_options(Mode::active_backup, given({"prio", "queue_id"})).empty());
-    CHECK(check_member_options(Mode::balance_xor, given({"prio"})).size() == 1);
-    CHECK(check_member_options(Mode::active_backup, given({"actor_port_prio"})).size() == 1);
-    CHECK(check_member_options(Mode::ieee8023ad, given({"actor_port_prio"})).empty());
+    const MemberOptions set{.prio = 1, .queue_id = 1, .actor_port_prio = 1};
+    CHECK(check_member_options(Mode::active_backup, set, given({"prio", "queue_id"})).empty());
+    CHECK(check_member_options(Mode::balance_xor, set, given({"prio"})).size() == 1);
+    CHECK(check_member_options(Mode::active_backup, set, given({"actor_port_prio"})).size() == 1);
+    CHECK(check_member_options(Mode::ieee8023ad, set, given({"actor_port_prio"})).empty());
+}
+
+TEST_CASE("a member option with its default value is taken in every mode") {
+    for (const ModeDef& mode : mode_table())
+        CHECK(check_member_options(mode.mode, {}, given({"prio", "queue_id", "actor_port_prio"})).empty());
 }
 
 TEST_CASE("MII and ARP monitoring exclude one another") {
