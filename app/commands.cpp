@@ -32,14 +32,15 @@ Result<MemberPort*> Program::member_or_error(BondUnit& unit, std::string_view me
 }
 
 // Checks as the configuration file is checked, then tells control and remembers.
-Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions& wanted, OptionSet given) {
+Result<void> Program::apply_options(BondUnit& unit, Mode mode, const BondOptions& wanted, OptionSet given,
+                                    std::string_view named) {
     BondOptions options = wanted;
     const auto problems = check_options(mode, options, given);
     if (!problems.empty()) return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
     BondConfig next = unit.config;
     next.options = options;
     if (const std::string taken = taken_tap(next); !taken.empty()) return Error{taken};
-    set_options(*control_, *unit.core, *find_mode(mode), options);
+    set_options(*control_, *unit.core, *find_mode(mode), options, named);
     unit.config.mode = mode;
     unit.config.options = options;
     unit.config.given = given;
@@ -84,7 +85,7 @@ Result<void> Program::set_bond_option(std::string_view bond, std::string_view op
         end_other_monitor(*def, options, given);
     }
     const auto remarks = option_remarks(mode, options, given);
-    if (auto done = apply_options(u, mode, options, given); !done) return done;
+    if (auto done = apply_options(u, mode, options, given, option); !done) return done;
     u.aside = aside;
     for (const OptionProblem& r : remarks)
         if (r.option == option || option == "miimon" || option == "mode")

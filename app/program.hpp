@@ -187,7 +187,8 @@ private:
                        const std::string& what);
     Result<CapturePlan> capture_plan(std::string_view bond, std::string_view member);
     [[nodiscard]] std::string why_not_again() const;
-    Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given);
+    Result<void> apply_options(BondUnit& unit, Mode mode, const BondOptions& options, OptionSet given,
+                               std::string_view named = {});
     class Reload; // reload.cpp: the steps
     Result<void> read_again();
     Result<void> apply(Config next);

@@ -187,12 +187,13 @@ Result<void> Bond::set_active(std::string_view name, Time now) {
     return {};
 }
 
-void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now) {
-    if (options.primary != options_.primary && !options.primary.empty()) primary_is_new_ = true;
-    // Linux looks for another active member only when one of these is set: an operator's choice outlives
-    // other options.
+void Bond::set_options(const BondOptions& options, TxBurstFn tx_burst, Time now, std::string_view named) {
+    const bool names_primary = named == "primary" || options.primary != options_.primary;
+    if (names_primary && !options.primary.empty()) primary_is_new_ = true;
+    // Linux looks for another active member only when one of these is set, to the value that it has too: an
+    // operator's choice outlives other options.
     choose_active_ |=
-        options.primary != options_.primary || options.primary_reselect != options_.primary_reselect;
+        names_primary || named == "primary_reselect" || options.primary_reselect != options_.primary_reselect;
     const bool was_monitored = monitored();
     const std::string_view was_unwatched = unwatched();
     options_ = options;

@@ -96,7 +96,8 @@ public:
     void handle_published(Time now);
     bool set_link_admin(MemberId id, bool up, Time now);        // false: it is so already
     Result<void> set_active(std::string_view member, Time now); // empty: let the rules choose
-    void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now);
+    // `named`: the option that an operator has set, whether its value is another or not.
+    void set_options(const BondOptions& options, TxBurstFn tx_burst, Time now, std::string_view named = {});
     void set_member_options(MemberId id, const MemberOptions& options, Time now);
     void set_mode(ModeParts mode, const BondOptions& options, Time now);
     void set_addresses(const LocalAddresses& addresses) {

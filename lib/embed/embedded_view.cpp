@@ -227,7 +227,7 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
     }
     if (const auto problems = check_options(mode, options, given); !problems.empty())
         return Error{fmt::format("{}: {}", problems[0].option, problems[0].message)};
-    set_options(running_->control, running_->core, *find_mode(mode), options);
+    set_options(running_->control, running_->core, *find_mode(mode), options, option);
     {
         const std::lock_guard devices(device_mutex_); // the host thread asks it for the mode
         config_.mode = mode;

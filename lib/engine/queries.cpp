@@ -225,10 +225,11 @@ std::optional<std::vector<MemberLoad>> BondQueries::load_by_map(const RunningBon
     return out;
 }
 
-void set_options(Control& control, BondCore& core, const ModeDescriptor& mode, const BondOptions& options) {
+void set_options(Control& control, BondCore& core, const ModeDescriptor& mode, const BondOptions& options,
+                 std::string_view named) {
     if (&mode == core.mode) {
         const TxBurstFn data_half = mode.data_half(options);
-        control.call([&] { core.bond.set_options(options, data_half, now()); });
+        control.call([&] { core.bond.set_options(options, data_half, now(), named); });
         return;
     }
     auto controller = mode.control_half();

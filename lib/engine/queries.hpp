@@ -66,6 +66,8 @@ private:
 };
 
 // Tells control. A mode that is not the present one begins with new queries, whose counters begin at zero.
-void set_options(Control& control, BondCore& core, const ModeDescriptor& mode, const BondOptions& options);
+// `named`: see Bond::set_options().
+void set_options(Control& control, BondCore& core, const ModeDescriptor& mode, const BondOptions& options,
+                 std::string_view named = {});
 
 } // namespace dpdkbond

@@ -33,7 +33,7 @@ public:
         case Do::command: REQUIRE(bond_.set_active(name(s.member), {}).ok()); break;
         case Do::primary:
             options_.primary = s.member < 3 ? name(s.member) : "";
-            bond_.set_options(options_, nullptr, {});
+            bond_.set_options(options_, nullptr, {}, "primary");
             break;
         case Do::prio: bond_.set_member_options(id(s.member), {.prio = s.prio}, {}); break;
         case Do::leave: bond_.remove_member(id(s.member), {}); break;
@@ -113,6 +113,8 @@ TEST_CASE("primary and prio against every primary_reselect") {
         {{Do::down, 2}, {1, 0, 0}},
         {{Do::up, 2}, {2, 0, 0}},
         {{Do::primary, 0}, {0, 0, 0}},
+        {{Do::command, 1}, {1, 1, 1}},
+        {{Do::primary, 0}, {0, 0, 0}}, // named once more
     };
     for (const Mode mode : kModes) {
         for (int reselect = 0; reselect < 3; ++reselect) {
