@@ -52,7 +52,11 @@ std::vector<std::string_view> split_list(std::string_view text) {
 
 // What Linux takes as the target of a probe.
 bool is_target(const Ipv4& ip) { return ip != Ipv4{} && ip != Ipv4{{255, 255, 255, 255}}; }
-bool is_target(const Ipv6& ip) { return ip != Ipv6{} && ip.bytes[0] != 0xff; }
+bool is_target(const Ipv6& ip) {
+    Ipv6 loopback{};
+    loopback.bytes[15] = 1;
+    return ip != Ipv6{} && ip != loopback && ip.bytes[0] != 0xff;
+}
 
 template <class Address>
 Result<std::vector<Address>> parse_targets(const OptionDef& def, std::string_view text) {

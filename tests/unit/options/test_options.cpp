@@ -238,7 +238,7 @@ TEST_CASE("lists of targets are judged item by item") {
 
     const OptionDef& v6 = *find_option("ns_ip6_target");
     CHECK(v6.set(bond, member, v6, "fe80::1,2001:db8::1").ok());
-    for (const char* text : {"::", "ff02::1", "fe80::1%eth0", "192.0.2.1"}) {
+    for (const char* text : {"::", "::1", "ff02::1", "fe80::1%eth0", "192.0.2.1"}) {
         INFO(text);
         CHECK_FALSE(v6.set(bond, member, v6, text).ok());
     }
