@@ -366,7 +366,7 @@ void Loader::read_address(LogicalConfig& logical, const Node& node, const std::s
     const bool unicast = prefix && (prefix->is_v6 ? prefix->v6.bytes[0] != 0xff && prefix->v6 != Ipv6{}
                                                   : prefix->v4.bytes[0] < 224 && prefix->v4 != Ipv4{});
     if (unicast && std::ranges::find(logical.addresses, *prefix) != logical.addresses.end())
-        return reader_.broken(path, prefix->to_string() + " is there twice");
+        return reader_.broken(path, prefix->to_string() + " is there twice; allowed: once");
     if (unicast) {
         logical.addresses.push_back(*prefix);
         if (text->find('/') == std::string::npos)
@@ -451,7 +451,8 @@ void Loader::read_member(BondConfig& bond, const Node& node, const std::string& 
     if (reader_.has(path + ".name") || member.device.empty()) return;
     member.name = default_member_name(member.device);
     if (!member_name_problem(member.name).empty()) {
-        reader_.problem(path + ".name", "is needed, as " + in_quotes(member.name) + " cannot name a member");
+        reader_.problem(path + ".name", "is missing, and " + in_quotes(member.name) +
+                                            " cannot name a member; a name is needed");
         member.name.clear();
     }
 }

@@ -212,7 +212,8 @@ private:
     // Notes what uses the address; a problem when it is in use already.
     void claim(Ipv4 address, const std::string& key) {
         const auto [user, is_new] = users_.emplace(address, key);
-        if (!is_new) add(key, address.to_string() + " is already used by " + user->second);
+        if (!is_new)
+            add(key, address.to_string() + " is already used by " + user->second + "; allowed: once");
     }
 
     void addresses() {

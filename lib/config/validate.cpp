@@ -27,7 +27,8 @@ public:
 
     std::vector<ConfigProblem> run() {
         check_runtime();
-        if (config_.bonds.empty() && !is_broken("bonds")) add("bonds", "at least one bond is needed");
+        if (config_.bonds.empty() && !is_broken("bonds"))
+            add("bonds", "is missing or empty; at least one bond is needed");
         if (config_.bonds.size() > kMaxBonds)
             add("bonds", "too many bonds; allowed: up to " + std::to_string(kMaxBonds));
         for (std::size_t i = 0; i < config_.bonds.size(); ++i) {
@@ -49,7 +50,8 @@ private:
     bool claim(std::map<std::string, std::string>& users, const std::string& id, const std::string& key,
                const std::string& what) {
         const auto [user, is_new] = users.emplace(id, key);
-        if (!is_new) add(key, what + " " + in_quotes(id) + " is already used by " + user->second);
+        if (!is_new)
+            add(key, what + " " + in_quotes(id) + " is already used by " + user->second + "; allowed: once");
         return is_new;
     }
 

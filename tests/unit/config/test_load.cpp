@@ -241,9 +241,10 @@ TEST_CASE("a key may be there once, whatever its spelling") {
 }
 
 TEST_CASE("a file without a bond is no configuration") {
-    CHECK(problems("") == "f:1:1: bonds: at least one bond is needed\n");
-    CHECK(problems("# nothing\n") == "f:1:1: bonds: at least one bond is needed\n");
-    CHECK(problems("runtime: {}\nbonds: []\n") == "f:2:1: bonds: at least one bond is needed\n");
+    CHECK(problems("") == "f:1:1: bonds: is missing or empty; at least one bond is needed\n");
+    CHECK(problems("# nothing\n") == "f:1:1: bonds: is missing or empty; at least one bond is needed\n");
+    CHECK(problems("runtime: {}\nbonds: []\n") ==
+          "f:2:1: bonds: is missing or empty; at least one bond is needed\n");
     CHECK(problems("bonds: 3") == "f:1:1: bonds: \"3\" is not a list; allowed: a list of one or more\n");
     CHECK(problems("[]") == "f:1:1: the file is not a mapping; allowed: runtime, bonds\n");
     CHECK(problems("word") == "f:1:1: the file is not a mapping; allowed: runtime, bonds\n");
@@ -424,9 +425,10 @@ TEST_CASE("the logical interface's addresses are those of a host") {
                    Catch::StartsWith("f:7:19: bonds[0].logical.addresses[0]: \"" + std::string(bad) + "\""));
     }
     CHECK(problems(in_logical("addresses: [192.0.2.1/24, 192.0.2.1/24]")) ==
-          "f:7:33: bonds[0].logical.addresses[1]: 192.0.2.1/24 is there twice\n");
+          "f:7:33: bonds[0].logical.addresses[1]: 192.0.2.1/24 is there twice; allowed: once\n");
     CHECK(problems(in_logical("addresses: [192.0.2.1/33, 192.0.2.1/24, 192.0.2.1/24]"))
-              .ends_with("f:7:47: bonds[0].logical.addresses[2]: 192.0.2.1/24 is there twice\n"));
+              .ends_with(
+                  "f:7:47: bonds[0].logical.addresses[2]: 192.0.2.1/24 is there twice; allowed: once\n"));
 }
 
 TEST_CASE("the logical interface's MAC is unicast") {
@@ -455,10 +457,11 @@ TEST_CASE("a backend of kind device and its device come together") {
 
 TEST_CASE("names of bonds and of members are unique") {
     CHECK(problems("bonds: [{name: a}, {name: b}, {name: a}]") ==
-          "f:1:32: bonds[2].name: the name \"a\" is already used by bonds[0].name\n");
+          "f:1:32: bonds[2].name: the name \"a\" is already used by bonds[0].name; allowed: once\n");
     CHECK(problems(
               "bonds: [{name: a, members: [{device: net_null0, name: x}, {device: net_null1, name: x}]}]") ==
-          "f:1:79: bonds[0].members[1].name: the name \"x\" is already used by bonds[0].members[0].name\n");
+          "f:1:79: bonds[0].members[1].name: the name \"x\" is already used by bonds[0].members[0].name; "
+          "allowed: once\n");
     CHECK(problems("bonds:\n"
                    "  - {name: a, members: [{device: net_null0, name: x}]}\n"
                    "  - {name: b, members: [{device: net_null1, name: x}]}\n")
@@ -470,7 +473,7 @@ TEST_CASE("a device serves one member of the whole file") {
                    "  - {name: a, members: [{device: \"0000:0a:00.0\"}]}\n"
                    "  - {name: b, members: [{device: \"0A:00.0\"}]}\n") ==
           "f:3:26: bonds[1].members[0].device: the device \"0000:0a:00.0\" is already used by "
-          "bonds[0].members[0].device\n");
+          "bonds[0].members[0].device; allowed: once\n");
     CHECK(problems("bonds:\n"
                    "  - name: a\n"
                    "    members:\n"
@@ -478,12 +481,12 @@ TEST_CASE("a device serves one member of the whole file") {
                    "      - device: net_af_packet1,iface=m0\n"
                    "      - device: net_af_packet0,iface=m2\n") ==
           "f:5:9: bonds[0].members[1].device: the interface \"m0\" is already used by "
-          "bonds[0].members[0].device\n"
+          "bonds[0].members[0].device; allowed: once\n"
           "f:6:9: bonds[0].members[2].device: the device \"net_af_packet0\" is already used by "
-          "bonds[0].members[0].device\n");
+          "bonds[0].members[0].device; allowed: once\n");
     CHECK(problems(file_with("logical: {backend: device, device: net_af_packet0}")) ==
           "f:5:9: bonds[0].members[0].device: the device \"net_af_packet0\" is already used by "
-          "bonds[0].logical.device\n");
+          "bonds[0].logical.device; allowed: once\n");
 }
 
 TEST_CASE("a device is a PCI address or devargs") {
@@ -536,7 +539,8 @@ TEST_CASE("a member's name is given or follows from the device") {
     CHECK_THAT(problems(file_with("", "name: \"a b\"")), Catch::Contains("cannot name a member"));
     const std::string long_name = "net_af_xdp_with_a_rather_long_name";
     CHECK(problems("bonds: [{name: a, members: [{device: " + long_name + "}]}]") ==
-          "f:1:29: bonds[0].members[0].name: is needed, as \"" + long_name + "\" cannot name a member\n");
+          "f:1:29: bonds[0].members[0].name: is missing, and \"" + long_name +
+              "\" cannot name a member; a name is needed\n");
     CHECK(good("bonds: [{name: a, members: [{device: net_null7}]}]").bonds[0].members[0].name == "net_null7");
 }
 
@@ -637,7 +641,8 @@ TEST_CASE("depth, size and aliases do no harm") {
     CHECK_FALSE(problems(deep).empty());
     CHECK(problems(std::string((1U << 20U) + 1, '#')) ==
           "f:1:1: the file is too large; allowed: up to 1 MiB\n");
-    CHECK(problems(std::string(1U << 20U, '#')) == "f:1:1: bonds: at least one bond is needed\n");
+    CHECK(problems(std::string(1U << 20U, '#')) ==
+          "f:1:1: bonds: is missing or empty; at least one bond is needed\n");
     CHECK_FALSE(problems("a: &a [*a]\nbonds: &b [*b]\n").empty());
 
     std::string bomb = "bonds:\n  - &b\n    name: a\n    members:\n      - &m {device: net_null0}\n";

@@ -123,7 +123,8 @@ TEST_CASE("peers and next hops that cannot be are told all at once") {
                         "          via: {m0: 10.0.1.255}\n"
                         "          weights: {m0: 300, m1: 2}\n")) ==
           "f:9:36: bonds[0].spray.addresses.m7: \"m7\" is not a member of the bond; did you mean m0?\n"
-          "f:9:36: bonds[0].spray.addresses.m7: 10.0.1.1 is already used by bonds[0].spray.addresses.m0\n"
+          "f:9:36: bonds[0].spray.addresses.m7: 10.0.1.1 is already used by bonds[0].spray.addresses.m0; "
+          "allowed: once\n"
           "f:11:11: bonds[0].spray.peers[0].address: is missing; the peer's virtual address is needed\n"
           "f:11:17: bonds[0].spray.peers[0].via.m0: 10.0.2.2 is no host of the member's network; allowed: "
           "one of "
@@ -132,7 +133,7 @@ TEST_CASE("peers and next hops that cannot be are told all at once") {
           "via, or by "
           "macs\n"
           "f:13:11: bonds[0].spray.peers[2].address: 10.99.255.2 is already used by "
-          "bonds[0].spray.peers[1].address\n"
+          "bonds[0].spray.peers[1].address; allowed: once\n"
           "f:14:17: bonds[0].spray.peers[2].via.m0: 10.0.1.1 is the member's own address; the peer's is "
           "needed\n"
           "f:14:31: bonds[0].spray.peers[2].via.m1: m1 has no address to ask for it with; give it one by "
