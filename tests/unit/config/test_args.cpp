@@ -56,6 +56,14 @@ TEST_CASE("status may be watched, every so many seconds") {
           "--json goes with status, show, explain and nics; see dpdk-bond --help");
 }
 
+TEST_CASE("a capture's seconds are judged before anybody is asked") {
+    CHECK(good({"capture", "bond0", "all", "f"}).operands.size() == 3);
+    CHECK(good({"capture", "bond0", "all", "f", "86400"}).operands.size() == 4);
+    for (const char* bad : {"0", "86401", "x", "", "1.5"})
+        CHECK(wrong({"capture", "bond0", "all", "f", bad})
+                  .starts_with("capture: '" + std::string(bad) + "' is no number of seconds; 1 to 86400"));
+}
+
 TEST_CASE("a run may be told how to log") {
     CHECK(good({"-c", "f", "--log-format", "json"}).log_format == "json");
     CHECK(good({"--log-format=journal", "-c", "f"}).log_format == "journal");
