@@ -75,7 +75,10 @@ void put_options(tel::Dict& out, const BondView& view) {
                 list.add(m.status.name.str() + ":" + member_option_text(m.status.options, def));
             continue;
         }
-        const std::string text = bond_option_text(view.options, def);
+        // As Linux shows it: a state.
+        const std::string text = def.name == "active_slave"
+                                     ? std::string(member_name(view.status, view.status.active_member))
+                                     : bond_option_text(view.options, def);
         std::int64_t number = 0;
         const bool is_number =
             def.kind == ValueKind::number &&

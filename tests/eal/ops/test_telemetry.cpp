@@ -67,6 +67,7 @@ TEST_CASE("bond/info has exactly the keys that scripts rely on") {
     CHECK(info["logical"] == Json::parse(R"({"backend":"tap","name":"bond0"})"));
     CHECK(info["options"]["miimon"] == 100);
     CHECK(info["options"]["primary_reselect"] == "always");
+    CHECK(info["options"]["active_slave"] == "m1"); // a state, as in Linux
     CHECK(info["options"]["prio"] == Json::parse(R"(["m0:0","m1:0"])"));
 }
 
