@@ -68,7 +68,8 @@ std::string signal_text(int signal, std::uint32_t sender) {
 
 void Program::on_signal(int signal, std::uint32_t sender) {
     const std::string what = signal_text(signal, sender);
-    if (signal == SIGUSR1 || signal == SIGUSR2) {
+    if (signal == SIGUSR1 || signal == SIGUSR2 || signal == SIGPIPE || signal == SIGIO ||
+        signal >= SIGRTMIN) {
         log_line(what + ": it means nothing to dpdk-bond; ignored");
         return;
     }

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Who may ask the running program, who is told what happened, and whether a bond is well."""
 import grp
+import os
 import re
 import signal
 
@@ -135,13 +136,22 @@ def test_the_end_has_its_reason_in_the_log(fresh):
     assert re.search(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}[+-]\d{4} info SIGTERM from process \d+: stopping$", bond.log, re.M)
 
 
-@pytest.mark.parametrize("name", ["SIGUSR1", "SIGUSR2"])
-def test_signals_that_mean_nothing_end_nothing(fresh, name):
+def test_signals_that_mean_nothing_end_nothing(fresh):
     """A14"""
     bond = fresh.bond(fresh.sink(1), addresses=[])
-    bond.send_signal(getattr(signal, name))
-    eventually(lambda: f"{name} from process" in bond.log, 3)
+    for number, name in ((signal.SIGUSR1, "USR1"), (signal.SIGUSR2, "USR2"), (signal.SIGPIPE, "PIPE"), (signal.SIGIO, "POLL"),
+                         (signal.SIGRTMIN, "34"), (signal.SIGRTMAX, "64")):
+        bond.send_signal(number)
+        eventually(lambda: re.search(f"SIG{name} from process {os.getpid()}: .*ignored", bond.log), 3)
     assert bond.running() and bond.stop() == 0
+
+
+@pytest.mark.parametrize("name", ["SIGALRM", "SIGSYS", "SIGTRAP"])
+def test_signals_that_would_end_it_are_an_order_to_end(fresh, name):
+    bond = fresh.bond(fresh.sink(1), addresses=[])
+    bond.send_signal(getattr(signal, name))
+    assert bond.process.wait(3) == 0
+    assert f"{name} from process {os.getpid()}: stopping" in bond.log
 
 
 def rights(bond, set_name):
