@@ -5,8 +5,10 @@ import shutil
 import subprocess
 import tempfile
 
+from ..app import ROOT
 from ..wait import eventually
 
+INSTALLED = "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
 SCHEMA = "/usr/share/openvswitch/vswitch.ovsschema"
 PROGRAMS = ("ovsdb-tool", "ovsdb-server", "ovs-vswitchd", "ovs-vsctl", "ovs-appctl")
 
@@ -20,8 +22,10 @@ def why_not():
 
 
 def dpdk_program():
-    """ovs-vswitchd with DPDK: $DPDK_BOND_OVS_DPDK, else where Debian's openvswitch-switch-dpdk has it."""
-    return os.environ.get("DPDK_BOND_OVS_DPDK") or "/usr/lib/openvswitch-switch-dpdk/ovs-vswitchd-dpdk"
+    """ovs-vswitchd with DPDK, of Debian's openvswitch-switch-dpdk: $DPDK_BOND_OVS_DPDK, else what `./quickstart test` has fetched, else
+    where it is installed."""
+    fetched = os.path.join(ROOT, "build", "ovs-dpdk", INSTALLED.lstrip("/"))
+    return os.environ.get("DPDK_BOND_OVS_DPDK") or (fetched if os.path.exists(fetched) else INSTALLED)
 
 
 class Ovs:
