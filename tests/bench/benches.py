@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""What `tests/bench/report run` runs, in its order, and how long each shall take on a quiet machine: twelve minutes together."""
+"""What `tests/bench/report run` runs, in its order, and how long each shall take on a quiet machine: fifteen minutes together."""
 import json
 import os
 
@@ -64,6 +64,9 @@ ALL = [
     script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --windows 3"),
     script("round-trips", "latency", "--rounds 2 --pings 1500", "--rounds 1 --pings 200"),
     script("tcp", "tcp", "--rounds 2 --seconds 1 --modes active-backup,balance-xor,802.3ad", "--rounds 1 --seconds 1 --modes active-backup"),
+    script("tcp-9000", "tcp", "--rounds 2 --seconds 1 --mtu 9000 --modes active-backup", "--rounds 1 --seconds 1 --mtu 9000 --modes active-backup"),
+    script("guest-tcp", "guest_tcp", "--rounds 3 --seconds 2", "--rounds 1 --seconds 1"),
+    script("guest-tcp-vlan", "guest_tcp", "--rounds 3 --seconds 2 --vlan", "--rounds 1 --seconds 1 --vlan"),
     script("spray", "spray", "--rounds 2 --seconds 3", "--rounds 1 --seconds 1"),
     script("failover", "failover", "", "--cuts 3"),
     script("control-cost", "control_cost", "", "--cases 1x2"),
