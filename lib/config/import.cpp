@@ -121,7 +121,8 @@ private:
             const auto shown = read_file(bonding_ / std::string(def.name));
             if (!shown) continue;
             std::string text = option_line(def, *shown);
-            if (def.name == "miimon" && *shown == "0") text = unwatched();
+            if (def.name == "miimon") // Linux's default is 0: each other value was somebody's wish
+                text = *shown == "0" ? unwatched() : "miimon: " + *shown;
             if (def.name == "primary" && !text.empty() &&
                 std::ranges::find(slaves_, *shown) == slaves_.end()) {
                 text = "# " + text + "  # not among the members";

@@ -158,6 +158,7 @@ TEST_CASE("an active-backup bond is imported with what differs from the defaults
           "bonds:\n"
           "  - name: \"b0\"\n"
           "    mode: active-backup\n"
+          "    miimon: 100\n" // Linux's default is 0
           "    updelay: 200\n"
           "    primary: \"v0\"\n"
           "    primary_reselect: failure\n"
@@ -302,7 +303,8 @@ TEST_CASE("options of other modes are left out though Linux shows them") {
     const BondConfig bond = loaded(sysfs.import("b0"));
     CHECK(bond.mode == Mode::balance_xor);
     CHECK(bond.options.xmit_hash_policy == HashPolicy::layer34);
-    CHECK(bond.given == option_bit(option_index(*find_option("xmit_hash_policy"))));
+    CHECK(bond.given == (option_bit(option_index(*find_option("miimon"))) |
+                         option_bit(option_index(*find_option("xmit_hash_policy")))));
 }
 
 TEST_CASE("an 802.3ad bond keeps its mode") {
