@@ -56,7 +56,7 @@ FINE = [GOOD, LACP, SPRAY, bond("    miimon: 50\n    updelay: 100\n"), bond("   
         bond("    arp_interval: 100\n    arp_ip_target: [192.0.2.2, 192.0.2.3]\n"), bond("    arp_interval: 100\n    arp_ip_target: 192.0.2.2\n"),
         bond("    lacp_rate: fast\n    lacp_active: off\n    ad_actor_system: 02:00:00:00:00:07\n", LACP), GOOD.replace("active-backup", "1"),
         logical("mac: 02:bd:00:00:00:01, mtu: 9000, queues: auto, addresses: [192.0.2.1/24, '2001:db8::1/64']"),
-        logical("queues: 4, backend: tap, offloads: off, manage: none"), runtime("idle: busy, memory_mb: 64, worker_lcores: [1], metrics: '127.0.0.1:9471'"),
+        logical("queues: 4, backend: tap, offloads: off, manage: none"), logical("offloads: false"), runtime("idle: busy, memory_mb: 64, worker_lcores: [1], metrics: '127.0.0.1:9471'"),
         GOOD.replace("iface=m1\"", "iface=m1\"\n        prio: -3\n        name: second\n        carrier: netdev:m1\n        force: true")]
 BROKEN = [FIVE_MISTAKES.format(prefix="x"), "", "bonds: 5\n", "- a\n- b\n", "bonds:\n  - mode: 1\n", "bonds: []\n", "surprise: 1\n" + GOOD,
           bond("    miimon: 100\n    arp_interval: 100\n    arp_ip_target: [192.0.2.2]\n"), bond("    updelay: 100\n    miimon: 0\n"),

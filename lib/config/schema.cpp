@@ -135,6 +135,7 @@ std::string values_schema(std::string_view values) {
         } else {
             words.push_back(json_string(part));
             if (part == "true" || part == "false") words.emplace_back(part);
+            if (part == "off") words.insert(words.end(), {"false", json_string("false")}); // as in YAML 1.1
         }
     }
     if (!words.empty()) schemas.push_back(json_object({{"enum", json_list(words)}}));

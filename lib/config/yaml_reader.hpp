@@ -91,7 +91,7 @@ std::optional<Value> YamlReader::choice(const YAML::Node& node, const std::strin
     if (!written) return std::nullopt;
     std::string allowed;
     for (const auto& [name, value] : choices) {
-        if (*written == name) return value;
+        if (*written == name || (name == "off" && *written == "false")) return value; // YAML 1.1 writes it so
         allowed += (allowed.empty() ? "" : ", ") + std::string(name);
     }
     broken(path, in_quotes(*written) + " is not one of its values; allowed: " + allowed);

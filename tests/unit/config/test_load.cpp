@@ -319,6 +319,7 @@ TEST_CASE("numbers of the runtime and of the logical interface have ranges") {
         "here, or manage: self\n");
     CHECK(problems(in_logical("offloads: auto")).empty());
     CHECK(problems(in_logical("offloads: off")).empty());
+    CHECK_FALSE(good(in_logical("offloads: false")).bonds[0].logical.offloads); // off, as YAML 1.1 writes it
     CHECK(problems(in_logical("offloads: maybe")) ==
           "f:7:7: bonds[0].logical.offloads: \"maybe\" is not one of its values; allowed: auto, off\n");
 }
