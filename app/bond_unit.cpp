@@ -27,6 +27,8 @@ BondCounters BondUnit::raw_counters() const {
     const rte_eth_stats stats = logical->port().stats();
     sum.rx_bytes = stats.obytes; // what goes up is sent to the logical interface, and the other way round
     sum.tx_bytes = stats.ibytes;
+    sum.left_rx_packets = left_rx_;
+    sum.left_tx_packets = left_tx_;
     return sum;
 }
 
@@ -75,6 +77,16 @@ void BondUnit::clear_counters() {
     for (const auto& m : members) start_counting(*m);
     waiting.clear_counters();
     core->queries->clear(core->lanes);
+}
+
+void BondUnit::count_left(const MemberCounters& had) {
+    left_rx_ += had.rx_packets;
+    left_tx_ += had.tx_packets;
+}
+
+bool BondUnit::give_up_waiting(std::string_view member, Time now) {
+    if (const WaitingMember* w = waiting.find(member)) count_left(w->had.counters);
+    return waiting.remove(member, now);
 }
 
 void BondUnit::remember(const Event& event) {

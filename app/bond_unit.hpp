@@ -70,6 +70,8 @@ public:
     // From what it had, whatever its slot counted before.
     void start_counting(MemberPort& member, const MemberCounters& had = {}) const;
     void clear_counters();
+    void count_left(const MemberCounters& had);              // by a member that does not come back
+    bool give_up_waiting(std::string_view member, Time now); // false: there is none
 
     // The events so far, by their own lock: the host thread writes, anybody reads.
     void remember(const Event& event);
@@ -80,6 +82,7 @@ private:
     [[nodiscard]] MemberCounters raw_counters(const MemberPort& member) const;
     [[nodiscard]] BondCounters raw_counters() const;
     BondCounters baseline_;
+    std::uint64_t left_rx_ = 0, left_tx_ = 0;
     mutable std::mutex history_mutex_;
     EventHistory history_;
 };

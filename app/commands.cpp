@@ -203,7 +203,7 @@ Result<void> Program::remove_member(std::string_view bond, std::string_view memb
     if (!unit) return Error{unit.error()};
     BondUnit& u = *unit.value();
     const auto m = member_or_error(u, member);
-    if (!m && !u.waiting.remove(member, now())) return Error{m.error()};
+    if (!m && !u.give_up_waiting(member, now())) return Error{m.error()};
     note(u, fmt::format("member {} removed{}", member, by_whom()));
     if (m) part(u, *m.value());
     return {};

@@ -303,7 +303,7 @@ Result<void> Program::apply(Config next) {
         const BondConfig* wanted = find_bond(next.bonds, unit->config.name);
         for (const MemberConfig& m : unit->waiting.configs())
             if (wanted == nullptr || find_same(wanted->members, m) == nullptr)
-                unit->waiting.remove(m.name, now());
+                unit->give_up_waiting(m.name, now());
         unit->record_members();
         if (auto taps = give_taps(*unit); !taps) failed.value().push_back(taps.error());
         host_->tell_members(unit->number); // whose MTU somebody else may have changed …

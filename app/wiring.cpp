@@ -377,6 +377,7 @@ void Program::part(BondUnit& unit, MemberPort& member) {
     const auto it = std::ranges::find(unit.members, &member, [](const auto& m) { return m.get(); });
     unit.leaving.push_back(std::move(*it));
     unit.members.erase(it);
+    if (unit.waiting.find(gone.name) == nullptr) unit.count_left(unit.counters(*unit.leaving.back()));
     unit.record_members();
     steer(unit);
     if (!seen) {

@@ -246,8 +246,8 @@ class DpdkBond(DpdkProcess):
         """Frames that came, and frames that went or were dropped (docs/operations.md, "rx = tx + drops"). The bond's drops hold
         those of its members."""
         members, stats = [self.member(name) for name in self.info()["members"]], self.stats()
-        came = sum(member["rx_packets"] for member in members) + stats["tx_packets"] + stats["injected"]
-        went = sum(member["tx_packets"] for member in members) + stats["rx_packets"] + stats["punted"]
+        came = sum(member["rx_packets"] for member in members) + stats["left_rx_packets"] + stats["tx_packets"] + stats["injected"]
+        went = sum(member["tx_packets"] for member in members) + stats["left_tx_packets"] + stats["rx_packets"] + stats["punted"]
         return came, went + sum(stats["drops"].values())
 
     def events(self, bond=None):

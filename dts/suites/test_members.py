@@ -6,6 +6,7 @@ from framework import app
 from framework.frames import DST, SRC, UDP, Ether, IP, build, number_of
 from framework.netns import no_af_xdp, veth
 from framework.topology import HOST_ADDRESS
+from framework.traffic import Capture
 from framework.wait import eventually
 
 
@@ -216,6 +217,28 @@ def test_a_member_is_added_with_its_settings_and_an_absent_one_is_refused(fresh)
         assert refused.returncode == 1 and why in refused.stdout + refused.stderr and len((refused.stdout + refused.stderr).splitlines()) == 1
     assert bond.info()["members"] == ["m0", "spare"]
 
+
+
+def test_counters_add_up_when_members_have_left_for_good(fresh):
+    wires = fresh.sink(3)
+    bond = fresh.bond(wires, mode="balance-rr")
+    with wires.captures() as ends, Capture(wires.a, "bond0") as host:
+        host.send_all(frames(300))
+        ends[2].send_all(frames(20, dst=bond.info()["mac"]))
+        eventually(lambda: bond.member("m2")["rx_packets"] >= 20 and sum(bond.member(m)["tx_packets"] for m in wires.members) >= 300, 3)
+        assert bond.console("remove member bond0 m2") == []
+        wires.a.run("ip", "link", "del", "m1")  # waits to be there again, and is counted as a member meanwhile
+        eventually(lambda: bond.member("m1")["unusable_since"], 3)
+        host.send_all(frames(30))
+        eventually(lambda: bond.stats()["tx_packets"] >= 330, 3)
+    stats = bond.stats()
+    assert stats["left_tx_packets"] >= 100 and stats["left_rx_packets"] >= 20
+    eventually(lambda: len(set(bond.conserved())) == 1, 3, f"counters add up: {bond.conserved()}")
+    assert bond.console("remove member bond0 m1") == []
+    assert bond.stats()["left_tx_packets"] >= 200
+    eventually(lambda: len(set(bond.conserved())) == 1, 3, f"counters add up: {bond.conserved()}")
+    assert bond.console("clear stats bond0") == []
+    assert bond.stats()["left_tx_packets"] == bond.stats()["left_rx_packets"] == 0
 
 
 def test_check_and_start_say_what_is_not_done_as_written(fresh):

@@ -102,6 +102,7 @@ struct BondCounters {
     std::uint64_t copies_lost = 0;              // … should have got one
     std::uint64_t injected = 0;                 // frames of control's own put on the wire
     std::uint64_t answered = 0;                 // frames of the logical interface answered on the spot
+    std::uint64_t left_rx_packets = 0, left_tx_packets = 0; // of members that have left
     std::array<std::uint64_t, kDropReasons>
         drops{}; // of the bond as a whole: those of its members are among them
 };

@@ -181,6 +181,10 @@ Result<void> EmbeddedBond::remove_member(std::string_view name) {
     note(EventKind::option_changed, kNoMember, fmt::format("member {} removed{}", name, by_whom()));
     const std::lock_guard list(list_mutex_);
     const auto index = it - devices_.begin();
+    MemberCounters left = count().members[static_cast<std::size_t>(index)];
+    subtract(left, cleared_.members[static_cast<std::size_t>(index)]);
+    past_.bond.left_rx_packets += left.rx_packets;
+    past_.bond.left_tx_packets += left.tx_packets;
     std::erase_if(config_.members, [&](const MemberConfig& m) { return m.name == device.config.name; });
     past_.members.erase(past_.members.begin() + index);
     cleared_.members.erase(cleared_.members.begin() + index);

@@ -38,6 +38,8 @@ template <class F> void each(BondCounters& a, const BondCounters& b, F f) {
     f(a.held_overflow, b.held_overflow);
     f(a.copied, b.copied);
     f(a.copies_lost, b.copies_lost);
+    f(a.left_rx_packets, b.left_rx_packets);
+    f(a.left_tx_packets, b.left_tx_packets);
     for (std::size_t r = 0; r < kDropReasons; ++r) f(a.drops[r], b.drops[r]);
 }
 

@@ -193,6 +193,9 @@ std::string render_stats(const BondView& view) {
     put_counters(out, view.status.name, view.counters);
     put(out, "  given to control {:>11} frames\n", view.counters.punted);
     put(out, "  sent by control {:>12} frames\n", view.counters.injected);
+    if (const BondCounters& c = view.counters; c.left_rx_packets != 0 || c.left_tx_packets != 0)
+        put(out, "  by members that have left: {} frames received, {} sent\n", c.left_rx_packets,
+            c.left_tx_packets);
     put_drops(out, view.counters.drops);
     for (const MemberView& member : view.members) {
         put_counters(out, member.status.name, member.counters);

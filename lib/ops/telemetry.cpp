@@ -256,6 +256,8 @@ int answer_stats(Instance& instance, std::string_view params, rte_tel_data* d) {
     out.number("copies_lost", view->counters.copies_lost);
     out.number("injected", view->counters.injected);
     out.number("answered", view->counters.answered);
+    out.number("left_rx_packets", view->counters.left_rx_packets);
+    out.number("left_tx_packets", view->counters.left_tx_packets);
     return 0;
 }
 

@@ -144,9 +144,9 @@ TEST_CASE("bond/member and bond/stats have exactly the keys that scripts rely on
     CHECK(held["flap_suppressed"] == 0);
     const Json stats = ask("/bond/stats,bond0");
     CHECK(keys(stats) == std::vector<std::string>{"answered", "copied", "copies_lost", "drops", "held",
-                                                  "held_overflow", "injected", "merged", "punted",
-                                                  "reordered", "rx_bytes", "rx_packets", "tx_bytes",
-                                                  "tx_packets"});
+                                                  "held_overflow", "injected", "left_rx_packets",
+                                                  "left_tx_packets", "merged", "punted", "reordered",
+                                                  "rx_bytes", "rx_packets", "tx_bytes", "tx_packets"});
     CHECK(stats["drops"].size() == kDropReasons);
     CHECK(stats["drops"][std::string(kDropReasonNames[0])] == 9);
 }
