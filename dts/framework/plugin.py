@@ -113,8 +113,8 @@ class BondPmd(BondApp):
         vdevs = [v for i, v in enumerate(vdevs) if i not in late] + [bond] + [vdevs[i] for i in late]
         if up:
             vdevs.append(f"net_af_packet9,iface={up}")
-        preload = preload or os.environ.get("DPDK_BOND_PRELOAD")  # a sanitizer's library
-        before = ["env", f"LD_PRELOAD={preload}"] if preload else []
+        preloads = [library for library in (os.environ.get("DPDK_BOND_PRELOAD"), preload) if library]  # a sanitizer's comes first
+        before = ["env", f"LD_PRELOAD={':'.join(preloads)}"] if preloads else []
         self.start(*before, "stdbuf", "-o0", "dpdk-testpmd", "-l", "0,1", "--no-huge", "-m", "256", "--no-pci", "-d", loadable(),
                    *(["-d", probe_driver()] if devices else []), "--file-prefix", self.file_prefix, *[f"--vdev={v}" for v in vdevs],
                    "--log-level=pmd.net.dpdkbond:info", "--",
