@@ -168,9 +168,10 @@ private:
                                       : unknown(p.key));
             return;
         }
-        const std::string value(p.key == "xmit_policy" ? aliased(p.value, kPolicies) : p.value);
+        const bool policy = p.key == "xmit_policy";
+        const std::string value(policy ? aliased(p.value, kPolicies) : p.value);
         if (auto set = set_bond_option(out_.args.bond.options, option, value); !set) {
-            add(p.key, set.error());
+            add(p.key, policy ? in_quotes(p.value) + " is no policy; allowed: l2, l23, l34" : set.error());
             broken_ = true;
             return;
         }

@@ -71,6 +71,7 @@ TEST_CASE("a mistake is one line that names its key, and all are told at once") 
     one("mode=1,member=net_ring0,member=net_ring0", "member: net_ring0 is there twice");
     one("mode=1,member=net_ring0,xmit_polcy=l34",
         "xmit_polcy: there is no such key; did you mean xmit_policy?");
+    one("mode=2,member=net_ring0,xmit_policy=l5", "xmit_policy: \"l5\" is no policy; allowed: l2, l23, l34");
     one("mode=1,member=net_ring0,prio=3", "prio: it is a member's");
     one("mode=1,member=net_ring0,miimon=50,lsc_poll_period_ms=60",
         "lsc_poll_period_ms: it is miimon, which is there twice");
