@@ -485,6 +485,9 @@ def test_members_and_their_options_change_by_command(fresh):
     ping.settled()
     assert "net_af_packet0" in pmd.shown()  # the application's again
     assert dpdk_bond("remove", "member", plugin.BOND, "net_af_packet0").returncode == 1
+    for words in (["stop"], ["restart"], ["reload"], ["console", "-e", "shutdown"]):
+        refused = dpdk_bond(*words)
+        assert refused.returncode == 1 and refused.stderr.count("\n") == 1
     added = dpdk_bond("add", "member", plugin.BOND, "net_af_packet0", "name", "first")
     assert added.returncode == 0, added.stderr
     eventually(lambda: pmd.usable() == 2, 3, "both are in")

@@ -127,6 +127,7 @@ public:
     }
     Result<std::string> stop_capture(std::string_view) override { return kNotHere; }
     Result<std::string> show_capture(std::string_view) override { return kNotHere; }
+    Result<void> may_quit() override { return kNotHere; } // the application ends when it likes to
     void quit() override {}
 
 private:

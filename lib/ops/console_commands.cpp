@@ -203,6 +203,7 @@ Reply stop_program(Instance& instance) {
     return {true, {}, true};
 }
 Reply cmd_shutdown(Instance& instance, Dialogue& dialogue) {
+    if (auto may = instance.may_quit(); !may) return refused(may.error());
     if (!dialogue.asks) return stop_program(instance);
     dialogue.stop_asked = true;
     return said("This stops dpdk-bond: its bonds and their logical interfaces go.\n");

@@ -126,7 +126,8 @@ public:
     // Ends it so that the next one carries on where it stood; `again`: that is started at once, in this
     // process. Returns at once; an error: it goes on.
     virtual Result<void> leave_warm(bool /*again*/) { return Error{"it cannot be left warm"}; }
-    virtual void quit() = 0; // asks the program to end; returns at once
+    virtual Result<void> may_quit() { return {}; } // why quit() is not for whoever asks
+    virtual void quit() = 0;                       // asks the program to end; returns at once
 };
 
 } // namespace dpdkbond

@@ -137,6 +137,10 @@ public:
     Result<std::string> show_capture(std::string_view b) override {
         return std::string(b) + ": no capture has been made";
     }
+    Result<void> may_quit() override {
+        if (!refusal.empty()) return Error{refusal};
+        return {};
+    }
     void quit() override { (void)note("quit", {}); }
 
 private:

@@ -118,6 +118,20 @@ TEST_CASE_METHOD(Fixture, "A5: where somebody is there, shutdown asks, and only 
     CHECK(instance.calls() == std::vector<std::string>{"quit"});
 }
 
+TEST_CASE_METHOD(Fixture, "where the program is not the console's to stop, shutdown says so at once") {
+    instance.refusal = "it is another's";
+    for (const char* line : {"shutdown", "stop"})
+        for (const bool asks : {false, true}) {
+            Dialogue dialogue{false, asks};
+            const Reply reply = run_command(instance, dialogue, line);
+            CHECK_FALSE(reply.ok);
+            CHECK_FALSE(reply.leave);
+            CHECK(reply.text == "error: it is another's\n");
+            CHECK_FALSE(dialogue.stop_asked);
+        }
+    CHECK(instance.calls().empty());
+}
+
 TEST_CASE_METHOD(Fixture, "L26: a word may be quoted, and empty") {
     CHECK(say("set bond bond0 primary \"\"").empty());
     CHECK(say("set bond 'bond0' primary ''").empty());
