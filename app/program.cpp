@@ -50,11 +50,9 @@ std::optional<HugepageLease> lease_hugepages(const Config& config) {
     if (lease) return std::move(lease).value();
     if (r.hugepages == Hugepages::yes)
         throw std::runtime_error(fmt::format("runtime.hugepages: {}", lease.error()));
-    const auto is_hardware = [](const BondConfig& b) {
-        return std::ranges::any_of(b.members, &MemberConfig::is_pci);
-    };
-    if (std::ranges::any_of(config.bonds, is_hardware))
-        log_line(fmt::format("{}: ordinary pages serve instead, slower with hardware", lease.error()));
+    log_line(fmt::format("warning: {}: ordinary pages serve instead, slower; reserve hugepages, or say "
+                         "hugepages: never",
+                         lease.error()));
     return std::nullopt;
 }
 

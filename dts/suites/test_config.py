@@ -156,3 +156,16 @@ def test_version_help_and_modes():
     modes = run([app.binary(), "modes"]).stdout
     for word in ("balance-rr", "active-backup", "balance-xor", "broadcast", "xmit_hash_policy", "miimon"):
         assert word in modes
+
+
+def test_ordinary_pages_in_place_of_hugepages_are_one_warning(fresh):
+    with open("/proc/meminfo", encoding="ascii") as file:
+        free = next(int(line.split()[1]) for line in file if line.startswith("HugePages_Free:"))
+    if free >= 128:
+        pytest.skip("there are hugepages enough")
+    for wish, lines in (("auto", 1), ("never", 0)):
+        bond = fresh.bond(fresh.sink(1), addresses=[], runtime={"memory_mb": 256, "hugepages": wish})
+        said = [line for line in bond.log.splitlines() if "hugepages" in line]
+        assert len(said) == lines
+        assert all(re.search(" warning warning: 256 MB of hugepages are asked for and .* ordinary pages serve instead", line) for line in said)
+        assert bond.stop() == 0
