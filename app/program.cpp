@@ -36,7 +36,8 @@ namespace dpdkbond {
 
 namespace {
 
-std::optional<HugepageLease> lease_hugepages(const Config& config) {
+// `why_not`: what is to be said when there are none.
+std::optional<HugepageLease> lease_hugepages(const Config& config, std::string& why_not) {
     const RuntimeConfig& r = config.runtime;
     if (const std::uint64_t mb = give_back_left_hugepages(); mb != 0)
         log_line(
@@ -50,9 +51,9 @@ std::optional<HugepageLease> lease_hugepages(const Config& config) {
     if (lease) return std::move(lease).value();
     if (r.hugepages == Hugepages::yes)
         throw std::runtime_error(fmt::format("runtime.hugepages: {}", lease.error()));
-    log_line(fmt::format("warning: {}: ordinary pages serve instead, slower; reserve hugepages, or say "
-                         "hugepages: never",
-                         lease.error()));
+    why_not = fmt::format("warning: {}: ordinary pages serve instead, slower; reserve hugepages, or say "
+                          "hugepages: never",
+                          lease.error());
     return std::nullopt;
 }
 
@@ -233,11 +234,13 @@ Program::Program(std::string config_file, Config config, const std::optional<std
         }
         for (const std::string& line : pci_.give_back_leftovers()) log_line(line);
         for (const std::string& line : node_crossings(config_)) log_line(line);
-        if (auto lease = lease_hugepages(config_)) hugepages_.emplace(std::move(*lease));
+        std::string no_hugepages;
+        if (auto lease = lease_hugepages(config_, no_hugepages)) hugepages_.emplace(std::move(*lease));
         pci_.prepare();
         give_in_to_signals();
         eal_ = std::make_unique<Eal>(eal_options(config_, hugepages_.has_value()));
         const Time dpdk = now();
+        if (!no_hugepages.empty()) log_line(no_hugepages);
         // The EAL has bound this thread to control's processor, and threads are born where their parents are.
         // Until it becomes the control lcore it is an ordinary one.
         std::vector<unsigned> ordinary = spare_cpus_;
