@@ -282,6 +282,11 @@ def test_min_links_takes_the_carrier(fresh):
     eventually(lambda: not wires.a.has_carrier("bond0"), 3, "no carrier with one")
     wires.restore(0)
     eventually(lambda: wires.a.has_carrier("bond0"), 12, "carrier again")
+    eventually(lambda: usable(near) == 2, 12, "both carry")
+    assert near.console("set bond bond0 min_links 3") == []
+    eventually(lambda: not near.info()["link_up"], 3)
+    assert "2 of 2 members usable; fewer ports than min_links, which is 3" in near.client("status", "--health").stdout
+    assert [e["detail"] for e in near.events() if e["event"] == "bond_down"][-1] == "fewer ports than min_links"
 
 
 def test_strict_waits_for_a_partner(fresh):

@@ -132,7 +132,8 @@ void Bond::decide(Time now) {
     if (up == link_up_) return;
     link_up_ = up;
     changed_ = true;
-    raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : "no usable member", now);
+    const char* why = next.may_send.empty() ? "no usable member" : "fewer ports than min_links";
+    raise(up ? EventKind::bond_up : EventKind::bond_down, nullptr, up ? "" : why, now);
 }
 
 // While a new mode does not know yet which members may send, those that did in the mode before still do.

@@ -20,6 +20,8 @@ std::string why(const BondView& view) {
         std::ranges::count_if(view.members, [](const MemberView& m) { return m.status.usable; });
     std::string text = usable == 0 ? std::string("no member usable")
                                    : fmt::format("{} of {} members usable", usable, view.members.size());
+    if (usable != 0 && view.status.health == Health::down)
+        text += fmt::format("; fewer ports than min_links, which is {}", view.options.min_links);
     // 802.3ad then sends by one port all the same, as Linux does; the others' reasons name only themselves.
     if (usable != 0 && view.lacp && view.lacp->partner_system.is_zero())
         text += "; no partner answers on any";
