@@ -39,7 +39,7 @@ template <class Key> void check_key(unsigned seed) {
             REQUIRE((spread >> i & 1U) == (is_spread(f) ? 1U : 0U));
             REQUIRE(bucket[i] == (is_spread(f) ? Key::hash(f) % kLoadBuckets : kUnspread));
             spread_frames += is_spread(f) ? 1 : 0;
-            tagged_frames += hash_burst_detail::begins_with_tag(f.data()) ? 1 : 0;
+            tagged_frames += flow_hash_detail::is_tag(load_be16(f.data() + 12)) ? 1 : 0;
         }
     }
     CHECK(spread_frames > 1000);
