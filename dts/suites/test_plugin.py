@@ -266,6 +266,9 @@ def test_options_change_at_run_time_by_the_console(fresh):
     eventually(lambda: pmd.info()["active_member"] == "net_af_packet0", 2, "it is out")
     refused = dpdk_bond("set", "bond", plugin.BOND, "primary", "nobody")
     assert refused.returncode == 1 and "net_dpdkbond0 has no member nobody" in refused.stdout + refused.stderr
+    for words, near in ((("bond", plugin.BOND, "updelai", "1"), "updelay"), (("member", plugin.BOND, "net_af_packet1", "pro", "1"), "prio")):
+        refused = dpdk_bond("set", *words)
+        assert refused.returncode == 1 and refused.stderr.endswith(f"; did you mean {near}?\n")
 
 
 @pytest.mark.parametrize("devargs, key", [

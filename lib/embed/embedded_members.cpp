@@ -212,10 +212,9 @@ Result<void> EmbeddedBond::set_member_option(std::string_view member, std::strin
     if (it == devices_.end()) return Error{fmt::format("{}: there is no member of that name", member)};
     BondedDevice& device = **it;
     const OptionDef* def = find_option(option);
-    if (def == nullptr || !def->of_member)
-        return Error{fmt::format("{}: no such option of a member", option)};
-    if (auto may = may_change_running(config_.mode, *def); !may) return may;
     MemberOptions options = device.config.options;
+    if (def == nullptr || !def->of_member) return dpdkbond::set_member_option(options, option, value);
+    if (auto may = may_change_running(config_.mode, *def); !may) return may;
     if (auto set = dpdkbond::set_member_option(options, option, value); !set)
         return Error{fmt::format("{}: {}", option, set.error())};
     std::vector<MemberConfig> others;

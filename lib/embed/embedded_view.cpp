@@ -213,8 +213,7 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
         take_over_options(mode, options, given, aside);
     } else {
         const OptionDef* def = find_option(option);
-        if (def == nullptr || def->of_member)
-            return Error{fmt::format("{}: no such option of a bond", option)};
+        if (def == nullptr || def->of_member) return set_bond_option(options, option, value);
         if (auto may = may_change_running(mode, *def, true); !may) return may;
         if (auto set = set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
