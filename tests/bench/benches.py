@@ -63,7 +63,7 @@ ALL = [
     script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("half-load", "loaded_latency", "--rounds 3", "--rounds 1 --windows 3"),
     script("round-trips", "latency", "--rounds 2 --pings 1500", "--rounds 1 --pings 200"),
-    script("tcp", "tcp", "--rounds 2 --seconds 1 --modes active-backup,balance-xor,802.3ad", "--rounds 1 --seconds 1 --modes active-backup"),
+    script("tcp", "tcp", "--rounds 5 --seconds 1 --modes active-backup,balance-xor,802.3ad", "--rounds 1 --seconds 1 --modes active-backup"),
     script("tcp-9000", "tcp", "--rounds 2 --seconds 1 --mtu 9000 --modes active-backup", "--rounds 1 --seconds 1 --mtu 9000 --modes active-backup"),
     script("guest-tcp", "guest_tcp", "--rounds 3 --seconds 2", "--rounds 1 --seconds 1"),
     script("guest-tcp-vlan", "guest_tcp", "--rounds 3 --seconds 2 --vlan", "--rounds 1 --seconds 1 --vlan"),
