@@ -168,9 +168,10 @@ def test_a_real_connection_before_and_after_the_bond(fresh, way, target):
     frames = {given: [], got: []}
 
     def segments_of(capture):
-        """By connection, iperf3's own one too: frames of different ones may pass one another."""
+        """By connection, iperf3's own one too, and sequence number: veth has a queue for each processor, so frames pass one another where
+        the sender moves to another processor."""
         found = [less_what_may_change(part) for one in frames[capture] for part in (left_undone(one) or stands_for(one))]
-        return sorted(found, key=lambda frame: frame[segments.Shape(frame).l4:][:4])
+        return sorted(found, key=lambda frame: (frame[segments.Shape(frame).l4:][:8], frame))
 
     def ended():
         for capture, list_ in frames.items():
