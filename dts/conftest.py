@@ -71,12 +71,24 @@ def _guests():
         pair.close()
 
 
+def boot(pairs):
+    """Adds a pair that has booted. QEMU ends at times while it boots (Debian 13's by an assertion of its own), so others get a try, too."""
+    for tries in (1, 2, 3):
+        pairs.append(vm_lab.VmLab())
+        try:
+            pairs[-1].start()
+            return
+        except vm.GuestError:
+            pairs.pop().close()
+            if tries == 3:
+                raise
+
+
 @pytest.fixture(scope="module")
 def guests(_guests):
     """Two guests with wires between them, the same ones for all suites; new ones when they have died."""
     if not _guests or not _guests[-1].running():
-        _guests.append(vm_lab.VmLab())
-        _guests[-1].start()
+        boot(_guests)
     yield _guests[-1]
     if _guests[-1].running():
         _guests[-1].no_partner()
