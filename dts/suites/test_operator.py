@@ -208,6 +208,7 @@ def test_the_status_file_is_for_everybody_and_a_refused_reload_is_in_the_log(two
 
 def test_an_instance_that_does_not_answer_is_told_of(two):
     wires, bond = two
+    eventually(lambda: "running: " in bond.log, 5, "it has a console")
     bond.process.send_signal(signal.SIGSTOP)
     try:
         done = bond.client("reload", timeout=30)
