@@ -482,9 +482,12 @@ def test_members_and_their_options_change_by_command(fresh):
     ping = fresh.ping(guest.ns, HOST_ADDRESS).settled()
     assert dpdk_bond("set", "member", plugin.BOND, "net_af_packet1", "prio", "7").returncode == 0
     assert "net_af_packet1:7" in pmd.info()["options"]["prio"]
+    had = pmd.ask(f"/bond/member,{plugin.BOND},net_af_packet0")
     removed = dpdk_bond("remove", "member", plugin.BOND, "net_af_packet0")
     assert removed.returncode == 0, removed.stderr
     assert pmd.info()["members"] == ["net_af_packet1"]
+    stats = pmd.ask(f"/bond/stats,{plugin.BOND}")
+    assert stats["left_rx_packets"] >= had["rx_packets"] > 0 and stats["left_tx_packets"] >= had["tx_packets"] > 0
     ping.settled()
     assert "net_af_packet0" in pmd.shown()  # the application's again
     assert dpdk_bond("remove", "member", plugin.BOND, "net_af_packet0").returncode == 1
