@@ -8,7 +8,6 @@
 
 #include <algorithm>
 #include <cstring>
-#include <iterator>
 #include <utility>
 
 #include "dpdk/clock.hpp"
@@ -185,8 +184,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, Interrupts interr
         if (const int rc = rte_eth_rx_queue_setup(port_, q, rx, node, &rxconf, wanted.pool); rc != 0)
             return Error{fmt::format("receive queue {} failed: {}", q, reason(rc))};
         if (!xdp) continue;
-        std::vector<int> opened;
-        std::ranges::set_difference(list_xdp_socket_fds(), before, std::back_inserter(opened));
+        const std::vector<int> opened = xdp_socket_fds_since(before);
         if (opened.size() == 1) xdp_sockets_[q] = opened.front();
     }
     for (std::uint16_t q = 0; q < tx_queues_; ++q) {

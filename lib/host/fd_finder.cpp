@@ -4,6 +4,7 @@
 #include <algorithm>
 #include <charconv>
 #include <filesystem>
+#include <iterator>
 #include <linux/if_packet.h>
 #include <linux/if_tun.h>
 #include <net/if.h>
@@ -55,6 +56,12 @@ std::vector<int> list_xdp_socket_fds() {
     std::vector<int> fds = open_fds();
     std::erase_if(fds, [](int fd) { return !is_socket_of(fd, AF_XDP); });
     return fds;
+}
+
+std::vector<int> xdp_socket_fds_since(const std::vector<int>& before) {
+    std::vector<int> opened;
+    std::ranges::set_difference(list_xdp_socket_fds(), before, std::back_inserter(opened));
+    return opened;
 }
 
 std::vector<int> find_tun_fds(const std::string& name) {

@@ -15,8 +15,10 @@ namespace dpdkbond {
 // Packet sockets bound to a netdev (af_packet), in order of their numbers.
 std::vector<int> find_packet_socket_fds(int ifindex);
 
-// All AF_XDP sockets of this process. The set difference before and after a port was started is that port's.
+// All AF_XDP sockets of this process, in order of their numbers, and those that were opened since it was
+// asked: a port's, when it was asked before that port was started.
 std::vector<int> list_xdp_socket_fds();
+std::vector<int> xdp_socket_fds_since(const std::vector<int>& before);
 
 // Queues of a tun or tap device.
 std::vector<int> find_tun_fds(const std::string& name);

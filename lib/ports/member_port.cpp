@@ -8,7 +8,6 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <iterator>
 #include <utility>
 
 #include "engine/control.hpp"
@@ -106,8 +105,7 @@ Result<std::unique_ptr<MemberPort>> MemberPort::open(const MemberConfig& config,
         else
             warnings.push_back(fmt::format("member {}: {}", config.name, opened.error()));
     }
-    if (member->guard_ && p.driver() == "net_af_xdp")
-        std::ranges::set_difference(list_xdp_socket_fds(), xdp_before, std::back_inserter(member->sockets));
+    if (member->guard_ && p.driver() == "net_af_xdp") member->sockets = xdp_socket_fds_since(xdp_before);
 
     std::unique_ptr<FilterDevice> device;
     if (member->guard_) {

@@ -40,4 +40,6 @@ TEST_CASE("AF_XDP sockets are listed") {
         return;
     }
     CHECK(list_xdp_socket_fds() == std::vector<int>{xdp.get()});
+    CHECK(xdp_socket_fds_since({}) == std::vector<int>{xdp.get()});
+    CHECK(xdp_socket_fds_since({xdp.get()}).empty());
 }
