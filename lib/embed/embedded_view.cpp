@@ -213,7 +213,8 @@ Result<void> EmbeddedBond::set_option(std::string_view option, std::string_view 
         take_over_options(mode, options, given, aside);
     } else {
         const OptionDef* def = find_option(option);
-        if (def == nullptr || def->of_member) return set_bond_option(options, option, value);
+        if (def == nullptr || def->of_member)
+            return set_bond_option(options, option, value); // which says that there is none, and what is near
         if (auto may = may_change_running(mode, *def, true); !may) return may;
         if (auto set = set_bond_option(options, option, value); !set)
             return Error{fmt::format("{}: {}", option, set.error())};
