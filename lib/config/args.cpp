@@ -2,10 +2,11 @@
 #include "config/args.hpp"
 
 #include <array>
-#include <charconv>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
+#include "base/capture_seconds.hpp"
 #include "config/validate.hpp"
 
 namespace dpdkbond {
@@ -49,13 +50,6 @@ const VerbDef* find_verb(std::string_view word) {
 Error bad(const std::string& what) { return Error{what + "; see dpdk-bond --help"}; }
 
 // Seconds, with a fraction or not.
-// As the console judges it.
-bool is_capture_time(std::string_view text) {
-    unsigned seconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-    return error == std::errc{} && end == text.data() + text.size() && seconds >= 1 && seconds <= 86400;
-}
-
 std::optional<std::chrono::milliseconds> interval_of(const std::string& text) {
     if (text.empty() || text.find_first_not_of("0123456789.") != std::string::npos) return std::nullopt;
     char* end = nullptr;
@@ -175,8 +169,9 @@ Result<Args> parse_args(const std::vector<std::string>& argv) {
         return bad("--json goes with status, show, explain and nics");
     const std::size_t given = args.operands.size() - (args.verb == Args::Verb::command ? 1 : 0);
     if (given < verb->least || given > verb->most) return bad("use: dpdk-bond " + std::string(verb->form));
-    if (args.verb == Args::Verb::capture && given == verb->most && !is_capture_time(args.operands.back()))
-        return bad("capture: '" + args.operands.back() + "' is no number of seconds; 1 to 86400");
+    if (args.verb == Args::Verb::capture && given == verb->most && !capture_seconds(args.operands.back()))
+        return bad("capture: '" + args.operands.back() + "' is no number of seconds; 1 to " +
+                   std::to_string(kLongestCapture));
     return args;
 }
 

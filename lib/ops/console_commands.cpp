@@ -3,7 +3,6 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <chrono>
 #include <exception>
 
@@ -11,6 +10,7 @@
 #include <fmt/ranges.h>
 #include <rte_version.h>
 
+#include "base/capture_seconds.hpp"
 #include "base/quote.hpp"
 #include "ops/console_list.hpp"
 #include "ops/health.hpp"
@@ -176,15 +176,15 @@ Reply cmd_clear(Instance& instance, const Words& args) { return done(instance.cl
 Reply line_or_refusal(const Result<std::string>& answer) {
     return answer ? said(answer.value() + '\n') : refused(answer.error());
 }
-constexpr std::uint32_t kCaptureSeconds = 10, kLongestCapture = 86400; // `help` says so too
+constexpr std::uint32_t kCaptureSeconds = 10; // `help` says so too
 Reply cmd_capture(Instance& instance, const Words& args) {
     std::uint32_t seconds = kCaptureSeconds;
     if (args.size() > 3) {
-        const char* end = args[3].data() + args[3].size();
-        const auto [at, error] = std::from_chars(args[3].data(), end, seconds);
-        if (error != std::errc{} || at != end || seconds < 1 || seconds > kLongestCapture)
+        const auto wanted = capture_seconds(args[3]);
+        if (!wanted)
             return refused(
                 fmt::format("{} is no number of seconds; 1 to {}", in_quotes(args[3]), kLongestCapture));
+        seconds = *wanted;
     }
     return line_or_refusal(instance.start_capture(args[0], args[1], args[2], seconds));
 }
