@@ -20,12 +20,16 @@ template <HashPolicy P> void check_policy(unsigned seed) {
         std::vector<rte_mbuf*> frames;
         held.reserve(n);
         for (std::uint16_t i = 0; i < n; ++i) frames.push_back(held.emplace_back(random_frame(random)).get());
-        std::uint32_t hashes[kMaxBurst];
-        hash_burst<P>(frames.data(), n, hashes);
-        for (std::uint16_t i = 0; i < n; ++i) {
-            const Octets f = held[i].bytes();
-            INFO("trial " << trial << ", frame " << i << " of " << n << ", " << f.size() << " bytes");
-            REQUIRE(hashes[i] == flow_hash_slow(P, f.data(), static_cast<std::uint32_t>(f.size())));
+        for (const bool avx2 : {false, true}) {
+            if (avx2 && !may_use_avx2()) continue;
+            std::uint32_t hashes[kMaxBurst];
+            hash_burst<P>(frames.data(), n, hashes, avx2);
+            for (std::uint16_t i = 0; i < n; ++i) {
+                const Octets f = held[i].bytes();
+                INFO("trial " << trial << ", frame " << i << " of " << n << ", " << f.size() << " bytes"
+                              << (avx2 ? ", AVX2" : ""));
+                REQUIRE(hashes[i] == flow_hash_slow(P, f.data(), static_cast<std::uint32_t>(f.size())));
+            }
         }
     }
 }

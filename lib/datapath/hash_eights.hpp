@@ -1,0 +1,224 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// flow_hash() for eight frames at a time where the processor has AVX2: as hash_fours.hpp does it, but for
+// tags, and with fewer instructions a frame. Any thread; the caller keeps the frames; never reads beyond
+// data_len.
+#pragma once
+
+#ifdef __x86_64__
+#include <immintrin.h>
+#include <rte_mbuf.h>
+
+#include "datapath/hash_fours.hpp"
+#include "flow/hash.hpp"
+
+// A function that is compiled for AVX2, whatever the rest of its file is compiled for, and becomes part of
+// its caller, which is compiled so too.
+#define DPDKBOND_AVX2 [[gnu::target("avx2"), gnu::always_inline]] inline
+
+namespace dpdkbond {
+
+namespace hash_eights_detail {
+
+using namespace flow_hash_detail;
+
+struct Eight {
+    __m256i hashes;
+    unsigned usual; // bit i: frame i is of the usual kind and its hash is right
+};
+
+// A constant in each lane; in memory, as there are more of them than registers.
+template <std::uint32_t V> struct alignas(32) InAllLanes {
+    std::uint32_t lane[8] = {V, V, V, V, V, V, V, V};
+    static const InAllLanes value;
+};
+template <std::uint32_t V> constexpr InAllLanes<V> InAllLanes<V>::value;
+template <std::uint32_t V> DPDKBOND_AVX2 __m256i all8() noexcept {
+    return _mm256_load_si256(reinterpret_cast<const __m256i*>(InAllLanes<V>::value.lane));
+}
+template <std::uint32_t V> DPDKBOND_AVX2 __m256i equal(__m256i a) noexcept {
+    return _mm256_cmpeq_epi32(a, all8<V>());
+}
+template <std::uint32_t V> DPDKBOND_AVX2 __m256i bits(__m256i a) noexcept {
+    return _mm256_and_si256(a, all8<V>());
+}
+DPDKBOND_AVX2 __m256i either(__m256i mask, __m256i a, __m256i b) noexcept {
+    return _mm256_blendv_epi8(b, a, mask);
+}
+DPDKBOND_AVX2 unsigned lanes8(__m256i mask) noexcept {
+    return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
+}
+DPDKBOND_AVX2 __m128i load16(const std::uint8_t* p) noexcept {
+    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
+}
+DPDKBOND_AVX2 __m256i load32(const std::uint8_t* p) noexcept { // in one piece, whatever it is tuned for
+    return _mm256_lddqu_si256(reinterpret_cast<const __m256i*>(p));
+}
+// 16 bytes of two frames, the first in the low half.
+DPDKBOND_AVX2 __m256i two_loads(const std::uint8_t* a, const std::uint8_t* b) noexcept {
+    return _mm256_inserti128_si256(_mm256_castsi128_si256(load16(a)), load16(b), 1);
+}
+
+// 32 bytes of four frames, turned: the low half of w[k] holds word k of each, the high half word k + 4.
+struct Turned {
+    __m256i w[4];
+};
+DPDKBOND_AVX2 Turned turned(const std::uint8_t* const* f, unsigned offset) noexcept {
+    const __m256i va = load32(f[0] + offset), vb = load32(f[1] + offset), vc = load32(f[2] + offset),
+                  vd = load32(f[3] + offset);
+    const __m256i ab_low = _mm256_unpacklo_epi32(va, vb), cd_low = _mm256_unpacklo_epi32(vc, vd);
+    const __m256i ab_high = _mm256_unpackhi_epi32(va, vb), cd_high = _mm256_unpackhi_epi32(vc, vd);
+    return {{_mm256_unpacklo_epi64(ab_low, cd_low), _mm256_unpackhi_epi64(ab_low, cd_low),
+             _mm256_unpacklo_epi64(ab_high, cd_high), _mm256_unpackhi_epi64(ab_high, cd_high)}};
+}
+// Of two fours, one value of each frame.
+DPDKBOND_AVX2 __m256i low_words(__m256i a, __m256i b) noexcept {
+    return _mm256_permute2x128_si256(a, b, 0x20);
+}
+DPDKBOND_AVX2 __m256i high_words(__m256i a, __m256i b) noexcept {
+    return _mm256_permute2x128_si256(a, b, 0x31);
+}
+
+// The XOR of the four words from `offset` on.
+DPDKBOND_AVX2 __m256i four_words(const std::uint8_t* const f[8], unsigned offset) noexcept {
+    const __m256i a = two_loads(f[0] + offset, f[4] + offset), b = two_loads(f[1] + offset, f[5] + offset);
+    const __m256i c = two_loads(f[2] + offset, f[6] + offset), d = two_loads(f[3] + offset, f[7] + offset);
+    const __m256i ab = _mm256_xor_si256(_mm256_unpacklo_epi32(a, b), _mm256_unpackhi_epi32(a, b));
+    const __m256i cd = _mm256_xor_si256(_mm256_unpacklo_epi32(c, d), _mm256_unpackhi_epi32(c, d));
+    return _mm256_xor_si256(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
+}
+
+// Which bytes make a word; kNo: none, zero.
+constexpr unsigned kNo = 0x80;
+constexpr std::uint32_t word_of(unsigned lowest, unsigned b1, unsigned b2, unsigned highest) noexcept {
+    return lowest | b1 << 8U | b2 << 16U | highest << 24U;
+}
+// Two words of each frame, made of the 16 bytes from `from` on, where the count begins.
+struct Chosen {
+    __m256i first, second;
+};
+DPDKBOND_AVX2 Chosen chosen(const std::uint8_t* const f[8], unsigned from, std::uint32_t first,
+                            std::uint32_t second = word_of(kNo, kNo, kNo, kNo)) noexcept {
+    const __m256i which = _mm256_set1_epi64x(static_cast<long long>(std::uint64_t{second} << 32U | first));
+    const __m256i a = _mm256_shuffle_epi8(two_loads(f[0] + from, f[4] + from), which),
+                  b = _mm256_shuffle_epi8(two_loads(f[1] + from, f[5] + from), which),
+                  c = _mm256_shuffle_epi8(two_loads(f[2] + from, f[6] + from), which),
+                  d = _mm256_shuffle_epi8(two_loads(f[3] + from, f[7] + from), which);
+    const __m256i ab = _mm256_unpacklo_epi32(a, b), cd = _mm256_unpacklo_epi32(c, d);
+    return {_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd)};
+}
+
+DPDKBOND_AVX2 __m256i fold8(__m256i h) noexcept {
+    h = _mm256_xor_si256(h, _mm256_srli_epi32(h, 16));
+    return _mm256_xor_si256(h, _mm256_srli_epi32(h, 8));
+}
+
+// Frames of at least 16 bytes.
+template <HashPolicy P> DPDKBOND_AVX2 Eight eight_by_mac(const std::uint8_t* const f[8]) noexcept {
+    const __m256i type_dst5_src5 = chosen(f, 0, word_of(13, 12, 5, 11)).first,
+                  type = bits<0xffff>(type_dst5_src5);
+    const unsigned tagged = lanes8(_mm256_or_si256(equal<0x8100>(type), equal<0x88a8>(type)));
+    if constexpr (P == HashPolicy::layer2) {
+        const __m256i dst5 = _mm256_srli_epi32(type_dst5_src5, 16),
+                      src5 = _mm256_srli_epi32(type_dst5_src5, 24);
+        return {_mm256_xor_si256(type, bits<0xff>(_mm256_xor_si256(dst5, src5))), tagged ^ 0xffU};
+    } else {
+        const Chosen source = chosen(f, 0, word_of(8, 7, 6, kNo), word_of(11, 10, 9, kNo));
+        return {_mm256_xor_si256(source.first, source.second), tagged ^ 0xffU};
+    }
+}
+
+// Frames of at least kV6End + kPorts bytes. Of IPv6 all that is hashed but the MACs lies in a row: the
+// addresses from byte 22 to 53, then the ports.
+template <HashPolicy P> DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8]) noexcept {
+    const Turned a = turned(f, 10), b = turned(f + 4, 10); // words from byte 10, 14, … 38
+    const __m256i from10 = low_words(a.w[0], b.w[0]), from18 = low_words(a.w[2], b.w[2]),
+                  from22 = low_words(a.w[3], b.w[3]);
+    const __m256i type = bits<0xffff0000>(from10), v6 = equal<0xdd860000>(type);
+    __m256i usual = equal<0x00080000>(type);
+    if constexpr (P != HashPolicy::layer23) { // without options, no fragment
+        const __m256i from14 = low_words(a.w[1], b.w[1]);
+        const __m256i odd =
+            _mm256_or_si256(bits<0xff>(_mm256_xor_si256(from14, all8<0x45>())), bits<0xff3f0000>(from18));
+        usual = _mm256_and_si256(usual, _mm256_cmpeq_epi32(odd, _mm256_setzero_si256()));
+    }
+    usual = _mm256_or_si256(usual, v6);
+    // In the second lowest byte.
+    const __m256i protocol = bits<0xff00>(either(v6, _mm256_srli_epi32(from18, 8), from22));
+    if constexpr (P == HashPolicy::layer23)
+        usual = _mm256_andnot_si256(
+            _mm256_or_si256(equal<(1U << 8U)>(protocol), equal<(58U << 8U)>(protocol)), usual);
+    else
+        usual = _mm256_and_si256(_mm256_or_si256(equal<(6U << 8U)>(protocol), equal<(17U << 8U)>(protocol)),
+                                 usual);
+
+    const __m256i a26 = _mm256_xor_si256(a.w[0], a.w[1]), b26 = _mm256_xor_si256(b.w[0], b.w[1]);
+    const __m256i v4_addresses = high_words(a26, b26);
+    if constexpr (uses_layer2(P)) {
+        const __m256i from26to37 = high_words(_mm256_xor_si256(a26, a.w[2]), _mm256_xor_si256(b26, b.w[2]));
+        const __m256i v6_addresses =
+            _mm256_xor_si256(_mm256_xor_si256(from22, from26to37), four_words(f, 38));
+        const Chosen mac = chosen(f, 0, word_of(5, kNo, kNo, kNo), word_of(11, kNo, kNo, kNo));
+        const __m256i macs = _mm256_xor_si256(mac.first, mac.second);
+        const __m256i start = _mm256_xor_si256(macs, either(v6, all8<0x86dd>(), all8<0x0800>()));
+        return {fold8(_mm256_xor_si256(start, either(v6, v6_addresses, v4_addresses))), lanes8(usual)};
+    } else {
+        const __m256i from26to41 = high_words(_mm256_xor_si256(a26, _mm256_xor_si256(a.w[2], a.w[3])),
+                                              _mm256_xor_si256(b26, _mm256_xor_si256(b.w[2], b.w[3])));
+        const __m256i v6_all = _mm256_xor_si256(_mm256_xor_si256(from22, from26to41), four_words(f, 42));
+        const __m256i v4_all = _mm256_xor_si256(v4_addresses, high_words(a.w[2], b.w[2]));
+        return {_mm256_srli_epi32(fold8(either(v6, v6_all, v4_all)), 1), lanes8(usual)};
+    }
+}
+
+// Eight of which some are shorter, as IPv4 may be. Returns which are of the usual kind.
+template <HashPolicy P>
+[[gnu::cold, gnu::noinline]] unsigned hash_short_eight(rte_mbuf* const* m, std::uint32_t* hashes) noexcept {
+    unsigned usual = 0;
+    for (const unsigned k : {0U, 4U}) {
+        const hash_burst_detail::Four four = hash_burst_detail::hash_four<P>(m + k);
+        _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + k), four.hashes);
+        usual |= four.usual << k;
+    }
+    return usual;
+}
+
+} // namespace hash_eights_detail
+
+// hashes[i] = flow_hash<P>() of as many of n frames as make eights; returns how many those are. What is not
+// hashed has its bit set in `unusual`.
+template <HashPolicy P>
+[[gnu::target("avx2")]] std::uint16_t hash_eights(rte_mbuf* const* frames, std::uint16_t n,
+                                                  std::uint32_t* hashes, std::uint64_t& unusual) noexcept {
+    using namespace hash_eights_detail;
+    constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
+    constexpr std::uint32_t kLeast = by_mac ? 16 : kV6End + kPorts;
+    std::size_t i = 0;
+    std::uint64_t others = 0;
+    for (; i + 8 <= n; i += 8) {
+        rte_mbuf* const* const m = frames + i;
+        const std::uint8_t* f[8];
+        std::uint32_t too_short = 0; // its highest bit
+        for (unsigned k = 0; k < 8; ++k) {
+            f[k] = rte_pktmbuf_mtod(m[k], const std::uint8_t*);
+            too_short |= m[k]->data_len - kLeast;
+        }
+        unsigned usual = 0;
+        if (too_short >> 31U == 0) [[likely]] {
+            Eight eight;
+            if constexpr (by_mac)
+                eight = eight_by_mac<P>(f);
+            else
+                eight = eight_by_ip<P>(f);
+            _mm256_storeu_si256(reinterpret_cast<__m256i*>(hashes + i), eight.hashes);
+            usual = eight.usual;
+        } else {
+            usual = hash_short_eight<P>(m, hashes + i);
+        }
+        others |= std::uint64_t{usual ^ 0xffU} << i;
+    }
+    unusual |= others;
+    return static_cast<std::uint16_t>(i);
+}
+
+} // namespace dpdkbond
+#endif
