@@ -17,15 +17,21 @@ std::uint32_t destination_hash(Bytes frame) noexcept;           // the XOR of th
 Placing place_by_hash(const BondOptions& options, Bytes frame); // ModeDescriptor::place, by xmit_hash_policy
 
 #ifdef __SSE4_1__
-// Of four frames the hash, of which a bucket's bits count, and all ones where it is untagged IP but for
-// ICMPv6.
-struct FourPlaced {
-    __m128i hashes, ip;
-};
 inline __m128i ip_but_icmp6(__m128i type, __m128i next_header) noexcept { // type in memory order
     using namespace hash_burst_detail;
     const __m128i icmp6 = _mm_cmpeq_epi32(next_header, all(58)), v6 = _mm_cmpeq_epi32(type, all(0xdd86));
     return _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)), _mm_andnot_si128(icmp6, v6));
+}
+
+// Of eight frames the hash, of which a bucket's bits count, and all ones where it is untagged IP but for
+// ICMPv6.
+struct EightPlaced {
+    __m256i hashes, ip;
+};
+DPDKBOND_AVX2 __m256i ip_but_icmp6(__m256i type, __m256i next_header) noexcept { // type in memory order
+    using namespace hash_eights_detail;
+    return _mm256_or_si256(equal<0x0008>(type),
+                           _mm256_andnot_si256(equal<58>(next_header), equal<0xdd86>(type)));
 }
 #endif
 
@@ -35,6 +41,13 @@ template <HashPolicy Policy> struct ByPolicy {
     static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
         hash_burst<Policy>(frames, n, out);
     }
+#ifdef __SSE4_1__
+    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8], __m256i hashed) noexcept {
+        using namespace hash_eights_detail;
+        const Chosen c = chosen(f, 8, word_of(12 - 8, 13 - 8, kNo, kNo), word_of(20 - 8, kNo, kNo, kNo));
+        return {hashed, ip_but_icmp6(c.first, c.second)};
+    }
+#endif
     static std::uint32_t hash(Bytes f) noexcept {
         return flow_hash<Policy>(f.data(), static_cast<std::uint32_t>(f.size()));
     }
@@ -60,6 +73,14 @@ struct ByDestination {
         h = _mm_xor_si128(h, _mm_srli_epi32(h, 16));
         return _mm_xor_si128(h, _mm_srli_epi32(h, 8));
     }
+    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8], __m256i) noexcept {
+        using namespace hash_eights_detail;
+        const Turned a = turned(f, 10), b = turned(f + 4, 10); // words from byte 10, 14, … 38
+        const __m256i type = _mm256_srli_epi32(low_words(a.w[0], b.w[0]), 16);
+        const __m256i next = bits<0xff>(_mm256_srli_epi32(low_words(a.w[2], b.w[2]), 16));
+        const __m256i v4 = high_words(a.w[1], b.w[1]), v6 = four_words(f, 38);
+        return {fold8(either(equal<0xdd86>(type), v6, v4)), ip_but_icmp6(type, next)};
+    }
 #else
     static constexpr bool in_fours = false;
     static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
@@ -81,18 +102,14 @@ template <> struct ByPolicy<HashPolicy::layer2> {
         const __m128i from8 = Tagged ? words_at(at.frame, 8) : head.w[0];
         return _mm_xor_si128(mac_xor(words_at(at.frame, 4), from8), _mm_srli_epi32(head.w[1], 8));
     }
-    // Of untagged frames all that is asked for, the next header too, lies in the 16 bytes from the fifth on.
-    static FourPlaced untagged(const hash_burst_detail::FourStarts& at) noexcept {
-        using namespace hash_burst_detail;
-        const __m128i chosen = _mm_setr_epi8(5 - 5, 11 - 5, 13 - 5, -1, 12 - 5, 13 - 5, 20 - 5, -1, -1, -1,
-                                             -1, -1, -1, -1, -1, -1);
-        const auto words = [&](unsigned i) { return _mm_shuffle_epi8(load16(at.frame[i] + 5), chosen); };
-        const __m128i ab = _mm_unpacklo_epi32(words(0), words(1)),
-                      cd = _mm_unpacklo_epi32(words(2), words(3));
-        const __m128i hashed = _mm_unpacklo_epi64(ab, cd), type_next = _mm_unpackhi_epi64(ab, cd);
-        const __m128i h = _mm_xor_si128(hashed, _mm_srli_epi32(hashed, 8));
-        return {_mm_xor_si128(h, _mm_srli_epi32(hashed, 16)),
-                ip_but_icmp6(_mm_and_si128(type_next, all(0xffff)), _mm_srli_epi32(type_next, 16))};
+    // All that is asked for, the next header too, lies in the 16 bytes from the fifth on.
+    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8], __m256i) noexcept {
+        using namespace hash_eights_detail;
+        const Chosen c =
+            chosen(f, 5, word_of(5 - 5, 11 - 5, 13 - 5, kNo), word_of(12 - 5, 13 - 5, 20 - 5, kNo));
+        const __m256i h = _mm256_xor_si256(c.first, _mm256_srli_epi32(c.first, 8));
+        return {_mm256_xor_si256(h, _mm256_srli_epi32(c.first, 16)),
+                ip_but_icmp6(bits<0xffff>(c.second), _mm256_srli_epi32(c.second, 16))};
     }
     static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
         hash_burst<HashPolicy::layer2>(frames, n, out);
@@ -119,33 +136,57 @@ inline unsigned place_four(rte_mbuf* const* frames, std::uint32_t* bucket,
     first_bytes =
         static_cast<std::uint8_t>(first_bytes | *at.frame[0] | *at.frame[1] | *at.frame[2] | *at.frame[3]);
     auto* const out = reinterpret_cast<__m128i*>(bucket);
-    FourPlaced placed;
-    if constexpr (!Tagged && requires { Key::untagged(at); }) {
-        placed = Key::untagged(at);
-    } else {
-        const Words head(at.behind_tags, 8); // from byte 8, 12, 16, 20
-        const __m128i type = _mm_and_si128(head.w[1], all(0xffff)),
-                      next = _mm_and_si128(head.w[3], all(0xff));
-        if constexpr (Key::in_fours)
-            placed.hashes = Key::template four<Tagged>(at, head, _mm_cmpeq_epi32(type, all(0xdd86)));
-        else
-            placed.hashes = _mm_loadu_si128(out);
-        placed.ip = ip_but_icmp6(type, next);
-    }
-    const __m128i bucket_of = _mm_and_si128(placed.hashes, all(kLoadBuckets - 1));
-    _mm_storeu_si128(out, either(placed.ip, bucket_of, all(kUnspread)));
-    return lanes(placed.ip);
+    const Words head(at.behind_tags, 8); // from byte 8, 12, 16, 20
+    const __m128i type = _mm_and_si128(head.w[1], all(0xffff)), next = _mm_and_si128(head.w[3], all(0xff));
+    __m128i hashes;
+    if constexpr (Key::in_fours)
+        hashes = Key::template four<Tagged>(at, head, _mm_cmpeq_epi32(type, all(0xdd86)));
+    else
+        hashes = _mm_loadu_si128(out);
+    const __m128i ip = ip_but_icmp6(type, next);
+    const __m128i bucket_of = _mm_and_si128(hashes, all(kLoadBuckets - 1));
+    _mm_storeu_si128(out, either(ip, bucket_of, all(kUnspread)));
+    return lanes(ip);
 }
-#endif
 
-#ifdef __SSE4_1__
+// The same of as many of n untagged frames as make eights; returns how many those are, and in `spread` which.
+template <class Key>
+[[gnu::target("avx2")]] std::uint16_t place_eights(rte_mbuf* const* frames, std::uint16_t n,
+                                                   std::uint32_t* bucket, std::uint64_t& spread,
+                                                   std::uint8_t& first_bytes) noexcept {
+    using namespace hash_eights_detail;
+    std::size_t i = 0;
+    std::uint64_t which = 0;
+    std::uint8_t first = 0;
+    for (; i + 8 <= n; i += 8) {
+        rte_mbuf* const* const m = frames + i;
+        const std::uint8_t* f[8];
+        for (unsigned k = 0; k < 8; ++k) {
+            f[k] = rte_pktmbuf_mtod(m[k], const std::uint8_t*);
+            first = static_cast<std::uint8_t>(first | *f[k]);
+        }
+        auto* const out = reinterpret_cast<__m256i*>(bucket + i);
+        const EightPlaced placed = Key::eight(f, _mm256_loadu_si256(out));
+        _mm256_storeu_si256(out,
+                            either(placed.ip, bits<(kLoadBuckets - 1)>(placed.hashes), all8<kUnspread>()));
+        which |= std::uint64_t{lanes8(placed.ip)} << i;
+    }
+    spread |= which;
+    first_bytes = static_cast<std::uint8_t>(first_bytes | first);
+    return static_cast<std::uint16_t>(i);
+}
+
 // As many of n frames as make fours: place_four() for each, multicast taken out.
 template <class Key, bool Tagged>
-inline std::uint64_t place_fours(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
+inline std::uint64_t place_fours(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket,
+                                 [[maybe_unused]] bool avx2) noexcept {
     if constexpr (!Key::in_fours) Key::hash_all(frames, n, bucket);
     std::uint64_t spread = 0;
     std::uint8_t first_bytes = 0;
     std::uint16_t i = 0;
+    if constexpr (!Tagged)
+        if (avx2) [[likely]]
+            i = place_eights<Key>(frames, n, bucket, spread, first_bytes);
     for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
         spread |= std::uint64_t{place_four<Key, Tagged>(frames + i, bucket + i, first_bytes)} << i;
     if ((first_bytes & 1U) != 0) [[unlikely]]
@@ -163,15 +204,16 @@ inline bool any_tagged(rte_mbuf* const* frames, std::uint64_t which) noexcept {
 
 // The bucket of each frame: by Key if it is spread, else kUnspread. Returns which are spread, bit i for frame
 // i. IP is told and placed four frames at a time, without a branch between them; the rest one by one. A
-// buffer has room for headers, whatever is in it.
+// buffer has room for headers, whatever is in it. avx2: whether it may be used.
 template <class Key>
-inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket) noexcept {
+inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket,
+                           [[maybe_unused]] bool avx2 = may_use_avx2()) noexcept {
     const std::uint64_t all = ~std::uint64_t{0} >> (64U - n);
     std::uint64_t spread = 0;
 #ifdef __SSE4_1__
     const bool tags = hash_burst_detail::tags_expected(frames);
-    if (!tags) spread = place_fours<Key, false>(frames, n, bucket);
-    if (tags || any_tagged(frames, all & ~spread)) spread = place_fours<Key, true>(frames, n, bucket);
+    if (!tags) spread = place_fours<Key, false>(frames, n, bucket, avx2);
+    if (tags || any_tagged(frames, all & ~spread)) spread = place_fours<Key, true>(frames, n, bucket, avx2);
 #endif
     for (std::uint64_t left = all & ~spread; left != 0; left &= left - 1) {
         const auto k = static_cast<unsigned>(__builtin_ctzll(left));
@@ -194,7 +236,8 @@ inline void put_source(rte_mbuf* m, std::uint64_t mac) noexcept {
 // it is.
 inline void put_sources(const Snapshot& s, std::uint8_t id, rte_mbuf** frames, std::uint16_t n) noexcept {
     if (id == s.active.value) return;
-    for (std::uint16_t i = 0; i < n; ++i) put_source(frames[i], s.mac[id]);
+    const std::uint64_t mac = s.mac[id];
+    for (std::uint16_t i = 0; i < n; ++i) put_source(frames[i], mac);
 }
 
 template <class Pick>
