@@ -65,17 +65,43 @@ struct OneEach {
         const std::uint32_t members = s.tx_count,
                             first = lane.policy.position < members ? lane.policy.position : 0;
         stage(lane, s, n, [&](auto& counts) {
-            std::uint32_t at = first;
-            for (std::uint32_t k = 0; k < members && k < n; ++k) {
-                const std::uint8_t id = s.tx[at];
-                rte_mbuf** const behind = lane.stage.of[id] + counts.add(id, 0);
-                unsigned count = 0;
-                for (std::uint32_t i = k; i < n; i += members) behind[count++] = frames[i];
-                counts.add(id, count);
-                at = at + 1 == members ? 0 : at + 1;
+            switch (members) { // the usual numbers as constants
+            case 2: deal<2>(lane, s, first, frames, n, counts); break;
+            case 4: deal<4>(lane, s, first, frames, n, counts); break;
+            case 8: deal<8>(lane, s, first, frames, n, counts); break;
+            default: deal_in_turn(lane, s, first, frames, n, counts);
             }
         });
         lane.policy.position = s.turn_mod(first + n);
+    }
+
+private:
+    // Frame 0 to member s.tx[first], and so on.
+    template <unsigned Members>
+    static void deal(Lane& lane, const Snapshot& s, std::uint32_t first, rte_mbuf* const* __restrict frames,
+                     std::uint16_t n, auto& counts) noexcept {
+        rte_mbuf** behind[Members];
+        const auto id_of = [&](unsigned k) { return s.tx[(first + k) % Members]; };
+        for (unsigned k = 0; k < Members; ++k) {
+            const std::uint8_t id = id_of(k);
+            behind[k] = lane.stage.of[id] + counts.add(id, (n + Members - 1 - k) / Members);
+        }
+        std::uint32_t turn = 0, i = 0;
+        for (; i + Members <= n; i += Members, ++turn)
+            for (unsigned k = 0; k < Members; ++k) behind[k][turn] = frames[i + k];
+        for (unsigned k = 0; i < n; ++i, ++k) behind[k][turn] = frames[i];
+    }
+    static void deal_in_turn(Lane& lane, const Snapshot& s, std::uint32_t first, rte_mbuf* const* frames,
+                             std::uint16_t n, auto& counts) noexcept {
+        std::uint32_t at = first;
+        for (std::uint32_t k = 0; k < s.tx_count && k < n; ++k) {
+            const std::uint8_t id = s.tx[at];
+            rte_mbuf** const behind = lane.stage.of[id] + counts.add(id, 0);
+            unsigned count = 0;
+            for (std::uint32_t i = k; i < n; i += s.tx_count) behind[count++] = frames[i];
+            counts.add(id, count);
+            at = at + 1 == s.tx_count ? 0 : at + 1;
+        }
     }
 };
 
