@@ -112,6 +112,7 @@ inline void send_picked(Lane& lane, const Snapshot& s, rte_mbuf** frames, std::u
         lane, s, n,
         [&](auto& counts) {
             rte_mbuf** const* const of = lane.stage.of.data();
+#pragma GCC unroll 4
             for (std::uint16_t i = 0; i < n; ++i) {
                 const std::uint8_t id = pick(i);
                 of[id][counts.add(id, 1)] = frames[i];
