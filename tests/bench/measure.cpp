@@ -5,8 +5,11 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <limits>
+#include <map>
 #include <optional>
 #include <stdexcept>
+#include <tuple>
 
 #include "datapath/rx_engine.hpp"
 #include "datapath/tx_engine.hpp"
@@ -99,22 +102,53 @@ Spread spread_of(std::vector<double> v) {
     return {at(0.5), at(0.25), at(0.75)};
 }
 
+// A round's figure and the slower of the two bare ones beside it.
+struct Sample {
+    double value, bare;
+};
+
 struct Samples {
-    std::vector<double> bare, theirs, ours, plugin, split, control;
-    [[nodiscard]] Figures figures() const {
+    std::vector<Sample> bare, theirs, ours, plugin, split, control;
+
+    // Of the rounds in which bare took no more than `most` cycles.
+    [[nodiscard]] Figures figures(double most) const {
+        const auto spread = [most](const std::vector<Sample>& samples) {
+            std::vector<double> quiet;
+            for (const Sample& s : samples)
+                if (s.bare <= most) quiet.push_back(s.value);
+            return spread_of(std::move(quiet));
+        };
         Figures f;
-        f.bare = spread_of(bare).median;
+        f.bare = spread(bare).median;
         f.has_theirs = !theirs.empty();
         f.has_plugin = !plugin.empty();
-        f.plugin = spread_of(plugin);
-        f.theirs = spread_of(theirs);
-        f.ours = spread_of(ours);
-        f.split = spread_of(split);
-        f.control = spread_of(control);
-        f.rounds = static_cast<unsigned>(ours.size());
+        f.plugin = spread(plugin);
+        f.theirs = spread(theirs);
+        f.ours = spread(ours);
+        f.split = spread(split);
+        f.control = spread(control);
+        f.rounds = quiet_rounds(most);
+        f.left_out = static_cast<unsigned>(ours.size()) - f.rounds;
         return f;
     }
+    [[nodiscard]] unsigned quiet_rounds(double most) const {
+        return static_cast<unsigned>(
+            std::ranges::count_if(ours, [most](const Sample& s) { return s.bare <= most; }));
+    }
 };
+
+constexpr double kUnknown = std::numeric_limits<double>::max();
+constexpr double kDisturbed = 1.2; // times the quickest: not counted
+constexpr double kFirstLook = 0.7; // seconds
+constexpr double kLongest = 5;     // seconds that one measurement looks for quiet rounds, at most
+
+// The quickest bare rounds so far of this kind: what they take while nobody else has the processor or its
+// other half.
+double& quickest_bare(const Cell& cell) {
+    static std::map<std::tuple<Direction, unsigned, unsigned>, double> quickest;
+    const unsigned copies = cell.setting.mode == Mode::broadcast ? cell.members : 1;
+    return quickest.try_emplace({cell.direction, cell.burst, copies}, kUnknown).first->second;
+}
 
 } // namespace
 
@@ -170,7 +204,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     struct {
         TxCall tx;
         RxCall rx;
-        std::vector<double>* samples;
+        std::vector<Sample>* samples;
     } contenders[] = {{their_tx, their_rx, &samples.theirs},
                       {our_tx, our_rx, &samples.ours},
                       {split_tx, nullptr, &samples.split},
@@ -180,12 +214,22 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
         tx && cell.setting.mode != Mode::active_backup && cell.setting.mode != Mode::broadcast;
 
     constexpr unsigned warm_up = 10;
-    const auto allowance = static_cast<std::uint64_t>(effort.seconds * static_cast<double>(rte_get_tsc_hz()));
-    const std::uint64_t start = rte_rdtsc();
-    for (unsigned round = 0;; ++round) {
-        if (round > warm_up &&
-            (effort.seconds > 0 ? rte_rdtsc() - start > allowance : round >= effort.rounds + warm_up))
-            break;
+    const auto seconds = [](double n) {
+        return static_cast<std::uint64_t>(n * static_cast<double>(rte_get_tsc_hz()));
+    };
+    double& quickest = quickest_bare(cell);
+    // What quiet is has to be known before the first of its kind.
+    if (quickest == kUnknown && effort.seconds == 0 && effort.rounds >= 100)
+        for (const std::uint64_t begin = rte_rdtsc(); rte_rdtsc() - begin < seconds(kFirstLook);)
+            quickest = std::min(quickest, std::max(time(bare_tx_call, bare_rx), time(bare_tx_call, bare_rx)));
+    const auto enough = [&, start = rte_rdtsc()](unsigned rounds) {
+        const std::uint64_t taken = rte_rdtsc() - start;
+        if (rounds <= warm_up) return false;
+        if (effort.seconds > 0) return taken > seconds(effort.seconds);
+        if (rounds < effort.rounds + warm_up) return false;
+        return samples.quiet_rounds(kDisturbed * quickest) >= effort.rounds || taken > seconds(kLongest);
+    };
+    for (unsigned round = 0; !enough(round); ++round) {
         pool.shuffle();
         double last_bare = time(bare_tx_call, bare_rx);
         for (unsigned turn = 0; turn < 4; ++turn) {
@@ -195,9 +239,11 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
                 continue;
             const double taken = time(c.tx, c.rx), bare = time(bare_tx_call, bare_rx);
             if (round >= warm_up) {
-                c.samples->push_back(taken - (last_bare + bare) / 2);
-                samples.bare.push_back(bare);
-                samples.control.push_back(bare - last_bare);
+                const double slower = std::max(last_bare, bare);
+                quickest = std::min(quickest, slower);
+                c.samples->push_back({taken - (last_bare + bare) / 2, slower});
+                samples.bare.push_back({bare, slower});
+                samples.control.push_back({bare - last_bare, slower});
             }
             last_bare = bare;
         }
@@ -209,7 +255,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
         for (const Counter& dropped : member.drops)
             if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames of a member");
     if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
-    return samples.figures();
+    return samples.figures(kDisturbed * quickest);
 }
 
 } // namespace dpdkbond::bench

@@ -2,7 +2,8 @@
 // Times bursts against the bare member's. A round passes each frame of the pool once through one
 // implementation, the time of taking the buffers included; a measurement is many rounds of bare, theirs,
 // bare, ours in turn, on the same frames in the same order. What an implementation adds is its round less the
-// mean of the round's two bares, and the bares' difference, which should be nothing, is the noise.
+// mean of the round's two bares, and the bares' difference, which should be nothing, is the noise. Rounds
+// whose bares took 1.2 times the quickest do not count, and others are made in their place for some seconds.
 #pragma once
 
 #include <functional>
@@ -33,11 +34,13 @@ struct Figures { // TSC cycles a packet
     Spread split;        // above bare: the burst cut into equal parts, one for each member, without looking
     Spread control;      // bare above bare
     bool has_theirs = false, has_plugin = false;
-    unsigned rounds = 0;
+    unsigned rounds = 0; // that count
+    unsigned left_out =
+        0; // in which bare was much slower than at best: the processor was somebody else's too
 };
 
 struct Effort {
-    unsigned rounds = 1000; // of each measurement
+    unsigned rounds = 1000; // of each measurement, undisturbed ones
     double seconds = 0;     // more than 0: as many rounds as this takes instead
     bool plugin = false;    // EAL has it
     bool at_once = false;   // ours sends each burst at once, as when the next look finds nothing

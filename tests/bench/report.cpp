@@ -47,8 +47,10 @@ std::string table_row(const Row& r) {
 
 std::string table_foot(const std::vector<Row>& rows) {
     std::map<std::string, std::pair<double, double>> range;
-    double noise = 0;
+    double noise = 0, rounds = 0, left_out = 0;
     for (const Row& r : rows) {
+        rounds += r.figures.rounds;
+        left_out += r.figures.left_out;
         noise = std::max(noise, r.figures.control.width() / 2);
         if (!has_ratio(r.figures)) continue;
         const double ratio = r.figures.ours.median / r.figures.theirs.median;
@@ -61,8 +63,10 @@ std::string table_foot(const std::vector<Row>& rows) {
         "included (broadcast: as many\nbursts as members); +: above it; split: the calls alone, the burst "
         "cut into "
         "equal parts. control: bare above bare; "
-        "noise: half its interquartile range, at most {:.1f}.\n\n",
-        static_cast<double>(rte_get_tsc_hz()) / 1e6, noise);
+        "noise: half its interquartile range, at most {:.1f}.\n{:.0f} % of the rounds were disturbed and are "
+        "left out.\n\n",
+        static_cast<double>(rte_get_tsc_hz()) / 1e6, noise,
+        100 * left_out / std::max(1.0, rounds + left_out));
     for (const auto& [name, r] : range)
         text += fmt::format("{:28} ratio {:.2f} to {:.2f}\n", name, r.first, r.second);
     return text;
@@ -79,12 +83,12 @@ std::string json(const std::vector<Row>& rows, unsigned flows, bool hugepages) {
     bool first = true;
     for (const Row& r : rows) {
         const Figures& f = r.figures;
-        text +=
-            fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"burst\": "
-                        "{}, \"rounds\": {}, "
-                        "\"bare\": {:.2f}, \"control\": {}, \"split\": {}, \"dpdk_bond\": {}",
-                        first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
-                        r.cell.burst, f.rounds, f.bare, spread(f.control), spread(f.split), spread(f.ours));
+        text += fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"burst\": "
+                            "{}, \"rounds\": {}, \"left_out\": {}, "
+                            "\"bare\": {:.2f}, \"control\": {}, \"split\": {}, \"dpdk_bond\": {}",
+                            first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
+                            r.cell.burst, f.rounds, f.left_out, f.bare, spread(f.control), spread(f.split),
+                            spread(f.ours));
         if (f.has_theirs) text += fmt::format(", \"net_bonding\": {}", spread(f.theirs));
         if (f.has_plugin)
             text +=
