@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What tests/bench/instructions counts under callgrind: for each mode and policy the same frames once through
 // our data path, a dump each. By itself it only shows that it works.
+//
+//   count_instructions [128|256]   vectors of so many bits at most: SSE4.2 alone, or AVX2 too
 #include <fmt/format.h>
 #include <rte_ethdev.h>
 #include <unistd.h>
@@ -18,6 +20,7 @@
 #include "datapath/rx_engine.hpp"
 #include "datapath/tx_engine.hpp"
 #include "dpdk/eal.hpp"
+#include "dpdk/simd.hpp"
 #include "testbed.hpp"
 
 namespace {
@@ -47,13 +50,15 @@ void count(const std::string& name, FramePool& pool, const std::function<void()>
     fmt::print("{}\n", name);
 }
 
-void run() {
+void run(const std::string& bits) {
     EalOptions options;
     options.file_prefix = fmt::format("count_instructions{}", getpid());
     options.control_cpu = static_cast<unsigned>(sched_getcpu());
     options.memory_mb = 192;
     options.extra_args = {"--no-telemetry"};
+    if (!bits.empty()) options.extra_args.push_back("--force-max-simd-bitwidth=" + bits);
     const Eal eal(options);
+    if (bits == "256" && !may_use_avx2()) throw std::runtime_error("this processor has no AVX2");
     FramePool pool(kFrames, false);
     Ports ports(pool.get(), kMembers);
     PortSetup setup;
@@ -108,9 +113,9 @@ void run() {
 
 } // namespace
 
-int main() {
+int main(int argc, char** argv) {
     try {
-        run();
+        run(argc > 1 ? argv[1] : "");
     } catch (const std::exception& e) {
         fmt::print(stderr, "count_instructions: {}\n", e.what());
         return 1;
