@@ -26,20 +26,24 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
         _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + at), four.hashes);
         unusual |= std::uint64_t{four.usual ^ 0xfU} << at;
     };
+    std::uint16_t again = 0; // frames to be looked at behind tags, if they are unusual
     if (!unusual_expected<P>(frames)) {
         if (avx2) [[likely]]
-            i = hash_eights<P>(frames, n, hashes, unusual);
+            i = hash_eights<P, false>(frames, n, hashes, unusual);
         for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) put(i, hash_four<P>(frames + i));
-        for (std::uint16_t k = 0; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
-            if ((unusual >> k & 0xfU) == 0) continue;
-            auto* const out = reinterpret_cast<__m128i*>(hashes + k);
-            const Four four = hash_four_behind_tags<P>(frames + k);
-            _mm_storeu_si128(out, among(four.usual, four.hashes, _mm_loadu_si128(out)));
-            unusual &= ~(std::uint64_t{four.usual} << k);
-        }
+        again = i;
     } else {
+        if constexpr (P != HashPolicy::vlan_srcmac)
+            if (avx2 && tags_expected(frames)) again = i = hash_eights<P, true>(frames, n, hashes, unusual);
         for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
             put(i, hash_four_behind_tags<P>(frames + i));
+    }
+    for (std::uint16_t k = 0; unusual != 0 && k < again; k = static_cast<std::uint16_t>(k + 4)) {
+        if ((unusual >> k & 0xfU) == 0) continue;
+        auto* const out = reinterpret_cast<__m128i*>(hashes + k);
+        const Four four = hash_four_behind_tags<P>(frames + k);
+        _mm_storeu_si128(out, among(four.usual, four.hashes, _mm_loadu_si128(out)));
+        unusual &= ~(std::uint64_t{four.usual} << k);
     }
 #endif
     if (i < n) unusual |= (~std::uint64_t{0} << i) & (~std::uint64_t{0} >> (64U - n));

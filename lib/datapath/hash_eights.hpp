@@ -112,24 +112,32 @@ DPDKBOND_AVX2 __m256i fold8(__m256i h) noexcept {
     return _mm256_xor_si256(h, _mm256_srli_epi32(h, 8));
 }
 
-// Frames of at least 16 bytes.
-template <HashPolicy P> DPDKBOND_AVX2 Eight eight_by_mac(const std::uint8_t* const f[8]) noexcept {
-    const __m256i type_dst5_src5 = chosen(f, 0, word_of(13, 12, 5, 11)).first,
-                  type = bits<0xffff>(type_dst5_src5);
-    const unsigned tagged = lanes8(_mm256_or_si256(equal<0x8100>(type), equal<0x88a8>(type)));
+// Frames of at least 16 bytes behind their tags. behind: where they would begin without; in vlan+srcmac
+// frames have none.
+template <HashPolicy P, bool Tagged>
+DPDKBOND_AVX2 Eight eight_by_mac(const std::uint8_t* const f[8],
+                                 const std::uint8_t* const behind[8]) noexcept {
+    const __m256i type_dst5_src5 = chosen(f, 0, word_of(13, 12, 5, 11)).first;
+    const __m256i type =
+        Tagged ? chosen(behind, 0, word_of(13, 12, kNo, kNo)).first : bits<0xffff>(type_dst5_src5);
+    const __m256i tagged = _mm256_or_si256(equal<0x8100>(type), equal<0x88a8>(type));
+    const unsigned usual = Tagged ? 0xffU : lanes8(tagged) ^ 0xffU; // a second tag is a type
     if constexpr (P == HashPolicy::layer2) {
         const __m256i dst5 = _mm256_srli_epi32(type_dst5_src5, 16),
                       src5 = _mm256_srli_epi32(type_dst5_src5, 24);
-        return {_mm256_xor_si256(type, bits<0xff>(_mm256_xor_si256(dst5, src5))), tagged ^ 0xffU};
+        return {_mm256_xor_si256(type, bits<0xff>(_mm256_xor_si256(dst5, src5))), usual};
     } else {
+        static_assert(!Tagged);
         const Chosen source = chosen(f, 0, word_of(8, 7, 6, kNo), word_of(11, 10, 9, kNo));
-        return {_mm256_xor_si256(source.first, source.second), tagged ^ 0xffU};
+        return {_mm256_xor_si256(source.first, source.second), usual};
     }
 }
 
-// Frames of at least kV6End + kPorts bytes. Of IPv6 all that is hashed but the MACs lies in a row: the
-// addresses from byte 22 to 53, then the ports.
-template <HashPolicy P> DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8]) noexcept {
+// Frames of at least kV6End + kPorts bytes behind their tags. f: where they would begin without; macs: where
+// they do begin. Of IPv6 all that is hashed but the MACs lies in a row: the addresses from byte 22 to 53,
+// then the ports.
+template <HashPolicy P>
+DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8], const std::uint8_t* const macs[8]) noexcept {
     const Turned a = turned(f, 10), b = turned(f + 4, 10); // words from byte 10, 14, … 38
     const __m256i from10 = low_words(a.w[0], b.w[0]), from18 = low_words(a.w[2], b.w[2]),
                   from22 = low_words(a.w[3], b.w[3]);
@@ -157,9 +165,9 @@ template <HashPolicy P> DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* cons
         const __m256i from26to37 = high_words(_mm256_xor_si256(a26, a.w[2]), _mm256_xor_si256(b26, b.w[2]));
         const __m256i v6_addresses =
             _mm256_xor_si256(_mm256_xor_si256(from22, from26to37), four_words(f, 38));
-        const Chosen mac = chosen(f, 0, word_of(5, kNo, kNo, kNo), word_of(11, kNo, kNo, kNo));
-        const __m256i macs = _mm256_xor_si256(mac.first, mac.second);
-        const __m256i start = _mm256_xor_si256(macs, either(v6, all8<0x86dd>(), all8<0x0800>()));
+        const Chosen mac = chosen(macs, 0, word_of(5, kNo, kNo, kNo), word_of(11, kNo, kNo, kNo));
+        const __m256i start = _mm256_xor_si256(_mm256_xor_si256(mac.first, mac.second),
+                                               either(v6, all8<0x86dd>(), all8<0x0800>()));
         return {fold8(_mm256_xor_si256(start, either(v6, v6_addresses, v4_addresses))), lanes8(usual)};
     } else {
         const __m256i from26to41 = high_words(_mm256_xor_si256(a26, _mm256_xor_si256(a.w[2], a.w[3])),
@@ -185,13 +193,13 @@ template <HashPolicy P>
 } // namespace hash_eights_detail
 
 // hashes[i] = flow_hash<P>() of as many of n frames as make eights; returns how many those are. What is not
-// hashed has its bit set in `unusual`.
-template <HashPolicy P>
+// hashed has its bit set in `unusual`. Tagged: frames with a tag too.
+template <HashPolicy P, bool Tagged>
 [[gnu::target("avx2")]] std::uint16_t hash_eights(rte_mbuf* const* frames, std::uint16_t n,
                                                   std::uint32_t* hashes, std::uint64_t& unusual) noexcept {
     using namespace hash_eights_detail;
     constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
-    constexpr std::uint32_t kLeast = by_mac ? 16 : kV6End + kPorts;
+    constexpr std::uint32_t kLeast = (Tagged ? hash_burst_detail::kTag : 0) + (by_mac ? 16 : kV6End + kPorts);
     std::size_t i = 0;
     std::uint64_t others = 0;
     for (; i + 8 <= n; i += 8) {
@@ -204,14 +212,20 @@ template <HashPolicy P>
         }
         unsigned usual = 0;
         if (too_short >> 31U == 0) [[likely]] {
+            const std::uint8_t* behind_tags[8];
+            if constexpr (Tagged)
+                for (unsigned k = 0; k < 8; ++k)
+                    behind_tags[k] =
+                        f[k] + hash_burst_detail::begins_with_tag(f[k]) * hash_burst_detail::kTag;
+            const std::uint8_t* const* const behind = Tagged ? behind_tags : f;
             Eight eight;
             if constexpr (by_mac)
-                eight = eight_by_mac<P>(f);
+                eight = eight_by_mac<P, Tagged>(f, behind);
             else
-                eight = eight_by_ip<P>(f);
+                eight = eight_by_ip<P>(behind, f);
             _mm256_storeu_si256(reinterpret_cast<__m256i*>(hashes + i), eight.hashes);
             usual = eight.usual;
-        } else {
+        } else if (!Tagged) {
             usual = hash_short_eight<P>(m, hashes + i);
         }
         others |= std::uint64_t{usual ^ 0xffU} << i;
