@@ -42,9 +42,11 @@ template <HashPolicy Policy> struct ByPolicy {
         hash_burst<Policy>(frames, n, out);
     }
 #ifdef __SSE4_1__
-    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8], __m256i hashed) noexcept {
+    template <bool Tagged>
+    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const*, const std::uint8_t* const behind[8],
+                                           __m256i hashed) noexcept {
         using namespace hash_eights_detail;
-        const Chosen c = chosen(f, 8, word_of(12 - 8, 13 - 8, kNo, kNo), word_of(20 - 8, kNo, kNo, kNo));
+        const Chosen c = chosen(behind, 8, word_of(12 - 8, 13 - 8, kNo, kNo), word_of(20 - 8, kNo, kNo, kNo));
         return {hashed, ip_but_icmp6(c.first, c.second)};
     }
 #endif
@@ -73,7 +75,9 @@ struct ByDestination {
         h = _mm_xor_si128(h, _mm_srli_epi32(h, 16));
         return _mm_xor_si128(h, _mm_srli_epi32(h, 8));
     }
-    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8], __m256i) noexcept {
+    template <bool Tagged>
+    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const*, const std::uint8_t* const f[8],
+                                           __m256i) noexcept {
         using namespace hash_eights_detail;
         const Turned a = turned(f, 10), b = turned(f + 4, 10); // words from byte 10, 14, … 38
         const __m256i type = _mm256_srli_epi32(low_words(a.w[0], b.w[0]), 16);
@@ -102,13 +106,17 @@ template <> struct ByPolicy<HashPolicy::layer2> {
         const __m128i from8 = Tagged ? words_at(at.frame, 8) : head.w[0];
         return _mm_xor_si128(mac_xor(words_at(at.frame, 4), from8), _mm_srli_epi32(head.w[1], 8));
     }
-    // All that is asked for, the next header too, lies in the 16 bytes from the fifth on.
-    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8], __m256i) noexcept {
+    // Of untagged frames all that is asked for, the next header too, lies in the 16 bytes from the fifth on.
+    template <bool Tagged>
+    DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8],
+                                           const std::uint8_t* const behind[8], __m256i) noexcept {
         using namespace hash_eights_detail;
+        const std::uint32_t macs = word_of(5 - 5, 11 - 5, kNo, kNo), type = word_of(kNo, kNo, 13 - 5, kNo);
+        const std::uint32_t macs_and_type = word_of(5 - 5, 11 - 5, 13 - 5, kNo);
         const Chosen c =
-            chosen(f, 5, word_of(5 - 5, 11 - 5, 13 - 5, kNo), word_of(12 - 5, 13 - 5, 20 - 5, kNo));
-        const __m256i h = _mm256_xor_si256(c.first, _mm256_srli_epi32(c.first, 8));
-        return {_mm256_xor_si256(h, _mm256_srli_epi32(c.first, 16)),
+            chosen(behind, 5, Tagged ? type : macs_and_type, word_of(12 - 5, 13 - 5, 20 - 5, kNo));
+        const __m256i h = Tagged ? _mm256_or_si256(c.first, chosen(f, 5, macs).first) : c.first;
+        return {_mm256_xor_si256(_mm256_xor_si256(h, _mm256_srli_epi32(h, 8)), _mm256_srli_epi32(h, 16)),
                 ip_but_icmp6(bits<0xffff>(c.second), _mm256_srli_epi32(c.second, 16))};
     }
     static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
@@ -149,24 +157,27 @@ inline unsigned place_four(rte_mbuf* const* frames, std::uint32_t* bucket,
     return lanes(ip);
 }
 
-// The same of as many of n untagged frames as make eights; returns how many those are, and in `spread` which.
-template <class Key>
+// The same of as many of n frames as make eights; returns how many those are, and in `spread` which.
+template <class Key, bool Tagged>
 [[gnu::target("avx2")]] std::uint16_t place_eights(rte_mbuf* const* frames, std::uint16_t n,
                                                    std::uint32_t* bucket, std::uint64_t& spread,
                                                    std::uint8_t& first_bytes) noexcept {
     using namespace hash_eights_detail;
+    using hash_burst_detail::begins_with_tag, hash_burst_detail::kTag;
     std::size_t i = 0;
     std::uint64_t which = 0;
     std::uint8_t first = 0;
     for (; i + 8 <= n; i += 8) {
         rte_mbuf* const* const m = frames + i;
-        const std::uint8_t* f[8];
+        const std::uint8_t *f[8], *behind_tags[8];
         for (unsigned k = 0; k < 8; ++k) {
             f[k] = rte_pktmbuf_mtod(m[k], const std::uint8_t*);
+            if constexpr (Tagged) behind_tags[k] = f[k] + begins_with_tag(f[k]) * kTag;
             first = static_cast<std::uint8_t>(first | *f[k]);
         }
         auto* const out = reinterpret_cast<__m256i*>(bucket + i);
-        const EightPlaced placed = Key::eight(f, _mm256_loadu_si256(out));
+        const std::uint8_t* const* const behind = Tagged ? behind_tags : f;
+        const EightPlaced placed = Key::template eight<Tagged>(f, behind, _mm256_loadu_si256(out));
         _mm256_storeu_si256(out,
                             either(placed.ip, bits<(kLoadBuckets - 1)>(placed.hashes), all8<kUnspread>()));
         which |= std::uint64_t{lanes8(placed.ip)} << i;
@@ -184,9 +195,8 @@ inline std::uint64_t place_fours(rte_mbuf* const* frames, std::uint16_t n, std::
     std::uint64_t spread = 0;
     std::uint8_t first_bytes = 0;
     std::uint16_t i = 0;
-    if constexpr (!Tagged)
-        if (avx2) [[likely]]
-            i = place_eights<Key>(frames, n, bucket, spread, first_bytes);
+    if (avx2) [[likely]]
+        i = place_eights<Key, Tagged>(frames, n, bucket, spread, first_bytes);
     for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
         spread |= std::uint64_t{place_four<Key, Tagged>(frames + i, bucket + i, first_bytes)} << i;
     if ((first_bytes & 1U) != 0) [[unlikely]]
