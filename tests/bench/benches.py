@@ -39,7 +39,7 @@ def bursts(text):
         for name, key in (("ratio", "ratio"), ("whole", "plugin_share")):
             if key in cell:
                 found[name] = plain(cell[key], "times")
-        rows.append({"of": {key: cell[key] for key in ("direction", "mode", "members", "burst")}, "figures": found})
+        rows.append({"of": {key: cell[key] for key in ("direction", "mode", "members", "traffic", "burst")}, "figures": found})
     return rows, f"{said.get('pages', 'ordinary')} pages"
 
 
@@ -56,7 +56,7 @@ ALL = [
     burst_bench("bursts-at-once", 300, "--at-once --direction tx --modes rr,layer2,layer3+4,tlb,alb"),
     burst_bench("plug-in-bursts", 300,
                 f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
-    burst_bench("tagged-frames", 300, "--tagged --direction tx --modes balance-xor,tlb,alb"),
+    burst_bench("tagged-frames", 300, "--traffic tagged --direction tx --modes balance-xor,tlb,alb"),
     script("application", "application", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("application-memif", "application_memif", "--rounds 3 --seconds 0.7 --modes balance-xor,active-backup",
            "--rounds 1 --seconds 0.3 --modes balance-xor"),

@@ -59,8 +59,8 @@ void run(const std::string& bits) {
     if (!bits.empty()) options.extra_args.push_back("--force-max-simd-bitwidth=" + bits);
     const Eal eal(options);
     if (bits == "256" && !may_use_avx2()) throw std::runtime_error("this processor has no AVX2");
-    FramePool pool(kFrames, false);
-    Ports ports(pool.get(), kMembers);
+    FramePool pool(kFrames);
+    Ports ports(pool.get(), kMembers, 0);
     PortSetup setup;
     setup.pool = pool.get();
     std::vector<std::uint16_t> members;

@@ -188,7 +188,8 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     // In balance-alb each member receives what its own MAC is told for, and ours writes the bond's over it.
     const bool by_member = !tx && cell.setting.mode == Mode::balance_alb;
     // In 802.3ad net_bonding takes what is for its own MAC alone, which null members cannot do for it.
-    const bool to_the_bond = !tx && cell.setting.mode == Mode::ieee8023ad;
+    const bool to_the_bond =
+        !tx && (cell.setting.mode == Mode::ieee8023ad || cell.setting.receiving == Receiving::filtered);
     std::vector<Mac> members_macs;
     for (unsigned k = 0; k < cell.members; ++k) members_macs.push_back(ports.busy[k].permanent_mac());
     if (to_the_bond) members_macs.resize(1);                // whose MAC it has

@@ -19,6 +19,7 @@ struct Cell {
     Setting setting;
     unsigned members = 2;
     std::uint16_t burst = 32;
+    Traffic traffic = Traffic::mixed; // what the pool's frames are
 };
 
 struct Spread {

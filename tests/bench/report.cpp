@@ -15,6 +15,13 @@ namespace {
 
 const char* direction(const Cell& c) { return c.direction == Direction::tx ? "tx" : "rx"; }
 
+std::string name_of(const Cell& c) {
+    const std::string mode = c.setting.name();
+    return c.traffic == Traffic::mixed
+               ? mode
+               : fmt::format("{}, {}", mode, kTrafficNames[static_cast<unsigned>(c.traffic)]);
+}
+
 // A ratio to almost nothing says nothing.
 bool has_ratio(const Figures& f) {
     return f.has_theirs && f.theirs.median > std::max(1.0, f.control.width() / 2);
@@ -41,7 +48,7 @@ std::string table_row(const Row& r) {
                      : "";
     return fmt::format(
         "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>8.1f} {:>6.1f}{}\n",
-        direction(r.cell), r.cell.setting.name(), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
+        direction(r.cell), name_of(r.cell), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
         ratio, f.split.median, f.control.median, f.control.width() / 2, plugin);
 }
 
@@ -54,7 +61,7 @@ std::string table_foot(const std::vector<Row>& rows) {
         noise = std::max(noise, r.figures.control.width() / 2);
         if (!has_ratio(r.figures)) continue;
         const double ratio = r.figures.ours.median / r.figures.theirs.median;
-        const std::string key = fmt::format("{} {}", direction(r.cell), r.cell.setting.name());
+        const std::string key = fmt::format("{} {}", direction(r.cell), name_of(r.cell));
         const auto [at, fresh] = range.try_emplace(key, ratio, ratio);
         if (!fresh) at->second = {std::min(at->second.first, ratio), std::max(at->second.second, ratio)};
     }
@@ -83,12 +90,13 @@ std::string json(const std::vector<Row>& rows, unsigned flows, bool hugepages) {
     bool first = true;
     for (const Row& r : rows) {
         const Figures& f = r.figures;
-        text += fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"burst\": "
+        text += fmt::format("{}\n  {{\"direction\": \"{}\", \"mode\": \"{}\", \"members\": {}, \"traffic\": "
+                            "\"{}\", \"burst\": "
                             "{}, \"rounds\": {}, \"left_out\": {}, "
                             "\"bare\": {:.2f}, \"control\": {}, \"split\": {}, \"dpdk_bond\": {}",
                             first ? "" : ",", direction(r.cell), r.cell.setting.name(), r.cell.members,
-                            r.cell.burst, f.rounds, f.left_out, f.bare, spread(f.control), spread(f.split),
-                            spread(f.ours));
+                            kTrafficNames[static_cast<unsigned>(r.cell.traffic)], r.cell.burst, f.rounds,
+                            f.left_out, f.bare, spread(f.control), spread(f.split), spread(f.ours));
         if (f.has_theirs) text += fmt::format(", \"net_bonding\": {}", spread(f.theirs));
         if (f.has_plugin)
             text +=

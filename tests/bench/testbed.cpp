@@ -27,8 +27,9 @@ void check(int status, const char* what) {
     if (status < 0) throw std::runtime_error(fmt::format("{}: {}", what, rte_strerror(-status)));
 }
 
-// Nine of ten frames are IPv4, half TCP and half UDP; addresses and ports at random, a few stations by MAC.
-void write_frame(rte_mbuf* m, std::mt19937& random, bool tagged) {
+// Addresses, ports and what is behind them at random, a few stations by MAC.
+void write_frame(rte_mbuf* m, std::mt19937& random, Traffic traffic) {
+    rte_pktmbuf_reset(m);
     auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, kFrameSize));
     for (unsigned i = 0; i < kFrameSize; ++i) frame[i] = static_cast<std::uint8_t>(random());
     auto* eth = reinterpret_cast<rte_ether_hdr*>(frame);
@@ -36,47 +37,71 @@ void write_frame(rte_mbuf* m, std::mt19937& random, bool tagged) {
     const std::uint8_t from[] = {2, 0, 0, 0, 1, static_cast<std::uint8_t>(random() % 32)};
     std::memcpy(frame, to, 6);
     std::memcpy(frame + 6, from, 6);
-    const std::uint8_t protocol = random() % 2 == 0 ? IPPROTO_TCP : IPPROTO_UDP;
     std::uint8_t* payload = frame + sizeof *eth;
-    const bool v6 = random() % 10 == 0;
+    bool v6 = random() % 10 == 0;
+    if (traffic != Traffic::mixed && traffic != Traffic::runs && traffic != Traffic::tagged)
+        v6 = traffic == Traffic::ipv6;
     const rte_be16_t type = rte_cpu_to_be_16(v6 ? RTE_ETHER_TYPE_IPV6 : RTE_ETHER_TYPE_IPV4);
     eth->ether_type = type;
-    if (tagged) {
+    if (traffic == Traffic::tagged) {
         auto* vlan = reinterpret_cast<rte_vlan_hdr*>(payload);
         eth->ether_type = rte_cpu_to_be_16(RTE_ETHER_TYPE_VLAN);
         vlan->vlan_tci = rte_cpu_to_be_16(static_cast<std::uint16_t>(100 + random() % 4));
         vlan->eth_proto = type;
         payload += sizeof *vlan;
     }
-    if (!v6) {
+    const std::uint8_t protocol = random() % 2 == 0 ? IPPROTO_TCP : IPPROTO_UDP;
+    const auto left = [&] { return static_cast<std::uint16_t>(frame + kFrameSize - payload); };
+    const auto write_ipv4 = [&](std::uint16_t fragment, std::uint8_t next) {
         auto* ip = reinterpret_cast<rte_ipv4_hdr*>(payload);
         ip->version_ihl = 0x45;
-        ip->total_length = rte_cpu_to_be_16(kFrameSize - sizeof *eth);
-        ip->fragment_offset = rte_cpu_to_be_16(RTE_IPV4_HDR_DF_FLAG);
-        ip->next_proto_id = protocol;
-    } else {
+        ip->total_length = rte_cpu_to_be_16(left());
+        ip->fragment_offset = rte_cpu_to_be_16(fragment);
+        ip->next_proto_id = next;
+        payload += sizeof *ip;
+    };
+    if (v6) {
         auto* ip = reinterpret_cast<rte_ipv6_hdr*>(payload);
         ip->vtc_flow = rte_cpu_to_be_32(0x60000000);
-        ip->payload_len = rte_cpu_to_be_16(kFrameSize - sizeof *eth - sizeof *ip);
+        ip->payload_len = rte_cpu_to_be_16(static_cast<std::uint16_t>(left() - sizeof *ip));
         ip->proto = protocol;
+    } else if (traffic == Traffic::encapsulated) {
+        write_ipv4(RTE_IPV4_HDR_DF_FLAG, IPPROTO_GRE);
+        const std::uint8_t gre[] = {0, 0, 0x08, 0x00}; // no key, no checksum, IPv4
+        std::memcpy(payload, gre, sizeof gre);
+        payload += sizeof gre;
+        write_ipv4(RTE_IPV4_HDR_DF_FLAG, protocol);
+    } else {
+        write_ipv4(traffic == Traffic::fragments ? 185 : RTE_IPV4_HDR_DF_FLAG, protocol);
     }
 }
 
 } // namespace
 
-FramePool::FramePool(unsigned flows, bool tagged)
+FramePool::FramePool(unsigned flows)
     : pool_(rte_pktmbuf_pool_create_by_ops("frames", flows, 0, 0, RTE_PKTMBUF_HEADROOM + 128, SOCKET_ID_ANY,
                                            "ring_sp_sc")),
       buffers_(flows) {
     if (pool_ == nullptr) throw std::runtime_error("no memory for the frames");
-    std::vector<rte_mbuf*> all(flows);
-    if (rte_pktmbuf_alloc_bulk(pool_, all.data(), flows) != 0)
+    fill(Traffic::mixed);
+}
+
+void FramePool::fill(Traffic traffic) {
+    std::vector<rte_mbuf*> all(size());
+    if (rte_pktmbuf_alloc_bulk(pool_, all.data(), size()) != 0)
         throw std::runtime_error("the pool is short of buffers");
     std::mt19937 random(1);
-    for (rte_mbuf* m : all) write_frame(m, random, tagged);
+    in_runs_ = traffic == Traffic::runs;
+    for (std::size_t i = 0; i < all.size(); ++i) {
+        write_frame(all[i], random, traffic);
+        const bool as_before = traffic == Traffic::one_flow ? i != 0 : in_runs_ && i % kRun != 0;
+        if (as_before)
+            std::memcpy(rte_pktmbuf_mtod(all[i], char*), rte_pktmbuf_mtod(all[i - 1], char*), kFrameSize);
+    }
+    sources_.clear();
     for (rte_mbuf* m : all) sources_.emplace_back(m, Mac::from_bytes(rte_pktmbuf_mtod(m, char*) + 6));
     order_.assign(all.begin(), all.end());
-    rte_pktmbuf_free_bulk(all.data(), flows);
+    rte_pktmbuf_free_bulk(all.data(), size());
 }
 
 FramePool::~FramePool() { rte_mempool_free(pool_); }
@@ -92,7 +117,18 @@ void FramePool::set_destinations(const std::vector<Mac>& members, unsigned each)
                     members[i / each % members.size()].data(), 6);
 }
 
-void FramePool::shuffle() { std::shuffle(order_.begin(), order_.end(), random_); }
+void FramePool::shuffle() {
+    if (!in_runs_) {
+        std::shuffle(order_.begin(), order_.end(), random_);
+        return;
+    }
+    for (std::size_t runs = order_.size() / kRun, k = runs; k > 1; --k) { // whole runs change places
+        const std::size_t other = random_() % k;
+        std::swap_ranges(order_.begin() + static_cast<std::ptrdiff_t>((k - 1) * kRun),
+                         order_.begin() + static_cast<std::ptrdiff_t>(k * kRun),
+                         order_.begin() + static_cast<std::ptrdiff_t>(other * kRun));
+    }
+}
 
 void FramePool::arrange() {
     if (rte_mempool_get_bulk(pool_, buffers_.data(), size()) != 0)
@@ -110,11 +146,11 @@ Port open_port(const std::string& device) {
 
 } // namespace
 
-Ports::Ports(rte_mempool* pool, unsigned members)
+Ports::Ports(rte_mempool* pool, unsigned members, unsigned silent)
     : logical(open_port(fmt::format("net_null_logical,size={}", kFrameSize))) {
     for (unsigned i = 0; i < members; ++i) {
         busy.push_back(open_port(fmt::format("net_null_busy{},size={}", i, kFrameSize)));
-        if (i < kMostOfAKind)
+        if (i < silent)
             idle.push_back(open_port(fmt::format("net_null_idle{},size={},no-rx=1", i, kFrameSize)));
     }
     PortSetup setup;
@@ -124,6 +160,7 @@ Ports::Ports(rte_mempool* pool, unsigned members)
 }
 
 bool Setting::in_net_bonding() const {
+    if (receiving != Receiving::plain) return false;
     switch (mode) {
     case Mode::balance_rr: return packets_per_slave == 1;
     case Mode::active_backup:
@@ -151,6 +188,8 @@ std::string Setting::name() const {
         text += fmt::format(" {}", policies[static_cast<unsigned>(policy)]);
     if (mode == Mode::balance_rr && packets_per_slave != 1)
         text += fmt::format(" {} a turn", packets_per_slave);
+    if (receiving == Receiving::filtered) text += ", filtered";
+    if (receiving == Receiving::kernel_sockets) text += ", kernel sockets";
     return text;
 }
 
@@ -269,6 +308,7 @@ OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setti
         MemberInfo info;
         info.name = fmt::format("m{}", port);
         info.data.port = port;
+        info.data.kernel_socket = setting.receiving == Receiving::kernel_sockets;
         rte_ether_addr mac;
         if (rte_eth_macaddr_get(port, &mac) == 0) info.perm_mac = Mac::from_bytes(mac.addr_bytes);
         const auto added = bond.add_member(info, {.carrier = true}, start);
@@ -276,6 +316,10 @@ OurBond::OurBond(const std::vector<std::uint16_t>& members, const Setting& setti
     }
     bond.fill(*snapshot_);
     if (lacp) snapshot_->punt = punt_lacp;
+    if (setting.receiving == Receiving::filtered) {
+        snapshot_->filter.members = MemberSet::all();
+        snapshot_->filter.all_unicast = snapshot_->filter.all_groups = false;
+    }
     lane_ = std::make_unique<Lane>(0, 1, slot_, LogicalQueue{.port = logical_port});
 }
 

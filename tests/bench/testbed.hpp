@@ -6,6 +6,8 @@
 #include <rte_mbuf.h>
 #include <rte_mempool.h>
 
+#include <array>
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <random>
@@ -21,20 +23,37 @@
 namespace dpdkbond::bench {
 
 inline constexpr std::uint16_t kFrameSize = 80;
-inline constexpr unsigned kMostMembers = 16;
-// Silent ones, and the plug-in's: all ports together are no more than DPDK takes.
-inline constexpr unsigned kMostOfAKind = 8;
+// All ports together are no more than DPDK takes, which is 32 at Debian.
+inline constexpr unsigned kMostMembers = 30;
+inline constexpr unsigned kMostOfAKind = 8; // silent ones, and the plug-in's
+
+// What the frames are. mixed: nine of ten IPv4, the rest IPv6, half TCP, half UDP, each of a flow of its own.
+enum class Traffic : std::uint8_t {
+    mixed,
+    ipv4,
+    ipv6,
+    one_flow,     // IPv4, all alike
+    runs,         // mixed, eight frames of a flow in a row
+    fragments,    // IPv4, none of them the first
+    tagged,       // mixed, behind an 802.1Q tag
+    encapsulated, // TCP or UDP over IPv4 in GRE over IPv4
+};
+inline constexpr std::array kTrafficNames{"mixed", "ipv4",      "ipv6",   "one-flow",
+                                          "runs",  "fragments", "tagged", "encapsulated"};
+inline constexpr unsigned kRun = 8;
 
 // A pool of `flows` buffers in first-in first-out order, without a cache: frames come round in an order that
 // the run chooses, and their headers are as far from the core as the number of flows makes them. No port
 // clears the data, so the frames written at the start stay.
 class FramePool {
 public:
-    FramePool(unsigned flows, bool tagged);
+    explicit FramePool(unsigned flows);
     ~FramePool();
     FramePool(const FramePool&) = delete;
     FramePool& operator=(const FramePool&) = delete;
 
+    // Writes all frames, which are in the pool: mixed at first.
+    void fill(Traffic traffic);
     // A new order, and the buffers put into the last one: they only change places, none is touched.
     void shuffle();
     void arrange();
@@ -51,11 +70,12 @@ private:
     std::vector<void*> buffers_, order_;
     std::vector<std::pair<rte_mbuf*, Mac>> sources_;
     std::mt19937_64 random_{1};
+    bool in_runs_ = false;
 };
 
 // Null ports: `busy` ones give full bursts, `idle` ones nothing, and all swallow what they are given.
 struct Ports {
-    Ports(rte_mempool* pool, unsigned members);
+    Ports(rte_mempool* pool, unsigned members, unsigned silent);
     std::vector<Port> busy, idle;
     Port logical;
 };
@@ -63,11 +83,16 @@ struct Ports {
 // Null devices of the plug-in's own: it configures its members, and receives from them while nobody polls it.
 void make_plugin_members();
 
+// How members receive. filtered: their hardware lets through what is not the bond's, and all is.
+// kernel_sockets: checksums may be undone, and none is.
+enum class Receiving : std::uint8_t { plain, filtered, kernel_sockets };
+
 // A case of the table: what both implementations are set to.
 struct Setting {
     Mode mode = Mode::balance_rr;
     HashPolicy policy = HashPolicy::layer2;
     std::uint16_t packets_per_slave = 1;
+    Receiving receiving = Receiving::plain;
     [[nodiscard]] bool in_net_bonding() const; // whether net_bonding has the like
     [[nodiscard]] std::string name() const;
 };

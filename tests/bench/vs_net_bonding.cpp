@@ -29,10 +29,10 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
 
   --modes LIST     parts of names, comma separated: balance-rr,layer3+4 … (default: all)
   --direction D    tx, rx or both (default: both)
-  --members LIST   2,4,8 by default; at most 16; silent ones and the plug-in's 8
+  --members LIST   2,4,8 by default; at most 30, with silent ones or the plug-in's 8
   --bursts LIST    8,32,64 by default (tx; rx is always 32); at most 64
   --flows N        frames, each of a flow and in a buffer of its own (default 1024: they fit the L2 cache)
-  --tagged         frames have an 802.1Q tag
+  --traffic LIST   mixed (default), ipv4, ipv6, one-flow, runs, fragments, tagged, encapsulated, or all (tx)
   --rounds N       of each measurement (default 1000)
   --seconds S      for each measurement, instead of --rounds
   --at-once        ours sends each burst at once instead of several together, as when no more come
@@ -46,7 +46,8 @@ constexpr const char* kHelp = R"(vs_net_bonding: cycles a packet that a bond add
 struct Wishes {
     std::vector<std::string> modes;
     std::vector<unsigned> members{2, 4, 8}, bursts{8, 32, 64};
-    bool tx = true, rx = true, json = false, tagged = false;
+    bool tx = true, rx = true, json = false;
+    std::vector<Traffic> traffic{Traffic::mixed};
     unsigned flows = 1024;
     std::optional<unsigned> cpu;
     std::string plugin;
@@ -78,6 +79,17 @@ std::vector<unsigned> numbers(std::string_view text, unsigned min, unsigned max)
     return list;
 }
 
+std::vector<Traffic> traffics(std::string_view text) {
+    std::vector<Traffic> list;
+    for (const std::string& part : split(text)) {
+        const std::size_t before = list.size();
+        for (std::size_t k = 0; k < kTrafficNames.size(); ++k)
+            if (part == kTrafficNames[k] || part == "all") list.push_back(static_cast<Traffic>(k));
+        if (list.size() == before) throw std::runtime_error(fmt::format("--traffic {}: see --help", part));
+    }
+    return list;
+}
+
 Wishes parse(int argc, char** argv) {
     const option options[] = {
         {"modes", required_argument, nullptr, 'm'},   {"direction", required_argument, nullptr, 'd'},
@@ -85,7 +97,7 @@ Wishes parse(int argc, char** argv) {
         {"flows", required_argument, nullptr, 'f'},   {"rounds", required_argument, nullptr, 'r'},
         {"seconds", required_argument, nullptr, 's'}, {"cpu", required_argument, nullptr, 'c'},
         {"json", no_argument, nullptr, 'j'},          {"at-once", no_argument, nullptr, 'a'},
-        {"tagged", no_argument, nullptr, 't'},        {"quick", no_argument, nullptr, 'q'},
+        {"traffic", required_argument, nullptr, 't'}, {"quick", no_argument, nullptr, 'q'},
         {"plugin", required_argument, nullptr, 'p'},  {"pages", required_argument, nullptr, 'P'},
         {"help", no_argument, nullptr, 'h'},          {}};
     Wishes w;
@@ -102,7 +114,7 @@ Wishes parse(int argc, char** argv) {
         case 'r': w.effort.rounds = number(optarg, 1, 1'000'000); break;
         case 's': w.effort.seconds = number(optarg, 1, 3600); break;
         case 'c': w.cpu = number(optarg, 0, CPU_SETSIZE - 1); break;
-        case 't': w.tagged = true; break;
+        case 't': w.traffic = traffics(optarg); break;
         case 'a': w.effort.at_once = true; break;
         case 'j': w.json = true; break;
         case 'p':
@@ -146,6 +158,8 @@ std::vector<Setting> wanted_settings(const Wishes& w) {
     all.push_back({.mode = Mode::balance_alb});
     all.push_back({.mode = Mode::balance_rr, .packets_per_slave = 0});
     all.push_back({.mode = Mode::balance_rr, .packets_per_slave = 4});
+    all.push_back({.mode = Mode::balance_rr, .receiving = Receiving::filtered});
+    all.push_back({.mode = Mode::balance_rr, .receiving = Receiving::kernel_sockets});
     if (w.modes.empty()) return all;
     std::vector<Setting> some;
     for (const Setting& s : all)
@@ -161,9 +175,10 @@ std::vector<Setting> wanted_settings(const Wishes& w) {
 std::vector<Cell> cells(const Wishes& w, unsigned members, bool rx_of_one) {
     std::vector<Cell> list;
     for (const Setting& s : wanted_settings(w)) {
-        if (w.tx && !rx_of_one)
-            for (const unsigned burst : w.bursts)
-                list.push_back({Direction::tx, s, members, static_cast<std::uint16_t>(burst)});
+        if (w.tx && !rx_of_one && s.receiving == Receiving::plain)
+            for (const Traffic traffic : w.traffic)
+                for (const unsigned burst : w.bursts)
+                    list.push_back({Direction::tx, s, members, static_cast<std::uint16_t>(burst), traffic});
         const bool by_one = s.mode == Mode::active_backup || s.mode == Mode::balance_tlb;
         // Which member sends what makes no difference to reception.
         const bool plain = s.packets_per_slave == 1 && s.policy == HashPolicy::layer2;
@@ -196,13 +211,18 @@ void run(const Wishes& w) {
     eal_options.extra_args = {"--no-telemetry", "--log-level", "pmd.net.bond*:critical"};
     if (w.effort.plugin) eal_options.extra_args.insert(eal_options.extra_args.end(), {"-d", w.plugin});
     const Eal eal(eal_options);
-    FramePool pool(w.flows, w.tagged);
-    const Ports ports(pool.get(), std::ranges::max(w.members));
-    if (w.effort.plugin && std::ranges::max(w.members) > kMostOfAKind)
+    FramePool pool(w.flows);
+    const unsigned most = std::ranges::max(w.members);
+    const unsigned silent = w.rx ? std::min(most, kMostOfAKind) : 0; // for receiving by one of several
+    if (most + silent + 2 > RTE_MAX_ETHPORTS)
+        throw std::runtime_error("DPDK has no ports for so many members: --direction tx takes the most");
+    const Ports ports(pool.get(), most, silent);
+    if (w.effort.plugin && most > kMostOfAKind)
         throw std::runtime_error(fmt::format("--plugin takes {} members at most", kMostOfAKind));
     if (w.effort.plugin) make_plugin_members();
 
     std::vector<Row> rows;
+    Traffic filled = Traffic::mixed;
     if (!w.json) fmt::print("{}", table_head(eal_options.hugepages));
     for (const unsigned members : w.members) {
         for (const bool rx_of_one : {false, true}) {
@@ -215,6 +235,7 @@ void run(const Wishes& w) {
             TheirBond theirs(ids, pool.get());
             theirs.set({});
             for (const Cell& cell : todo) {
+                if (cell.traffic != filled) pool.fill(filled = cell.traffic);
                 rows.push_back({cell, measure(cell, pool, ports, theirs, w.effort)});
                 if (!w.json) fmt::print("{}", table_row(rows.back()));
             }
