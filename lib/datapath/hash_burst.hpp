@@ -26,19 +26,21 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
         _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + at), four.hashes);
         unusual |= std::uint64_t{four.usual ^ 0xfU} << at;
     };
-    std::uint16_t again = 0; // frames to be looked at behind tags, if they are unusual
-    if (!unusual_expected<P>(frames)) {
-        if (avx2) [[likely]]
-            i = hash_eights<P, false>(frames, n, hashes, unusual);
-        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) put(i, hash_four<P>(frames + i));
-        again = i;
-    } else {
-        if constexpr (P != HashPolicy::vlan_srcmac)
-            if (avx2 && tags_expected(frames)) again = i = hash_eights<P, true>(frames, n, hashes, unusual);
-        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
-            put(i, hash_four_behind_tags<P>(frames + i));
+    if (avx2) [[likely]] {
+        using hash_eights_detail::Usual;
+        constexpr bool knows_tags = P != HashPolicy::vlan_srcmac;
+        if (knows_tags && tags_expected(frames))
+            i = hash_eights < P, knows_tags ? Usual::tagged : Usual::plain > (frames, n, hashes, unusual);
+        else
+            i = hash_eights<P, Usual::plain>(frames, n, hashes, unusual);
+        if constexpr (knows_tags)
+            if (unusual != 0) hash_eights_again<P>(frames, hashes, unusual);
     }
-    for (std::uint16_t k = 0; unusual != 0 && k < again; k = static_cast<std::uint16_t>(k + 4)) {
+    const std::uint16_t first = i;
+    const bool plain = !unusual_expected<P>(frames);
+    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
+        put(i, plain ? hash_four<P>(frames + i) : hash_four_behind_tags<P>(frames + i));
+    for (std::uint16_t k = plain ? first : i; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
         if ((unusual >> k & 0xfU) == 0) continue;
         auto* const out = reinterpret_cast<__m128i*>(hashes + k);
         const Four four = hash_four_behind_tags<P>(frames + k);
