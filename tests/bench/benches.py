@@ -33,7 +33,7 @@ def bursts(text):
     for cell in said["measurements"]:
         found = {"bare": plain(cell["bare"], "cycles"), "dpdk-bond": figure(cell["dpdk_bond"]),
                  "noise": plain(round((cell["control"]["high"] - cell["control"]["low"]) / 2, 2), "cycles")}
-        for name, key in (("net_bonding", "net_bonding"), ("plug-in", "plugin")):
+        for name, key in (("net_bonding", "net_bonding"), ("plug-in", "plugin"), ("least", "least")):
             if key in cell:
                 found[name] = figure(cell[key])
         for name, key in (("ratio", "ratio"), ("whole", "plugin_share")):
@@ -57,6 +57,8 @@ ALL = [
     burst_bench("plug-in-bursts", 300,
                 f"--at-once --direction tx --members 4 --bursts 32 --modes rr,active-backup,broadcast,balance-xor,tlb,alb --plugin {PLUG_IN}"),
     burst_bench("tagged-frames", 300, "--traffic tagged --direction tx --modes balance-xor,tlb,alb"),
+    burst_bench("kinds-of-traffic", 300, "--traffic all --direction tx --members 4 --bursts 32 --modes balance-xor,tlb"),
+    burst_bench("many-members", 300, "--direction tx --members 8,16,30 --bursts 32 --modes rr,layer3+4,tlb"),
     script("application", "application", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("application-memif", "application_memif", "--rounds 3 --seconds 0.7 --modes balance-xor,active-backup",
            "--rounds 1 --seconds 0.3 --modes balance-xor"),

@@ -5,9 +5,11 @@
 #include <rte_ethdev.h>
 
 #include <algorithm>
+#include <iterator>
 #include <limits>
 #include <map>
 #include <optional>
+#include <random>
 #include <stdexcept>
 #include <tuple>
 
@@ -17,6 +19,51 @@
 namespace dpdkbond::bench {
 
 namespace {
+
+// The least that a bond can do that chooses a member for each frame by its header: it looks at each header's
+// type, deals the burst out by choices that were made before, and calls the members; together with the next
+// bursts as ours does.
+class LeastBond {
+public:
+    static constexpr unsigned kMost = 8; // members
+
+    LeastBond(const std::uint16_t* members, unsigned count, bool waits)
+        : ports_(members), count_(count),
+          worth_(waits ? std::min(count * dpdkbond::Stage::kShare, dpdkbond::Stage::kFull) : 0) {
+        std::mt19937 random(1);
+        for (std::uint8_t& choice : choices_) choice = static_cast<std::uint8_t>(random() % count);
+    }
+    void send(rte_mbuf** frames, std::uint16_t n) noexcept {
+        const std::uint8_t* const choice = &choices_[at_];
+        at_ = (at_ + n) % kChoices;
+        std::uint32_t types = 0;
+        for (std::uint16_t i = 0; i < n; ++i) {
+            types |= load_raw16(rte_pktmbuf_mtod(frames[i], const std::uint8_t*) + 12);
+            const unsigned shift = choice[i] * 8U;
+            rows_[choice[i]][counts_ >> shift & 0xffU] = frames[i];
+            counts_ += std::uint64_t{1} << shift;
+        }
+        seen_ = types;
+        if ((waiting_ += n) >= worth_) flush();
+    }
+    void flush() noexcept {
+        for (unsigned k = 0; k < count_; ++k)
+            if (const std::uint16_t n = counts_ >> k * 8U & 0xffU; n != 0)
+                rte_eth_tx_burst(ports_[k], 0, rows_[k], n);
+        counts_ = 0;
+        waiting_ = 0;
+    }
+
+private:
+    static constexpr unsigned kChoices = 8192;
+    const std::uint16_t* const ports_;
+    const unsigned count_, worth_;
+    std::uint8_t choices_[kChoices + kMaxBurst];
+    unsigned at_ = 0, waiting_ = 0;
+    volatile std::uint32_t seen_ = 0; // what is looked at is used
+    std::uint64_t counts_ = 0;
+    rte_mbuf* rows_[kMost][dpdkbond::Stage::kRoom];
+};
 
 // What one call of an implementation works on. `members` is what the bare variants send by.
 struct Stage {
@@ -28,6 +75,7 @@ struct Stage {
     std::uint16_t burst;
     Lane* lane;
     const Snapshot* snapshot;
+    LeastBond* least = nullptr;
 };
 
 // Takes ownership of n frames.
@@ -49,6 +97,8 @@ void split_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
         rte_eth_tx_burst(s.members[k], 0, frames + at, static_cast<std::uint16_t>(std::min(share, n - at)));
 }
 
+void least_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) { s.least->send(frames, n); }
+
 void their_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) { rte_eth_tx_burst(s.their_port, 0, frames, n); }
 void plugin_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
     rte_eth_tx_burst(s.plugin_port, 0, frames, n);
@@ -68,6 +118,7 @@ void our_tx(Stage& s, rte_mbuf** frames, std::uint16_t n) {
         call(s, burst, s.burst);
     }
     flush(*s.lane);
+    if (s.least != nullptr) s.least->flush();
     return done;
 }
 
@@ -108,7 +159,7 @@ struct Sample {
 };
 
 struct Samples {
-    std::vector<Sample> bare, theirs, ours, plugin, split, control;
+    std::vector<Sample> bare, theirs, ours, plugin, split, least, control;
 
     // Of the rounds in which bare took no more than `most` cycles.
     [[nodiscard]] Figures figures(double most) const {
@@ -126,6 +177,8 @@ struct Samples {
         f.theirs = spread(theirs);
         f.ours = spread(ours);
         f.split = spread(split);
+        f.least = spread(least);
+        f.has_least = !least.empty();
         f.control = spread(control);
         f.rounds = quiet_rounds(most);
         f.left_out = static_cast<unsigned>(ours.size()) - f.rounds;
@@ -209,10 +262,16 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     } contenders[] = {{their_tx, their_rx, &samples.theirs},
                       {our_tx, our_rx, &samples.ours},
                       {split_tx, nullptr, &samples.split},
+                      {least_tx, nullptr, &samples.least},
                       {plugin_tx, nullptr, &samples.plugin}};
     const TxCall bare_tx_call = broadcast ? bare_broadcast : bare_tx;
     const bool splits =
         tx && cell.setting.mode != Mode::active_backup && cell.setting.mode != Mode::broadcast;
+
+    constexpr unsigned kContenders = std::size(contenders);
+    LeastBond least(s.members, std::min(s.member_count, LeastBond::kMost), s.lane->stage.more_to_come);
+    const bool has_least = splits && s.member_count > 1 && s.member_count <= LeastBond::kMost;
+    if (has_least) s.least = &least;
 
     constexpr unsigned warm_up = 10;
     const auto seconds = [](double n) {
@@ -233,10 +292,10 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     for (unsigned round = 0; !enough(round); ++round) {
         pool.shuffle();
         double last_bare = time(bare_tx_call, bare_rx);
-        for (unsigned turn = 0; turn < 4; ++turn) {
-            const auto& c = contenders[(round + turn) % 4]; // each goes first in its turn
+        for (unsigned turn = 0; turn < kContenders; ++turn) {
+            const auto& c = contenders[(round + turn) % kContenders]; // each goes first in its turn
             if ((c.tx == their_tx && !has_theirs) || (c.tx == split_tx && !splits) ||
-                (c.tx == plugin_tx && !plugin))
+                (c.tx == least_tx && !has_least) || (c.tx == plugin_tx && !plugin))
                 continue;
             const double taken = time(c.tx, c.rx), bare = time(bare_tx_call, bare_rx);
             if (round >= warm_up) {

@@ -33,8 +33,9 @@ struct Figures { // TSC cycles a packet
     Spread theirs, ours; // above bare
     Spread plugin;       // above bare: ours through rte_eth_tx_burst() on net_dpdkbond
     Spread split;        // above bare: the burst cut into equal parts, one for each member, without looking
+    Spread least;        // above bare: looking at each header, and choices made before
     Spread control;      // bare above bare
-    bool has_theirs = false, has_plugin = false;
+    bool has_theirs = false, has_plugin = false, has_least = false;
     unsigned rounds = 0; // that count
     unsigned left_out =
         0; // in which bare was much slower than at best: the processor was somebody else's too

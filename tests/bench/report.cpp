@@ -33,10 +33,11 @@ bool has_ratio(const Figures& f) {
 double plugin_share(const Figures& f) { return (f.bare + f.plugin.median) / (f.bare + f.ours.median); }
 
 std::string table_head(bool hugepages) {
-    return fmt::format("buffers in {} pages\n{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} "
-                       "{:>8} {:>6}\n{:-<114}\n",
-                       hugepages ? "huge" : "ordinary", "", "mode", "members", "burst", "bare",
-                       "net_bonding +", "dpdk-bond +", "ratio", "split +", "control", "noise", "");
+    return fmt::format(
+        "buffers in {} pages\n{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>7} "
+        "{:>8} {:>6}\n{:-<122}\n",
+        hugepages ? "huge" : "ordinary", "", "mode", "members", "burst", "bare", "net_bonding +",
+        "dpdk-bond +", "ratio", "split +", "least +", "control", "noise", "");
 }
 
 std::string table_row(const Row& r) {
@@ -47,9 +48,10 @@ std::string table_row(const Row& r) {
         f.has_plugin ? fmt::format(" | plug-in {:>5.1f}, whole {:.3f}", f.plugin.median, plugin_share(f))
                      : "";
     return fmt::format(
-        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>8.1f} {:>6.1f}{}\n",
+        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>7} {:>8.1f} {:>6.1f}{}\n",
         direction(r.cell), name_of(r.cell), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
-        ratio, f.split.median, f.control.median, f.control.width() / 2, plugin);
+        ratio, f.split.median, f.has_least ? fmt::format("{:.1f}", f.least.median) : "-", f.control.median,
+        f.control.width() / 2, plugin);
 }
 
 std::string table_foot(const std::vector<Row>& rows) {
@@ -69,7 +71,8 @@ std::string table_foot(const std::vector<Row>& rows) {
         "\nTSC cycles a packet ({:.0f} MHz); medians. bare: the member's own burst, taking the buffers "
         "included (broadcast: as many\nbursts as members); +: above it; split: the calls alone, the burst "
         "cut into "
-        "equal parts. control: bare above bare; "
+        "equal parts; least: dealt out by choices made before, each header looked at. control: bare above "
+        "bare; "
         "noise: half its interquartile range, at most {:.1f}.\n{:.0f} % of the rounds were disturbed and are "
         "left out.\n\n",
         static_cast<double>(rte_get_tsc_hz()) / 1e6, noise,
@@ -101,6 +104,7 @@ std::string json(const std::vector<Row>& rows, unsigned flows, bool hugepages) {
         if (f.has_plugin)
             text +=
                 fmt::format(", \"plugin\": {}, \"plugin_share\": {:.3f}", spread(f.plugin), plugin_share(f));
+        if (f.has_least) text += fmt::format(", \"least\": {}", spread(f.least));
         if (has_ratio(f)) text += fmt::format(", \"ratio\": {:.3f}", f.ours.median / f.theirs.median);
         text += "}";
         first = false;
