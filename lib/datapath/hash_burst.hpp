@@ -29,8 +29,9 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
     if (avx2) [[likely]] {
         using hash_eights_detail::Usual;
         constexpr bool knows_tags = P != HashPolicy::vlan_srcmac;
+        constexpr Usual with_tags = knows_tags ? Usual::tagged : Usual::plain;
         if (knows_tags && tags_expected(frames))
-            i = hash_eights < P, knows_tags ? Usual::tagged : Usual::plain > (frames, n, hashes, unusual);
+            i = hash_eights<P, with_tags>(frames, n, hashes, unusual);
         else
             i = hash_eights<P, Usual::plain>(frames, n, hashes, unusual);
         if constexpr (knows_tags)
@@ -38,8 +39,11 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
     }
     const std::uint16_t first = i;
     const bool plain = !unusual_expected<P>(frames);
-    for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
-        put(i, plain ? hash_four<P>(frames + i) : hash_four_behind_tags<P>(frames + i));
+    if (plain)
+        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4)) put(i, hash_four<P>(frames + i));
+    else
+        for (; i + 4 <= n; i = static_cast<std::uint16_t>(i + 4))
+            put(i, hash_four_behind_tags<P>(frames + i));
     for (std::uint16_t k = plain ? first : i; unusual != 0 && k < i; k = static_cast<std::uint16_t>(k + 4)) {
         if ((unusual >> k & 0xfU) == 0) continue;
         auto* const out = reinterpret_cast<__m128i*>(hashes + k);
