@@ -308,7 +308,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
             last_bare = bare;
         }
     }
-    pool.set_source(std::nullopt);
+    pool.fill(cell.traffic); // with the addresses that the frames had
     for (const Counter& dropped : ours.lane().counters.drops)
         if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames");
     for (const MemberLaneCounters& member : ours.lane().counters.member)
