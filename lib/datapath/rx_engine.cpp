@@ -2,6 +2,9 @@
 #include "datapath/rx_engine.hpp"
 
 #include <rte_pause.h>
+#ifdef __SSE4_1__
+#include <smmintrin.h>
+#endif
 
 #include <numeric>
 
@@ -130,6 +133,41 @@ inline bool is_tagged_slow(const rte_mbuf* m, const std::uint8_t* bytes, std::ui
            (is_vlan_ethertype(inner) && m->data_len >= 22 && load_be16(bytes + 20) == ethertype::slow);
 }
 
+// A frame's type, in memory order. A buffer has room for a header, whatever is in it.
+inline std::uint16_t type_of(const rte_mbuf* m) noexcept {
+    return load_raw16(rte_pktmbuf_mtod(m, const std::uint8_t*) + 12);
+}
+inline bool is_ip(const rte_mbuf* m) noexcept {
+    const std::uint16_t type = type_of(m);
+    return type == rte_cpu_to_be_16(ethertype::ipv4) || type == rte_cpu_to_be_16(ethertype::ipv6);
+}
+
+// How many frames in front are untagged IP; if all are, without a branch for each.
+std::uint16_t ip_alone(rte_mbuf* const* frames, std::uint16_t n) noexcept {
+    std::uint16_t i = 0;
+#ifdef __SSE4_1__
+    const auto all = [](std::uint16_t type) {
+        return _mm_set1_epi16(static_cast<short>(rte_cpu_to_be_16(type)));
+    };
+    for (; i + 8 <= n; i = static_cast<std::uint16_t>(i + 8)) {
+        rte_mbuf* const* const m = frames + i;
+        __m128i types = _mm_cvtsi32_si128(type_of(m[0]));
+        types = _mm_insert_epi16(types, type_of(m[1]), 1);
+        types = _mm_insert_epi16(types, type_of(m[2]), 2);
+        types = _mm_insert_epi16(types, type_of(m[3]), 3);
+        types = _mm_insert_epi16(types, type_of(m[4]), 4);
+        types = _mm_insert_epi16(types, type_of(m[5]), 5);
+        types = _mm_insert_epi16(types, type_of(m[6]), 6);
+        types = _mm_insert_epi16(types, type_of(m[7]), 7);
+        const __m128i ip = _mm_or_si128(_mm_cmpeq_epi16(types, all(ethertype::ipv4)),
+                                        _mm_cmpeq_epi16(types, all(ethertype::ipv6)));
+        if (_mm_movemask_epi8(ip) != 0xffff) break;
+    }
+#endif
+    while (i < n && is_ip(frames[i])) ++i;
+    return i;
+}
+
 [[gnu::cold]] void give_to_control(Lane& lane, std::uint8_t member, rte_mbuf* frame) noexcept {
     if (!offer_to_control(lane, MemberId{member}, frame))
         drop(lane.counters.drops[static_cast<unsigned>(DropReason::control_full)], &frame, 1);
@@ -169,23 +207,12 @@ bool offer_to_control(Lane& lane, MemberId from, rte_mbuf* frame) noexcept {
 
 std::uint16_t punt_lacp(Lane& lane, const Snapshot&, std::uint8_t member, rte_mbuf** frames,
                         std::uint16_t n) noexcept {
-    // Most bursts are untagged IP alone and stay as they are; that is found without a branch for each frame.
-    // 0: IP.
-    const auto other_than_ip = [](const rte_mbuf* m) {
-        const std::uint32_t type = load_raw16(rte_pktmbuf_mtod(m, const std::uint8_t*) + 12);
-        return (type ^ rte_cpu_to_be_16(ethertype::ipv4)) * (type ^ rte_cpu_to_be_16(ethertype::ipv6));
-    };
-    std::uint32_t others = 0;
-#pragma GCC unroll 8
-    for (std::uint16_t i = 0; i < n; ++i) others |= other_than_ip(frames[i]);
-    if (others == 0) [[likely]]
+    std::uint16_t kept = ip_alone(frames, n); // most bursts are, and stay as they are
+    if (kept == n) [[likely]]
         return n;
-    std::uint16_t kept = 0;
-    while (other_than_ip(frames[kept]) == 0) ++kept;
     for (std::uint16_t i = kept; i < n; ++i) {
         rte_mbuf* const m = frames[i];
         const auto* bytes = rte_pktmbuf_mtod(m, const std::uint8_t*);
-        // A buffer has room for a header, whatever is in it.
         const std::uint16_t type = load_be16(bytes + 12);
         if (is_tagged_slow(m, bytes, type)) [[unlikely]] {
             rte_mbuf* refused = m;
