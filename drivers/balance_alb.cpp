@@ -183,7 +183,10 @@ std::uint32_t is_not_plain_ip(const std::uint8_t* f) noexcept {
 
 std::uint16_t receive_alb(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    const std::uint16_t own = take_own(s, member, frames, n, is_not_plain_ip);
+    std::uint16_t own = take_own_ip(s, member, frames, n);
+    if (own == n) return n;
+    own = static_cast<std::uint16_t>(
+        own + take_own(s, member, frames + own, static_cast<std::uint16_t>(n - own), is_not_plain_ip));
     if (own == n) return n;
     const std::uint16_t rest =
         punt_neighbors(lane, s, member, frames + own, static_cast<std::uint16_t>(n - own));

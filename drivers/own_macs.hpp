@@ -33,6 +33,11 @@ inline std::uint16_t take_own(const Snapshot& s, std::uint8_t member, rte_mbuf* 
     return count;
 }
 
+// take_own() of IPv4, and of IPv6 but for ICMPv6, for as many eights as are such frames alone. Returns how
+// many frames that are.
+std::uint16_t take_own_ip(const Snapshot& s, std::uint8_t member, rte_mbuf* const* frames,
+                          std::uint16_t n) noexcept;
+
 // Returns how many of a burst of this member go up, in front and in order; the others are freed and counted.
 // What is sent to the member's MAC goes up with the bond's. On the active member also what is sent to
 // another's: one that is lost is still known to neighbours for a moment. A switch that floods shows the rest

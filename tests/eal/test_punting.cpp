@@ -58,6 +58,28 @@ TEST_CASE("LACP and markers go to control, other slow protocols and data go up i
     CHECK(rig.received(0) == 6);
 }
 
+TEST_CASE("LACP is found at every place of a burst of IP") {
+    const NothingLost check;
+    LacpRig rig;
+    rig.collect(3);
+    for (std::uint32_t place = 0; place < kBurst; ++place) {
+        Frames burst;
+        Numbers others;
+        for (std::uint32_t i = 0; i < kBurst; ++i) {
+            rte_mbuf* m = i == place ? slow_frame(i, 1) : frame(i);
+            if (i != place) {
+                store_be16(rte_pktmbuf_mtod(m, std::uint8_t*) + 12, i % 3 == 0 ? 0x86dd : 0x0800);
+                others.push_back(i);
+            }
+            burst.push_back(m);
+        }
+        rig.arrive(0, burst);
+        CHECK(receive(rig.lane, rig.snapshot) == kBurst);
+        CHECK(taken_up() == others);
+        CHECK(rig.heard() == Numbers{place});
+    }
+}
+
 TEST_CASE("a slow-protocol frame with a tag is nobody's: neither control's nor the logical interface's",
           "[field-16]") {
     const NothingLost check;
