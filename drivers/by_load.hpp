@@ -23,8 +23,8 @@ inline __m128i ip_but_icmp6(__m128i type, __m128i next_header) noexcept { // typ
     return _mm_or_si128(_mm_cmpeq_epi32(type, all(0x0008)), _mm_andnot_si128(icmp6, v6));
 }
 
-// Of eight frames the hash, of which a bucket's bits count, and all ones where it is untagged IP but for
-// ICMPv6.
+// Of eight frames the hash, of which a bucket's bits count, and all ones where it is IP but for ICMPv6,
+// behind a tag only for place_eights<Key, true>().
 struct EightPlaced {
     __m256i hashes, ip;
 };
@@ -38,8 +38,9 @@ DPDKBOND_AVX2 __m256i ip_but_icmp6(__m256i type, __m256i next_header) noexcept {
 // ---- which bucket: by xmit_hash_policy …
 template <HashPolicy Policy> struct ByPolicy {
     static constexpr bool in_fours = false;
-    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
-        hash_burst<Policy>(frames, n, out);
+    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out,
+                         bool avx2 = may_use_avx2()) noexcept {
+        hash_burst<Policy>(frames, n, out, avx2);
     }
 #ifdef __SSE4_1__
     template <bool Tagged>
@@ -119,8 +120,9 @@ template <> struct ByPolicy<HashPolicy::layer2> {
         return {_mm256_xor_si256(_mm256_xor_si256(h, _mm256_srli_epi32(h, 8)), _mm256_srli_epi32(h, 16)),
                 ip_but_icmp6(bits<0xffff>(c.second), _mm256_srli_epi32(c.second, 16))};
     }
-    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out) noexcept {
-        hash_burst<HashPolicy::layer2>(frames, n, out);
+    static void hash_all(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* out,
+                         bool avx2 = may_use_avx2()) noexcept {
+        hash_burst<HashPolicy::layer2>(frames, n, out, avx2);
     }
     static std::uint32_t hash(Bytes f) noexcept {
         return flow_hash<HashPolicy::layer2>(f.data(), static_cast<std::uint32_t>(f.size()));
@@ -177,7 +179,9 @@ template <class Key, bool Tagged>
         }
         auto* const out = reinterpret_cast<__m256i*>(bucket + i);
         const std::uint8_t* const* const behind = Tagged ? behind_tags : f;
-        const EightPlaced placed = Key::template eight<Tagged>(f, behind, _mm256_loadu_si256(out));
+        __m256i hashed = _mm256_setzero_si256();
+        if constexpr (!Key::in_fours) hashed = _mm256_loadu_si256(out);
+        const EightPlaced placed = Key::template eight<Tagged>(f, behind, hashed);
         _mm256_storeu_si256(out,
                             either(placed.ip, bits<(kLoadBuckets - 1)>(placed.hashes), all8<kUnspread>()));
         which |= std::uint64_t{lanes8(placed.ip)} << i;
@@ -187,11 +191,11 @@ template <class Key, bool Tagged>
     return static_cast<std::uint16_t>(i);
 }
 
-// As many of n frames as make fours: place_four() for each, multicast taken out.
+// As many of n frames as make eights, then fours; multicast taken out.
 template <class Key, bool Tagged>
 inline std::uint64_t place_fours(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket,
-                                 [[maybe_unused]] bool avx2) noexcept {
-    if constexpr (!Key::in_fours) Key::hash_all(frames, n, bucket);
+                                 bool avx2) noexcept {
+    if constexpr (!Key::in_fours) Key::hash_all(frames, n, bucket, avx2);
     std::uint64_t spread = 0;
     std::uint8_t first_bytes = 0;
     std::uint16_t i = 0;
@@ -213,8 +217,8 @@ inline bool any_tagged(rte_mbuf* const* frames, std::uint64_t which) noexcept {
 #endif
 
 // The bucket of each frame: by Key if it is spread, else kUnspread. Returns which are spread, bit i for frame
-// i. IP is told and placed four frames at a time, without a branch between them; the rest one by one. A
-// buffer has room for headers, whatever is in it. avx2: whether it may be used.
+// i. IP is told and placed eight and four frames at a time, without a branch between them; the rest one by
+// one. A buffer has room for headers, whatever is in it. avx2: whether it may be used.
 template <class Key>
 inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket,
                            [[maybe_unused]] bool avx2 = may_use_avx2()) noexcept {

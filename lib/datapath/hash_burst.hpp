@@ -28,14 +28,11 @@ inline void hash_burst(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* 
     };
     if (avx2) [[likely]] {
         using hash_eights_detail::Usual;
-        constexpr bool knows_tags = P != HashPolicy::vlan_srcmac;
-        constexpr Usual with_tags = knows_tags ? Usual::tagged : Usual::plain;
-        if (knows_tags && tags_expected(frames))
-            i = hash_eights<P, with_tags>(frames, n, hashes, unusual);
+        if (P != HashPolicy::vlan_srcmac && tags_expected(frames)) // which knows tags anyway
+            i = hash_eights<P, Usual::tagged>(frames, n, hashes, unusual);
         else
             i = hash_eights<P, Usual::plain>(frames, n, hashes, unusual);
-        if constexpr (knows_tags)
-            if (unusual != 0) hash_eights_again<P>(frames, hashes, unusual);
+        if (unusual != 0) hash_eights_again<P>(frames, hashes, unusual);
     }
     const std::uint16_t first = i;
     const bool plain = !unusual_expected<P>(frames);

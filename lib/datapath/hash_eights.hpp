@@ -63,7 +63,8 @@ DPDKBOND_AVX2 unsigned lanes8(__m256i mask) noexcept {
 DPDKBOND_AVX2 __m128i load16(const std::uint8_t* p) noexcept {
     return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
 }
-DPDKBOND_AVX2 __m256i load32(const std::uint8_t* p) noexcept { // in one piece, whatever it is tuned for
+DPDKBOND_AVX2 __m256i
+load32(const std::uint8_t* p) noexcept { // in one piece: GCC makes two of _mm256_loadu_si256()
     return _mm256_lddqu_si256(reinterpret_cast<const __m256i*>(p));
 }
 // 16 bytes of two frames, the first in the low half.
@@ -125,24 +126,26 @@ DPDKBOND_AVX2 __m256i fold8(__m256i h) noexcept {
     return _mm256_xor_si256(h, _mm256_srli_epi32(h, 8));
 }
 
-// Frames of at least 16 bytes behind their tags. behind: where they would begin without; in vlan+srcmac
-// frames have none.
+// Frames of at least 16 bytes behind their tags, by vlan+srcmac 18. behind: where they would begin without.
 template <HashPolicy P, bool Tagged>
 DPDKBOND_AVX2 Eight eight_by_mac(const std::uint8_t* const f[8],
                                  const std::uint8_t* const behind[8]) noexcept {
     const __m256i type_dst5_src5 = chosen(f, 0, word_of(13, 12, 5, 11)).first;
+    const bool inner = Tagged && P == HashPolicy::layer2;
     const __m256i type =
-        Tagged ? chosen(behind, 0, word_of(13, 12, kNo, kNo)).first : bits<0xffff>(type_dst5_src5);
+        inner ? chosen(behind, 0, word_of(13, 12, kNo, kNo)).first : bits<0xffff>(type_dst5_src5);
     const __m256i tagged = _mm256_or_si256(equal<0x8100>(type), equal<0x88a8>(type));
-    const unsigned usual = Tagged ? 0xffU : lanes8(tagged) ^ 0xffU; // a second tag is a type
     if constexpr (P == HashPolicy::layer2) {
         const __m256i dst5 = _mm256_srli_epi32(type_dst5_src5, 16),
                       src5 = _mm256_srli_epi32(type_dst5_src5, 24);
-        return {_mm256_xor_si256(type, bits<0xff>(_mm256_xor_si256(dst5, src5))), usual};
+        return {_mm256_xor_si256(type, bits<0xff>(_mm256_xor_si256(dst5, src5))),
+                Tagged ? 0xffU : lanes8(tagged) ^ 0xffU}; // a second tag is a type
     } else {
-        static_assert(!Tagged);
         const Chosen source = chosen(f, 0, word_of(8, 7, 6, kNo), word_of(11, 10, 9, kNo));
-        return {_mm256_xor_si256(source.first, source.second), usual};
+        const __m256i tag = chosen(f, 0, word_of(15, 14, kNo, kNo)).first;
+        return {
+            _mm256_xor_si256(_mm256_xor_si256(source.first, source.second), _mm256_and_si256(tagged, tag)),
+            0xff};
     }
 }
 
@@ -219,6 +222,7 @@ DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8], const std::uint8
     } else if constexpr (U == Usual::all) {
         const Protocol found(protocol);
         const __m256i has_ports = found.is_one_of<6, 17, 33, 50, 132, 136>();
+        // What IPv6 alone follows (0, 43, 44, 60) is not told from IPv4's, where it has no ports.
         const __m256i other_rules = P == HashPolicy::layer34
                                         ? found.is_one_of<1, 51, 58>()
                                         : found.is_one_of<0, 1, 4, 41, 43, 44, 47, 51, 58, 60, 137>();
@@ -260,12 +264,14 @@ DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8], const std::uint8
     return {h, lanes8(usual)};
 }
 
-// Eight of which some are shorter, as IPv4 may be. Returns which are of the usual kind.
-template <HashPolicy P>
+// Eight of which some are shorter, as IPv4 may be: by fours. Returns which are of the usual kind.
+template <HashPolicy P, Usual U>
 [[gnu::cold, gnu::noinline]] unsigned hash_short_eight(rte_mbuf* const* m, std::uint32_t* hashes) noexcept {
     unsigned usual = 0;
     for (const unsigned k : {0U, 4U}) {
-        const hash_burst_detail::Four four = hash_burst_detail::hash_four<P>(m + k);
+        const hash_burst_detail::Four four = U == Usual::plain
+                                                 ? hash_burst_detail::hash_four<P>(m + k)
+                                                 : hash_burst_detail::hash_four_behind_tags<P>(m + k);
         _mm_storeu_si128(reinterpret_cast<__m128i*>(hashes + k), four.hashes);
         usual |= four.usual << k;
     }
@@ -274,8 +280,11 @@ template <HashPolicy P>
 
 // Eight frames.
 template <HashPolicy P, Usual U> DPDKBOND_AVX2 Eight hash_eight(rte_mbuf* const* m) noexcept {
-    constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac, tags = U != Usual::plain;
-    constexpr std::uint32_t kLeast = (tags ? hash_burst_detail::kTag : 0) + (by_mac ? 16 : kV6End + kPorts);
+    constexpr bool tags = U != Usual::plain;
+    constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
+    constexpr std::uint32_t kLeast =
+        P == HashPolicy::vlan_srcmac ? 18
+                                     : (tags ? hash_burst_detail::kTag : 0) + (by_mac ? 16 : kV6End + kPorts);
     const std::uint8_t* f[8];
     std::uint32_t too_short = 0; // its highest bit
     for (unsigned k = 0; k < 8; ++k) {
@@ -308,8 +317,8 @@ template <HashPolicy P, hash_eights_detail::Usual U>
     for (; i + 8 <= n; i += 8) {
         Eight eight = hash_eight<P, U>(frames + i);
         _mm256_storeu_si256(reinterpret_cast<__m256i*>(hashes + i), eight.hashes);
-        if (U == Usual::plain && eight.too_short) [[unlikely]]
-            eight.usual = hash_short_eight<P>(frames + i, hashes + i);
+        if (eight.too_short) [[unlikely]]
+            eight.usual = hash_short_eight<P, U>(frames + i, hashes + i);
         others |= std::uint64_t{eight.usual ^ 0xffU} << i;
     }
     unusual = others;

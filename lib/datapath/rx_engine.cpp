@@ -142,7 +142,7 @@ inline bool is_ip(const rte_mbuf* m) noexcept {
     return type == rte_cpu_to_be_16(ethertype::ipv4) || type == rte_cpu_to_be_16(ethertype::ipv6);
 }
 
-// How many frames in front are untagged IP; if all are, without a branch for each.
+// How many frames in front are untagged IP; with SSE without a branch for each.
 std::uint16_t ip_alone(rte_mbuf* const* frames, std::uint16_t n) noexcept {
     std::uint16_t i = 0;
 #ifdef __SSE4_1__

@@ -32,7 +32,7 @@ inline Octets random_frame(std::mt19937& random) {
         head[at] = 0x86;
         head[at + 1] = 0xdd;
         head[at + 2] = 0x60;
-        head[at + 8] = one_of({6, 17, 6, 17, 58, 1, 0, 44, 50});
+        head[at + 8] = one_of({6, 17, 6, 17, 58, 1, 0, 33, 43, 44, 50, 51, 60, 132, 136});
         break;
     default:
         head[at] = 0x08;
@@ -40,7 +40,8 @@ inline Octets random_frame(std::mt19937& random) {
         head[at + 2] = one_of({0x45, 0x45, 0x45, 0x45, 0x46, 0x4f, 0x44});
         head[at + 8] = one_of({0, 0x40, 0x40, 0x20, 0x3f});
         head[at + 9] = one_of({0, 0, 0, 1});
-        head[at + 11] = one_of({6, 17, 6, 17, 1, 58, 2, 47, 4, 41, 50, 51, 132});
+        head[at + 11] =
+            one_of({6, 17, 6, 17, 1, 58, 2, 47, 4, 41, 50, 51, 132, 0, 33, 43, 44, 60, 136, 137, 20, 68});
     }
     std::copy_n(head.begin(), std::min(head.size(), f.size()), f.begin());
     return f;
