@@ -60,21 +60,17 @@ def workers_of(pid):
 
 
 def window(pid, frames, seconds, count=1):
-    """Frames a second of a thread's processor time, in millions, of the quickest fifth of its moments of 50 ms; and the part of `seconds`
-    that each thread had on average."""
+    """Frames a second of a thread's processor time, in millions; and the part of `seconds` that each thread had on average."""
     time.sleep(1)
     threads = workers_of(pid)
     assert len(threads) == count, threads
 
     def look():
         return frames(), sum(map(app.ran, threads)), time.monotonic_ns()
-    looks = [look()]
-    while looks[-1][2] - looks[0][2] < seconds * 1e9:
-        time.sleep(0.05)
-        looks.append(look())
-    rates = [count * (now[0] - then[0]) * 1e3 / (now[1] - then[1]) for then, now in zip(looks, looks[1:]) if now[1] > then[1]]
-    _, ran, passed = (now - then for now, then in zip(looks[-1], looks[0]))
-    return statistics.quantiles(rates, n=5, method="inclusive")[-1], ran / passed / count
+    before = look()
+    time.sleep(seconds)
+    moved, ran, passed = (now - then for now, then in zip(look(), before))
+    return count * moved * 1e3 / ran, ran / passed / count
 
 
 def undisturbed(rates):

@@ -59,7 +59,7 @@ ALL = [
     burst_bench("tagged-frames", 300, "--traffic tagged --direction tx --modes balance-xor,tlb,alb"),
     burst_bench("kinds-of-traffic", 300, "--traffic all --direction tx --members 4 --bursts 32 --modes balance-xor,tlb"),
     burst_bench("many-members", 300, "--direction tx --members 8,16,30 --bursts 32 --modes rr,layer3+4,tlb"),
-    script("application", "application", "--rounds 5 --seconds 0.6", "--rounds 1 --seconds 0.3 --modes balance-xor"),
+    script("application", "application", "--rounds 5 --seconds 0.5", "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("application-memif", "application_memif", "--rounds 3 --seconds 0.7 --modes balance-xor,active-backup",
            "--rounds 1 --seconds 0.3 --modes balance-xor"),
     script("workers", "workers", "--rounds 3 --seconds 0.7", "--rounds 1 --seconds 0.3 --modes balance-xor"),

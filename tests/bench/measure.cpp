@@ -192,7 +192,7 @@ struct Samples {
 
 constexpr double kUnknown = std::numeric_limits<double>::max();
 constexpr double kDisturbed = 1.2; // times the quickest: not counted
-constexpr double kFirstLook = 0.7; // seconds
+constexpr double kFirstLook = 2;   // seconds
 constexpr double kLongest = 5;     // seconds that one measurement looks for quiet rounds, at most
 
 // The quickest bare rounds so far of this kind: what they take while nobody else has the processor or its
@@ -308,13 +308,18 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
             last_bare = bare;
         }
     }
-    pool.fill(cell.traffic); // with the addresses that the frames had
     for (const Counter& dropped : ours.lane().counters.drops)
         if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames");
     for (const MemberLaneCounters& member : ours.lane().counters.member)
         for (const Counter& dropped : member.drops)
             if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames of a member");
     if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
+    pool.fill(cell.traffic);                                // with the addresses that the frames had
+    if (samples.quiet_rounds(kDisturbed * quickest) == 0) { // nothing to choose from
+        Figures f = samples.figures(kUnknown);
+        f.left_out = f.rounds;
+        return f;
+    }
     return samples.figures(kDisturbed * quickest);
 }
 

@@ -37,8 +37,9 @@ struct Figures { // TSC cycles a packet
     Spread control;      // bare above bare
     bool has_theirs = false, has_plugin = false, has_least = false;
     unsigned rounds = 0; // that count
-    unsigned left_out =
-        0; // in which bare was much slower than at best: the processor was somebody else's too
+    // In which bare was much slower than at best: the processor was somebody else's too. As many as `rounds`
+    // where all were so, and all count.
+    unsigned left_out = 0;
 };
 
 struct Effort {

@@ -34,8 +34,8 @@ double plugin_share(const Figures& f) { return (f.bare + f.plugin.median) / (f.b
 
 std::string table_head(bool hugepages) {
     return fmt::format(
-        "buffers in {} pages\n{:3} {:24} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>7} "
-        "{:>8} {:>6}\n{:-<122}\n",
+        "buffers in {} pages\n{:3} {:36} {:>7} {:>5} | {:>8} {:>13} {:>12} {:>6} | {:>7} {:>7} "
+        "{:>8} {:>6}\n{:-<134}\n",
         hugepages ? "huge" : "ordinary", "", "mode", "members", "burst", "bare", "net_bonding +",
         "dpdk-bond +", "ratio", "split +", "least +", "control", "noise", "");
 }
@@ -48,7 +48,7 @@ std::string table_row(const Row& r) {
         f.has_plugin ? fmt::format(" | plug-in {:>5.1f}, whole {:.3f}", f.plugin.median, plugin_share(f))
                      : "";
     return fmt::format(
-        "{:3} {:24} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>7} {:>8.1f} {:>6.1f}{}\n",
+        "{:3} {:36} {:>7} {:>5} | {:>8.1f} {:>13} {:>12.1f} {:>6} | {:>7.1f} {:>7} {:>8.1f} {:>6.1f}{}\n",
         direction(r.cell), name_of(r.cell), r.cell.members, r.cell.burst, f.bare, theirs, f.ours.median,
         ratio, f.split.median, f.has_least ? fmt::format("{:.1f}", f.least.median) : "-", f.control.median,
         f.control.width() / 2, plugin);
@@ -78,7 +78,7 @@ std::string table_foot(const std::vector<Row>& rows) {
         static_cast<double>(rte_get_tsc_hz()) / 1e6, noise,
         100 * left_out / std::max(1.0, rounds + left_out));
     for (const auto& [name, r] : range)
-        text += fmt::format("{:28} ratio {:.2f} to {:.2f}\n", name, r.first, r.second);
+        text += fmt::format("{:40} ratio {:.2f} to {:.2f}\n", name, r.first, r.second);
     return text;
 }
 

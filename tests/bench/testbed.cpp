@@ -29,7 +29,6 @@ void check(int status, const char* what) {
 
 // Addresses, ports and what is behind them at random, a few stations by MAC.
 void write_frame(rte_mbuf* m, std::mt19937& random, Traffic traffic) {
-    rte_pktmbuf_reset(m);
     auto* frame = reinterpret_cast<std::uint8_t*>(rte_pktmbuf_append(m, kFrameSize));
     for (unsigned i = 0; i < kFrameSize; ++i) frame[i] = static_cast<std::uint8_t>(random());
     auto* eth = reinterpret_cast<rte_ether_hdr*>(frame);
@@ -124,6 +123,7 @@ void FramePool::shuffle() {
     }
     for (std::size_t runs = order_.size() / kRun, k = runs; k > 1; --k) { // whole runs change places
         const std::size_t other = random_() % k;
+        if (other == k - 1) continue;
         std::swap_ranges(order_.begin() + static_cast<std::ptrdiff_t>((k - 1) * kRun),
                          order_.begin() + static_cast<std::ptrdiff_t>(k * kRun),
                          order_.begin() + static_cast<std::ptrdiff_t>(other * kRun));
