@@ -212,7 +212,7 @@ struct FourStarts {
     }
 };
 
-template <HashPolicy P> inline Four hash_four(rte_mbuf* const m[4]) noexcept {
+template <HashPolicy P> [[gnu::always_inline]] inline Four hash_four(rte_mbuf* const m[4]) noexcept {
     const FourStarts at = FourStarts::of(m);
     if constexpr (P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac) {
         if (all_have(m, 16)) [[likely]]
