@@ -4,12 +4,14 @@
 #include <fmt/format.h>
 #include <rte_bus.h>
 #include <rte_dev.h>
+#include <rte_devargs.h>
 #include <rte_eal.h>
 #include <rte_errno.h>
 #include <rte_ethdev.h>
 
 #include <algorithm>
 #include <cctype>
+#include <charconv>
 #include <cstring>
 #include <mutex>
 #include <set>
@@ -102,6 +104,26 @@ std::uint64_t lost_long_frames(std::uint16_t port, std::uint16_t queues) {
 }
 
 } // namespace
+
+std::uint16_t tx_free_thresh(std::string_view driver, std::string_view args) {
+    if (driver != "net_virtio_user") return 0;
+    constexpr std::string_view key = "queue_size=";
+    constexpr std::uint16_t kUsed = 64;
+    std::uint16_t size = 256; // the driver's default
+    if (const std::size_t at = args.find(key); at != std::string_view::npos)
+        std::from_chars(args.data() + at + key.size(), args.data() + args.size(), size);
+    return size >= 2 * kUsed ? static_cast<std::uint16_t>(size - kUsed) : std::uint16_t{0};
+}
+
+rte_eth_txconf tx_conf(const rte_eth_dev_info& info, std::uint64_t offloads) {
+    const rte_devargs* devargs = rte_dev_devargs(info.device);
+    const std::string_view args = devargs != nullptr && devargs->args != nullptr ? devargs->args : "";
+    rte_eth_txconf conf = info.default_txconf;
+    conf.offloads = offloads;
+    if (const std::uint16_t thresh = tx_free_thresh(info.driver_name, args); thresh != 0)
+        conf.tx_free_thresh = thresh;
+    return conf;
+}
 
 bool link_interrupts_work(const rte_eth_dev_info& info) {
     const std::string_view driver = info.driver_name != nullptr ? info.driver_name : "";
@@ -272,8 +294,7 @@ Result<void> Port::configure(const PortSetup& setup, bool rx_interrupts, bool li
     for (std::uint16_t q = 0; q < rx_queues_; ++q)
         if (const int rc = rte_eth_rx_queue_setup(id_, q, rx_ring, node, nullptr, setup.pool); rc != 0)
             return Error{fmt::format("receive queue {} failed: {}", q, reason(rc))};
-    rte_eth_txconf txconf = info.default_txconf;
-    txconf.offloads = conf.txmode.offloads;
+    const rte_eth_txconf txconf = tx_conf(info, conf.txmode.offloads);
     for (std::uint16_t q = 0; q < tx_queues_; ++q)
         if (const int rc = rte_eth_tx_queue_setup(id_, q, tx_ring, node, &txconf); rc != 0)
             return Error{fmt::format("transmit queue {} failed: {}", q, reason(rc))};

@@ -190,8 +190,7 @@ Result<void> BondedDevice::configure(const DeviceSetup& setup, Interrupts interr
     for (std::uint16_t q = 0; q < tx_queues_; ++q) {
         std::uint16_t rx = 512, tx = q < setup.tx.size() ? setup.tx[q] : std::uint16_t{256};
         rte_eth_dev_adjust_nb_rx_tx_desc(port_, &rx, &tx);
-        rte_eth_txconf txconf = info.default_txconf;
-        txconf.offloads = conf.txmode.offloads;
+        const rte_eth_txconf txconf = tx_conf(info, conf.txmode.offloads);
         if (const int rc = rte_eth_tx_queue_setup(port_, q, tx, node, &txconf); rc != 0)
             return Error{fmt::format("transmit queue {} failed: {}", q, reason(rc))};
     }
