@@ -173,20 +173,9 @@ Placing place(const BondOptions& options, Bytes frame) {
 
 // ---- receiving
 
-// 0: IPv4, or IPv6 that is no ICMPv6; without a branch.
-std::uint32_t is_not_plain_ip(const std::uint8_t* f) noexcept {
-    constexpr std::uint8_t icmpv6 = 58;
-    const std::uint32_t type = load_be16(f + 12);
-    return (type ^ ethertype::ipv4) *
-           ((type ^ ethertype::ipv6) | static_cast<std::uint32_t>(f[20] == icmpv6));
-}
-
 std::uint16_t receive_alb(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    std::uint16_t own = take_own_ip(s, member, frames, n);
-    if (own == n) return n;
-    own = static_cast<std::uint16_t>(
-        own + take_own(s, member, frames + own, static_cast<std::uint16_t>(n - own), is_not_plain_ip));
+    const std::uint16_t own = take_own_ip(s, member, frames, n);
     if (own == n) return n;
     const std::uint16_t rest =
         punt_neighbors(lane, s, member, frames + own, static_cast<std::uint16_t>(n - own));

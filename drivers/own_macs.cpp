@@ -1,12 +1,10 @@
 // SPDX-License-Identifier: BSD-3-Clause
 #include "drivers/own_macs.hpp"
 
-#include <rte_byteorder.h>
-#ifdef __SSE4_1__
-#include <smmintrin.h>
-#endif
+#include <cstring>
 
 #include "base/bytes.hpp"
+#include "datapath/eight_types.hpp"
 #include "proto/eth.hpp"
 
 namespace dpdkbond {
@@ -15,6 +13,41 @@ namespace {
 
 void put_destination(rte_mbuf* m, std::uint64_t mac) noexcept {
     std::memcpy(rte_pktmbuf_mtod(m, std::uint8_t*), &mac, 6);
+}
+
+std::uint8_t* bytes_of(const rte_mbuf* m) noexcept { return rte_pktmbuf_mtod(m, std::uint8_t*); }
+
+constexpr std::uint8_t kIcmpv6 = 58;
+bool is_ip_but_icmpv6(const std::uint8_t* f) noexcept {
+    const std::uint16_t type = load_be16(f + 12);
+    return type == ethertype::ipv4 || (type == ethertype::ipv6 && f[20] != kIcmpv6);
+}
+
+// `change`: one destination ^ the other, as mac_key() has them. The first bytes of the source, which are
+// loaded and stored too, stay as they are.
+void change_destination(std::uint8_t* f, std::uint64_t change) noexcept {
+    std::uint64_t both;
+    std::memcpy(&both, f, sizeof both);
+    both ^= change;
+    std::memcpy(f, &both, sizeof both);
+}
+
+// The quick part of take_by_mac(): from the front on, as long as frames are sent to the member's MAC (most
+// are), they get the bond's and stay where they are. Returns how many. Most bursts are such frames alone,
+// which is found without a branch for each.
+std::uint16_t take_own(const Snapshot& s, std::uint8_t member, rte_mbuf* const* frames,
+                       std::uint16_t n) noexcept {
+    const std::uint64_t own = s.mac[member], change = own ^ s.bond_mac;
+    const auto other = [&](unsigned i) { return mac_key(bytes_of(frames[i])) ^ own; };
+    std::uint64_t others = 0;
+#pragma GCC unroll 4
+    for (std::uint16_t i = 0; i < n; ++i) others |= other(i);
+    std::uint16_t count = n;
+    if (others != 0) [[unlikely]]
+        for (count = 0; other(count) == 0;) ++count;
+    if (change == 0) return count;
+    for (std::uint16_t i = 0; i < count; ++i) change_destination(bytes_of(frames[i]), change);
+    return count;
 }
 
 enum class Whose : std::uint8_t { nobodys, a_members, a_lost_members };
@@ -53,49 +86,40 @@ Whose whose(const Snapshot& s, std::uint64_t mac) noexcept {
 
 } // namespace
 
-std::uint16_t take_own_ip([[maybe_unused]] const Snapshot& s, [[maybe_unused]] std::uint8_t member,
-                          [[maybe_unused]] rte_mbuf* const* frames,
-                          [[maybe_unused]] std::uint16_t n) noexcept {
+std::uint16_t take_own_ip(const Snapshot& s, std::uint8_t member, rte_mbuf* const* frames,
+                          std::uint16_t n) noexcept {
+    const std::uint64_t own = s.mac[member], change = own ^ s.bond_mac;
     std::uint16_t i = 0;
 #ifdef __SSE4_1__
-    const auto of_mac = [](std::uint64_t mac) { return _mm_cvtsi64_si128(static_cast<long long>(mac)); };
-    const auto all = [](std::uint16_t v) { return _mm_set1_epi16(static_cast<short>(v)); };
-    const auto first_eight = [](const std::uint8_t* f) {
-        return _mm_loadl_epi64(reinterpret_cast<const __m128i*>(f));
-    };
-    const std::uint64_t own = s.mac[member], change = own ^ s.bond_mac;
-    constexpr std::uint16_t icmpv6 = 58;
     for (; i + 8 <= n; i = static_cast<std::uint16_t>(i + 8)) {
         std::uint8_t* f[8];
-        __m128i others = _mm_setzero_si128();
+        std::uint64_t others = 0;
         for (unsigned k = 0; k < 8; ++k) {
-            f[k] = rte_pktmbuf_mtod(frames[i + k], std::uint8_t*);
-            others = _mm_or_si128(others, _mm_xor_si128(first_eight(f[k]), of_mac(own)));
+            f[k] = bytes_of(frames[i + k]);
+            others |= mac_key(f[k]) ^ own;
         }
         // A buffer has room for a header, whatever is in it.
-        const auto type = [&](unsigned k) { return static_cast<short>(load_raw16(f[k] + 12)); };
-        const auto next = [&](unsigned k) { return short{f[k][20]}; };
-        const __m128i types = _mm_setr_epi16(type(0), type(1), type(2), type(3), type(4), type(5), type(6),
-                                             type(7)),
-                      nexts = _mm_setr_epi16(next(0), next(1), next(2), next(3), next(4), next(5), next(6),
-                                             next(7));
-        const __m128i v4 = _mm_cmpeq_epi16(types, all(rte_cpu_to_be_16(ethertype::ipv4))),
-                      v6 = _mm_cmpeq_epi16(types, all(rte_cpu_to_be_16(ethertype::ipv6)));
-        const __m128i plain = _mm_or_si128(v4, _mm_andnot_si128(_mm_cmpeq_epi16(nexts, all(icmpv6)), v6));
-        const auto other_macs = static_cast<std::uint64_t>(_mm_cvtsi128_si64(others)) << 16U;
-        if ((other_macs | static_cast<unsigned>(_mm_movemask_epi8(plain) ^ 0xffff)) != 0) break;
-        if (change == 0) continue;
-        for (std::uint8_t* const frame : f) // the destination; the first bytes of the source stay as they are
-            _mm_storel_epi64(reinterpret_cast<__m128i*>(frame),
-                             _mm_xor_si128(first_eight(frame), of_mac(change)));
+        const __m128i types = eight_of([&](unsigned k) { return load_raw16(f[k] + 12); }),
+                      next_headers = eight_of([&](unsigned k) { return f[k][20]; });
+        const __m128i icmpv6 = _mm_cmpeq_epi16(next_headers, _mm_set1_epi16(kIcmpv6));
+        const __m128i ip = _mm_or_si128(have_type(types, ethertype::ipv4),
+                                        _mm_andnot_si128(icmpv6, have_type(types, ethertype::ipv6)));
+        if ((others | static_cast<unsigned>(_mm_movemask_epi8(ip) ^ 0xffff)) != 0) break;
+        if (change != 0)
+            for (std::uint8_t* const frame : f) change_destination(frame, change);
     }
 #endif
+    for (; i < n; ++i) {
+        std::uint8_t* const f = bytes_of(frames[i]);
+        if (mac_key(f) != own || !is_ip_but_icmpv6(f)) break;
+        change_destination(f, change);
+    }
     return i;
 }
 
 std::uint16_t take_by_mac(Lane& lane, const Snapshot& s, std::uint8_t member, rte_mbuf** frames,
                           std::uint16_t n) noexcept {
-    const std::uint16_t i = take_own(s, member, frames, n, [](const std::uint8_t*) { return 0U; });
+    const std::uint16_t i = take_own(s, member, frames, n);
     return i == n ? n : take_rest(lane, s, member, frames, i, n);
 }
 

@@ -2,14 +2,12 @@
 #include "datapath/rx_engine.hpp"
 
 #include <rte_pause.h>
-#ifdef __SSE4_1__
-#include <smmintrin.h>
-#endif
 
 #include <numeric>
 
 #include "capture/port_tap.hpp"
 #include "datapath/checksum.hpp"
+#include "datapath/eight_types.hpp"
 #include "datapath/link_local.hpp"
 #include "datapath/merger.hpp"
 #include "datapath/offload.hpp"
@@ -146,21 +144,9 @@ inline bool is_ip(const rte_mbuf* m) noexcept {
 std::uint16_t ip_alone(rte_mbuf* const* frames, std::uint16_t n) noexcept {
     std::uint16_t i = 0;
 #ifdef __SSE4_1__
-    const auto all = [](std::uint16_t type) {
-        return _mm_set1_epi16(static_cast<short>(rte_cpu_to_be_16(type)));
-    };
     for (; i + 8 <= n; i = static_cast<std::uint16_t>(i + 8)) {
-        rte_mbuf* const* const m = frames + i;
-        __m128i types = _mm_cvtsi32_si128(type_of(m[0]));
-        types = _mm_insert_epi16(types, type_of(m[1]), 1);
-        types = _mm_insert_epi16(types, type_of(m[2]), 2);
-        types = _mm_insert_epi16(types, type_of(m[3]), 3);
-        types = _mm_insert_epi16(types, type_of(m[4]), 4);
-        types = _mm_insert_epi16(types, type_of(m[5]), 5);
-        types = _mm_insert_epi16(types, type_of(m[6]), 6);
-        types = _mm_insert_epi16(types, type_of(m[7]), 7);
-        const __m128i ip = _mm_or_si128(_mm_cmpeq_epi16(types, all(ethertype::ipv4)),
-                                        _mm_cmpeq_epi16(types, all(ethertype::ipv6)));
+        const __m128i types = eight_of([&](unsigned k) { return type_of(frames[i + k]); });
+        const __m128i ip = _mm_or_si128(have_type(types, ethertype::ipv4), have_type(types, ethertype::ipv6));
         if (_mm_movemask_epi8(ip) != 0xffff) break;
     }
 #endif

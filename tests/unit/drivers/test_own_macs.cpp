@@ -1,5 +1,5 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// What a member takes in eights, where each has a MAC of its own, is what the rules say of each frame.
+// What a member takes eight at a time, where each has a MAC of its own, is what the rules say of each frame.
 #include <catch2/catch.hpp>
 
 #include "drivers/own_macs.hpp"
@@ -33,7 +33,7 @@ bool is_taken(const Octets& f) {
 
 } // namespace
 
-TEST_CASE("eights of a member's own frames get the bond's MAC, up to the first eight with another frame") {
+TEST_CASE("a member's own frames get the bond's MAC, up to the first that is another's or no such IP") {
     std::mt19937 random(1);
     Snapshot s;
     s.bond_mac = mac_key(kBond);
@@ -58,11 +58,7 @@ TEST_CASE("eights of a member's own frames get the bond's MAC, up to the first e
             return to_bond && is_taken(f);
         };
         std::size_t expected = 0;
-        while (expected + 8 <= n && std::all_of(&before[expected], &before[expected] + 8, is_own))
-            expected += 8;
-#ifndef __SSE4_1__
-        expected = 0;
-#endif
+        while (expected < n && is_own(before[expected])) ++expected;
         REQUIRE(take_own_ip(s, 3, frames.data(), n) == expected);
         for (std::uint16_t i = 0; i < n; ++i) {
             Octets after = before[i];
@@ -70,10 +66,8 @@ TEST_CASE("eights of a member's own frames get the bond's MAC, up to the first e
             REQUIRE(held[i].bytes() == after);
         }
         taken_frames += static_cast<unsigned>(expected);
-        stopped += expected + 8 <= n ? 1 : 0;
+        stopped += expected < n ? 1 : 0;
     }
     CHECK(stopped > 100);
-#ifdef __SSE4_1__
     CHECK(taken_frames > 1000);
-#endif
 }
