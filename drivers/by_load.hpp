@@ -47,7 +47,8 @@ template <HashPolicy Policy> struct ByPolicy {
     DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const*, const std::uint8_t* const behind[8],
                                            __m256i hashed) noexcept {
         using namespace hash_eights_detail;
-        const Chosen c = chosen(behind, 8, word_of(12 - 8, 13 - 8, kNo, kNo), word_of(20 - 8, kNo, kNo, kNo));
+        const Chosen c =
+            chosen(behind, 8, word_of(12 - 8, 13 - 8, kNone, kNone), word_of(20 - 8, kNone, kNone, kNone));
         return {hashed, ip_but_icmp6(c.first, c.second)};
     }
 #endif
@@ -112,10 +113,11 @@ template <> struct ByPolicy<HashPolicy::layer2> {
     DPDKBOND_AVX2 static EightPlaced eight(const std::uint8_t* const f[8],
                                            const std::uint8_t* const behind[8], __m256i) noexcept {
         using namespace hash_eights_detail;
-        const std::uint32_t macs = word_of(5 - 5, 11 - 5, kNo, kNo), type = word_of(kNo, kNo, 13 - 5, kNo);
-        const std::uint32_t macs_and_type = word_of(5 - 5, 11 - 5, 13 - 5, kNo);
+        const std::uint32_t macs = word_of(5 - 5, 11 - 5, kNone, kNone),
+                            type = word_of(kNone, kNone, 13 - 5, kNone);
+        const std::uint32_t macs_and_type = word_of(5 - 5, 11 - 5, 13 - 5, kNone);
         const Chosen c =
-            chosen(behind, 5, Tagged ? type : macs_and_type, word_of(12 - 5, 13 - 5, 20 - 5, kNo));
+            chosen(behind, 5, Tagged ? type : macs_and_type, word_of(12 - 5, 13 - 5, 20 - 5, kNone));
         const __m256i h = Tagged ? _mm256_or_si256(c.first, chosen(f, 5, macs).first) : c.first;
         return {_mm256_xor_si256(_mm256_xor_si256(h, _mm256_srli_epi32(h, 8)), _mm256_srli_epi32(h, 16)),
                 ip_but_icmp6(bits<0xffff>(c.second), _mm256_srli_epi32(c.second, 16))};
@@ -165,7 +167,6 @@ template <class Key, bool Tagged>
                                                    std::uint32_t* bucket, std::uint64_t& spread,
                                                    std::uint8_t& first_bytes) noexcept {
     using namespace hash_eights_detail;
-    using hash_burst_detail::begins_with_tag, hash_burst_detail::kTag;
     std::size_t i = 0;
     std::uint64_t which = 0;
     std::uint8_t first = 0;
@@ -174,11 +175,10 @@ template <class Key, bool Tagged>
         const std::uint8_t *f[8], *behind_tags[8];
         for (unsigned k = 0; k < 8; ++k) {
             f[k] = rte_pktmbuf_mtod(m[k], const std::uint8_t*);
-            if constexpr (Tagged) behind_tags[k] = f[k] + begins_with_tag(f[k]) * kTag;
             first = static_cast<std::uint8_t>(first | *f[k]);
         }
         auto* const out = reinterpret_cast<__m256i*>(bucket + i);
-        const std::uint8_t* const* const behind = Tagged ? behind_tags : f;
+        const std::uint8_t* const* const behind = find_behind_tags<Tagged>(f, behind_tags);
         __m256i hashed = _mm256_setzero_si256();
         if constexpr (!Key::in_fours) hashed = _mm256_loadu_si256(out);
         const EightPlaced placed = Key::template eight<Tagged>(f, behind, hashed);
@@ -193,8 +193,8 @@ template <class Key, bool Tagged>
 
 // As many of n frames as make eights, then fours; multicast taken out.
 template <class Key, bool Tagged>
-inline std::uint64_t place_fours(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket,
-                                 bool avx2) noexcept {
+inline std::uint64_t place_in_lanes(rte_mbuf* const* frames, std::uint16_t n, std::uint32_t* bucket,
+                                    bool avx2) noexcept {
     if constexpr (!Key::in_fours) Key::hash_all(frames, n, bucket, avx2);
     std::uint64_t spread = 0;
     std::uint8_t first_bytes = 0;
@@ -226,8 +226,9 @@ inline std::uint64_t place(rte_mbuf* const* frames, std::uint16_t n, std::uint32
     std::uint64_t spread = 0;
 #ifdef __SSE4_1__
     const bool tags = hash_burst_detail::tags_expected(frames);
-    if (!tags) spread = place_fours<Key, false>(frames, n, bucket, avx2);
-    if (tags || any_tagged(frames, all & ~spread)) spread = place_fours<Key, true>(frames, n, bucket, avx2);
+    if (!tags) spread = place_in_lanes<Key, false>(frames, n, bucket, avx2);
+    if (tags || any_tagged(frames, all & ~spread))
+        spread = place_in_lanes<Key, true>(frames, n, bucket, avx2);
 #endif
     for (std::uint64_t left = all & ~spread; left != 0; left &= left - 1) {
         const auto k = static_cast<unsigned>(__builtin_ctzll(left));

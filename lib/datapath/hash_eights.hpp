@@ -1,7 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// flow_hash() for eight frames at a time where the processor has AVX2: as hash_fours.hpp does it, but for
-// tags, and with fewer instructions a frame. Any thread; the caller keeps the frames; never reads beyond
-// data_len.
+// flow_hash() for eight frames at a time where the processor has AVX2, one in each 32-bit lane. As with fours
+// (hash_fours.hpp), frames of the usual kinds are hashed without a branch between them, and others are told.
+// Which kinds are usual the caller chooses (Usual): the fewer, the quicker. Any thread; the caller keeps the
+// frames; never reads beyond data_len.
 #pragma once
 
 #ifdef __x86_64__
@@ -22,6 +23,8 @@ namespace dpdkbond {
 namespace hash_eights_detail {
 
 using namespace flow_hash_detail;
+using hash_burst_detail::begins_with_tag, hash_burst_detail::kNone, hash_burst_detail::kTag,
+    hash_burst_detail::load16;
 
 // plain: untagged TCP and UDP over IPv4 without options, whole, and over IPv6. tagged: with a tag too. all:
 // also fragments, what has no ports, and by layer2+3 and layer3+4 what is not IP.
@@ -60,11 +63,8 @@ DPDKBOND_AVX2 __m256i among8(unsigned mask, __m256i a, __m256i b) noexcept {
 DPDKBOND_AVX2 unsigned lanes8(__m256i mask) noexcept {
     return static_cast<unsigned>(_mm256_movemask_ps(_mm256_castsi256_ps(mask)));
 }
-DPDKBOND_AVX2 __m128i load16(const std::uint8_t* p) noexcept {
-    return _mm_loadu_si128(reinterpret_cast<const __m128i*>(p));
-}
-DPDKBOND_AVX2 __m256i
-load32(const std::uint8_t* p) noexcept { // in one piece: GCC makes two of _mm256_loadu_si256()
+// In one piece: GCC makes two of _mm256_loadu_si256().
+DPDKBOND_AVX2 __m256i load32(const std::uint8_t* p) noexcept {
     return _mm256_lddqu_si256(reinterpret_cast<const __m256i*>(p));
 }
 // 16 bytes of two frames, the first in the low half.
@@ -101,17 +101,17 @@ DPDKBOND_AVX2 __m256i four_words(const std::uint8_t* const f[8], unsigned offset
     return _mm256_xor_si256(_mm256_unpacklo_epi64(ab, cd), _mm256_unpackhi_epi64(ab, cd));
 }
 
-// Which bytes make a word; kNo: none, zero.
-constexpr unsigned kNo = 0x80;
-constexpr std::uint32_t word_of(unsigned lowest, unsigned b1, unsigned b2, unsigned highest) noexcept {
-    return lowest | b1 << 8U | b2 << 16U | highest << 24U;
+// Which bytes make a word; kNone: zero.
+constexpr std::uint32_t word_of(int lowest, int b1, int b2, int highest) noexcept {
+    return static_cast<std::uint32_t>(lowest | b1 << 8 | b2 << 16) | static_cast<std::uint32_t>(highest)
+                                                                         << 24U;
 }
 // Two words of each frame, made of the 16 bytes from `from` on, where the count begins.
 struct Chosen {
     __m256i first, second;
 };
 DPDKBOND_AVX2 Chosen chosen(const std::uint8_t* const f[8], unsigned from, std::uint32_t first,
-                            std::uint32_t second = word_of(kNo, kNo, kNo, kNo)) noexcept {
+                            std::uint32_t second = word_of(kNone, kNone, kNone, kNone)) noexcept {
     const __m256i which = _mm256_set1_epi64x(static_cast<long long>(std::uint64_t{second} << 32U | first));
     const __m256i a = _mm256_shuffle_epi8(two_loads(f[0] + from, f[4] + from), which),
                   b = _mm256_shuffle_epi8(two_loads(f[1] + from, f[5] + from), which),
@@ -133,7 +133,7 @@ DPDKBOND_AVX2 Eight eight_by_mac(const std::uint8_t* const f[8],
     const __m256i type_dst5_src5 = chosen(f, 0, word_of(13, 12, 5, 11)).first;
     const bool inner = Tagged && P == HashPolicy::layer2;
     const __m256i type =
-        inner ? chosen(behind, 0, word_of(13, 12, kNo, kNo)).first : bits<0xffff>(type_dst5_src5);
+        inner ? chosen(behind, 0, word_of(13, 12, kNone, kNone)).first : bits<0xffff>(type_dst5_src5);
     const __m256i tagged = _mm256_or_si256(equal<0x8100>(type), equal<0x88a8>(type));
     if constexpr (P == HashPolicy::layer2) {
         const __m256i dst5 = _mm256_srli_epi32(type_dst5_src5, 16),
@@ -141,8 +141,8 @@ DPDKBOND_AVX2 Eight eight_by_mac(const std::uint8_t* const f[8],
         return {_mm256_xor_si256(type, bits<0xff>(_mm256_xor_si256(dst5, src5))),
                 Tagged ? 0xffU : lanes8(tagged) ^ 0xffU}; // a second tag is a type
     } else {
-        const Chosen source = chosen(f, 0, word_of(8, 7, 6, kNo), word_of(11, 10, 9, kNo));
-        const __m256i tag = chosen(f, 0, word_of(15, 14, kNo, kNo)).first;
+        const Chosen source = chosen(f, 0, word_of(8, 7, 6, kNone), word_of(11, 10, 9, kNone));
+        const __m256i tag = chosen(f, 0, word_of(15, 14, kNone, kNone)).first;
         return {
             _mm256_xor_si256(_mm256_xor_si256(source.first, source.second), _mm256_and_si256(tagged, tag)),
             0xff};
@@ -240,7 +240,7 @@ DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8], const std::uint8
     const __m256i v4_addresses = high_words(a26, b26);
     __m256i h, dst5_src5 = zero;
     if constexpr (uses_layer2(P) || (P == HashPolicy::layer34 && U == Usual::all)) {
-        const Chosen mac = chosen(macs, 0, word_of(5, kNo, kNo, kNo), word_of(11, kNo, kNo, kNo));
+        const Chosen mac = chosen(macs, 0, word_of(5, kNone, kNone, kNone), word_of(11, kNone, kNone, kNone));
         dst5_src5 = _mm256_xor_si256(mac.first, mac.second);
     }
     if constexpr (uses_layer2(P)) {
@@ -264,6 +264,16 @@ DPDKBOND_AVX2 Eight eight_by_ip(const std::uint8_t* const f[8], const std::uint8
     return {h, lanes8(usual)};
 }
 
+// Where frames of at least 14 bytes, or in buffers with room for so many, would begin without their tags; f
+// itself, unless they may have some.
+template <bool Tagged>
+inline const std::uint8_t* const* find_behind_tags(const std::uint8_t* const f[8],
+                                                   const std::uint8_t* behind_tags[8]) noexcept {
+    if constexpr (!Tagged) return f;
+    for (unsigned k = 0; k < 8; ++k) behind_tags[k] = f[k] + begins_with_tag(f[k]) * kTag;
+    return behind_tags;
+}
+
 // Eight of which some are shorter, as IPv4 may be: by fours. Returns which are of the usual kind.
 template <HashPolicy P, Usual U>
 [[gnu::cold, gnu::noinline]] unsigned hash_short_eight(rte_mbuf* const* m, std::uint32_t* hashes) noexcept {
@@ -283,8 +293,7 @@ template <HashPolicy P, Usual U> DPDKBOND_AVX2 Eight hash_eight(rte_mbuf* const*
     constexpr bool tags = U != Usual::plain;
     constexpr bool by_mac = P == HashPolicy::layer2 || P == HashPolicy::vlan_srcmac;
     constexpr std::uint32_t kLeast =
-        P == HashPolicy::vlan_srcmac ? 18
-                                     : (tags ? hash_burst_detail::kTag : 0) + (by_mac ? 16 : kV6End + kPorts);
+        P == HashPolicy::vlan_srcmac ? 18 : (tags ? kTag : 0) + (by_mac ? 16 : kV6End + kPorts);
     const std::uint8_t* f[8];
     std::uint32_t too_short = 0; // its highest bit
     for (unsigned k = 0; k < 8; ++k) {
@@ -294,10 +303,7 @@ template <HashPolicy P, Usual U> DPDKBOND_AVX2 Eight hash_eight(rte_mbuf* const*
     if (too_short >> 31U != 0) [[unlikely]]
         return {_mm256_setzero_si256(), 0, true};
     const std::uint8_t* behind_tags[8];
-    if constexpr (tags)
-        for (unsigned k = 0; k < 8; ++k)
-            behind_tags[k] = f[k] + hash_burst_detail::begins_with_tag(f[k]) * hash_burst_detail::kTag;
-    const std::uint8_t* const* const behind = tags ? behind_tags : f;
+    const std::uint8_t* const* const behind = find_behind_tags<tags>(f, behind_tags);
     if constexpr (by_mac)
         return eight_by_mac<P, tags>(f, behind);
     else
