@@ -16,6 +16,7 @@ medians of the half of all windows that has the lower p99, as what else the mach
 net_bonding; frames of a million that were lost, in all windows. Needs root, two processors that do nothing else, dpdk-testpmd.
 """
 import argparse
+import contextlib
 import os
 import statistics
 import sys
@@ -34,19 +35,24 @@ WAYS = {REFERENCE: (None, lambda ns, load: loads.testpmd(ns, load, "balance-xor"
 PARTS = ("p50", "p99", "p99.9")
 
 
-def at_most(ns, way, options):
-    """As many frames a second as it takes."""
+@contextlib.contextmanager
+def forwarding(ns, way, options):
+    """The load, warmed up, before a forwarder of this kind."""
     members, forwarder = WAYS[way]
     with loads.MemifLoad(ns, members or options.members) as load, forwarder(ns, load):
-        load.run(100_000, 0.2)  # to warm up
+        load.run(100_000, 0.2)
+        yield load
+
+
+def at_most(ns, way, options):
+    """As many frames a second as it takes."""
+    with forwarding(ns, way, options) as load:
         return statistics.median(load.run(0, options.seconds)["rate"] for _ in range(options.windows))
 
 
 def windows(ns, way, options, most):
     """{load: figures of each window}; loads are parts of `most`."""
-    members, forwarder = WAYS[way]
-    with loads.MemifLoad(ns, members or options.members) as load, forwarder(ns, load):
-        load.run(100_000, 0.2)
+    with forwarding(ns, way, options) as load:
         return {part: [load.run(most * part / 100, options.seconds) for _ in range(options.windows)] for part in options.loads}
 
 

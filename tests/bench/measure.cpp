@@ -211,6 +211,7 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
     const bool has_theirs = cell.setting.in_net_bonding();
     if (has_theirs) theirs.set(cell.setting);
 
+    pool.fill(cell.traffic); // the one before has written its own addresses into some
     Samples samples;
     Stage s{};
     s.member_count = cell.members;
@@ -314,7 +315,6 @@ Figures measure(const Cell& cell, FramePool& pool, const Ports& ports, TheirBond
         for (const Counter& dropped : member.drops)
             if (dropped.get() != 0) throw std::runtime_error("ours has dropped frames of a member");
     if (!pool.complete()) throw std::runtime_error("frames are missing after a measurement");
-    pool.fill(cell.traffic);                                // with the addresses that the frames had
     if (samples.quiet_rounds(kDisturbed * quickest) == 0) { // nothing to choose from
         Figures f = samples.figures(kUnknown);
         f.left_out = f.rounds;

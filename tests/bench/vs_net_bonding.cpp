@@ -222,7 +222,6 @@ void run(const Wishes& w) {
     if (w.effort.plugin) make_plugin_members();
 
     std::vector<Row> rows;
-    Traffic filled = Traffic::mixed;
     if (!w.json) fmt::print("{}", table_head(eal_options.hugepages));
     for (const unsigned members : w.members) {
         for (const bool rx_of_one : {false, true}) {
@@ -235,7 +234,6 @@ void run(const Wishes& w) {
             TheirBond theirs(ids, pool.get());
             theirs.set({});
             for (const Cell& cell : todo) {
-                if (cell.traffic != filled) pool.fill(filled = cell.traffic);
                 rows.push_back({cell, measure(cell, pool, ports, theirs, w.effort)});
                 if (!w.json) fmt::print("{}", table_row(rows.back()));
             }
